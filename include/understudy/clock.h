@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The two clocks. Programs read them and hand the value to the pure rooms as `now_us`. */
+#ifndef UNDERSTUDY_CLOCK_H
+#define UNDERSTUDY_CLOCK_H
+
+#include <stdint.h>
+
+#define CLOCK_NEVER INT64_MAX
+
+int64_t clock_monotonic_us(void); /* CLOCK_MONOTONIC, the same in every process */
+int64_t clock_wall_us(void);      /* CLOCK_REALTIME, for people only */
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The configuration as programs see it: filled by libcyaml after our own pass over the file
+ * (src/config/). Every string is expanded already; secrets are plain strings in here and are
+ * wiped by config_destroy().
+ */
+#ifndef UNDERSTUDY_CONFIG_H
+#define UNDERSTUDY_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct config_listener {
+	char *listen;            /* "0.0.0.0:1935" */
+	char *certificate, *private_key; /* rtmps: PEM file paths */
+};
+
+struct config_feed {
+	char *name;
+	char *key;               /* publish key; NULL for pull and file feeds */
+	char *passphrase, *pull, *file;
+	int32_t offset_ms;
+	uint32_t max_kbps, latency_ms, srt_port;
+};
+
+enum config_destination_kind { DESTINATION_RTMP, DESTINATION_FLV_FILE, DESTINATION_INACTIVE };
+
+struct config_destination {
+	char *name;
+	char *url, *backup_url;
+	char *key;
+	bool isolate, rehearsal;
+	/* derived by config_load() from url and key */
+	enum config_destination_kind kind;
+	bool is_tls;
+	uint16_t port;
+	char *host, *app, *stream, *tc_url; /* RTMP */
+	char *path;                         /* FLV file, strftime pattern */
+};
+
+struct config_failover {
+	uint32_t stall_ms, hole_ms, return_after_s;
+	int return_mode;         /* enum timeline_return */
+	int on_mismatch;         /* enum timeline_mismatch */
+};
+
+struct config_show {
+	char *name;
+	uint32_t delay_ms, batch_ms;
+	bool autostart;
+	struct config_feed *feeds;
+	unsigned feeds_count;
+	struct config_failover failover;
+	struct config_destination *destinations;
+	unsigned destinations_count;
+};
+
+struct config {
+	struct config_listener *rtmp, *rtmps; /* NULL = not listening */
+	char *state_directory, *socket;
+	uint64_t ring_max_bytes;
+	struct config_show *shows;
+	unsigned shows_count;
+};
+
+/* One finding, for people: `file:line: key: what is wrong; what to do`. Never holds a secret. */
+enum config_severity { CONFIG_ERROR, CONFIG_WARNING, CONFIG_INACTIVE };
+struct config_finding {
+	enum config_severity severity;
+	unsigned line;           /* 1-based, 0 = whole file */
+	char key[96];            /* "shows[0].feeds[1].key" */
+	char text[256];
+};
+struct config_findings {
+	struct config_finding *items;
+	size_t count;
+};
+void config_findings_finish(struct config_findings *f);
+
+/* `environment` gives the value of a name or NULL (the supervisor keeps a copy of its own, since it
+ * overwrites the real one). Collects all findings; returns 0 with *ret set if there was no
+ * CONFIG_ERROR, else -EINVAL (or -errno if the file could not be read, said as a finding). */
+typedef const char *config_environment(void *context, const char *name);
+int config_load(const char *path, config_environment *environment, void *context,
+		struct config **ret, struct config_findings *findings);
+/* The same from memory; `name` appears in findings. The embedded default show comes this way. */
+int config_load_text(const char *name, const char *text, size_t size,
+		     config_environment *environment, void *context, struct config **ret,
+		     struct config_findings *findings);
+/* Wipes every secret. */
+void config_destroy(struct config **c);
+
+/* "rtmp://HOST/app" as people may see it: user info, stream keys in the path, query values redacted. */
+void config_redact_url(char *to, size_t size, const char *url);
+
+/* Places used when the config does not say: root or not. Never NULL. */
+const char *config_default_state_directory(void);
+const char *config_default_socket(void);
+
+#endif

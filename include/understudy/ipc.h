@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Messages between supervisor and workers: SOCK_SEQPACKET, one fixed structure a message, same
+ * build on both ends. Whoever receives checks: exact size for the type, terminated strings
+ * (ipc_recv does both from one table). Descriptors travel from the supervisor downwards only.
+ *
+ *   ingest-rtmp   <- INGEST_START(socket [,chain, key])      -> PUBLISH_ASK
+ *                 <- PUBLISH_ANSWER([ring [,wake]])          -> RING_READY, INGEST_STATUS, INGEST_CLOSED
+ *   switch        <- SWITCH_START(show ring [,old ring])     -> RING_READY, SWITCH_STATUS, SWITCH_EVENT
+ *                 <- SOURCE_OPEN(ring [,wake]), SOURCE_CLOSE -> SOURCE_RELEASED
+ *                 <- READER_ADD(wake), READER_REMOVE, TAKE
+ *   relay-rtmp    <- RELAY_START(ring [,wake [,trust]])      -> DESTINATION_STATUS, RESOLVE_ASK
+ *                 <- SHOW_RING(ring [,wake]), DESTINATION_ADD, DESTINATION_REMOVE, RESOLVE_ANSWER
+ *   relay-flv     <- RECORD_START(ring, file [,wake])        -> DESTINATION_STATUS
+ *                 <- SHOW_RING(ring [,wake])
+ *   resolve       <- RESOLVE_ASK                             -> RESOLVE_ANSWER
+ *   all           <- STOP                                    then exit 0 within 1 s
+ */
+#ifndef UNDERSTUDY_IPC_H
+#define UNDERSTUDY_IPC_H
+
+#include <stdalign.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include <understudy/timeline.h>
+
+#define IPC_NAME 64   /* show, feed and destination names, terminated */
+#define IPC_TEXT 192
+#define IPC_HOST 256
+#define IPC_KEY 512
+#define IPC_FDS_MAX 4
+#define IPC_BODY_MAX 16384
+
+enum ipc_type {
+	IPC_NONE,
+	IPC_STOP,
+	IPC_INGEST_START, IPC_PUBLISH_ASK, IPC_PUBLISH_ANSWER, IPC_RING_READY,
+	IPC_INGEST_STATUS, IPC_INGEST_CLOSED,
+	IPC_SWITCH_START, IPC_SOURCE_OPEN, IPC_SOURCE_CLOSE, IPC_SOURCE_RELEASED,
+	IPC_READER_ADD, IPC_READER_REMOVE, IPC_TAKE, IPC_SWITCH_STATUS, IPC_SWITCH_EVENT,
+	IPC_RELAY_START, IPC_SHOW_RING, IPC_DESTINATION_ADD, IPC_DESTINATION_REMOVE,
+	IPC_DESTINATION_STATUS, IPC_RECORD_START, IPC_RESOLVE_ASK, IPC_RESOLVE_ANSWER,
+	IPC_TYPES
+};
+const char *ipc_type_str(enum ipc_type type);
+
+struct ipc_stop { uint32_t unpublish; /* relays: 1 = the operator ended the show */ };
+
+/* fds: connected socket; for TLS also certificate chain and private key (memfds, PEM) */
+struct ipc_ingest_start {
+	uint64_t connection;
+	uint32_t is_tls;
+	char peer[IPC_NAME];
+};
+struct ipc_publish_ask { /* may hold secrets: never logged */
+	char app[IPC_KEY];
+	char stream[IPC_KEY];
+	char encoder[IPC_TEXT];
+};
+/* fds if allowed: feed ring (to write), and the wake-up of the switch unless it has a delay */
+struct ipc_publish_answer {
+	uint32_t is_allowed;
+	uint32_t max_kbps;      /* 0 = no limit */
+	int64_t span_us;        /* ring_writer_open() */
+	char reason[IPC_TEXT];  /* for the encoder's user */
+	char show[IPC_NAME], feed[IPC_NAME];
+};
+struct ipc_ring_ready { uint32_t reserved; }; /* mapped and sealed */
+struct ipc_ingest_status { /* once a second while live */
+	uint64_t bytes, packets, dropped;
+	char encoder[IPC_TEXT];
+};
+struct ipc_ingest_closed { /* last message, why the connection ends */
+	uint32_t is_clean;      /* the encoder said goodbye */
+	char cause[IPC_TEXT];
+};
+
+struct ipc_feed {
+	uint16_t id;
+	uint16_t is_slate;
+	int32_t offset_ms;
+	char name[IPC_NAME];
+};
+/* fds: show ring (to write); when resuming also the ring of the switch that died (to read) */
+struct ipc_switch_start {
+	char show[IPC_NAME];
+	int64_t delay_us, stall_us, hole_us, return_after_us, span_us;
+	uint32_t return_mode, on_mismatch; /* enum timeline_return, timeline_mismatch */
+	uint32_t feed_count;
+	uint16_t taken_feed, reserved;
+	struct ipc_feed feeds[TIMELINE_FEEDS_MAX];
+};
+/* fds: feed ring (sealed, to read), wake-up unless the show has a delay */
+struct ipc_source_open { uint16_t feed, reserved; uint32_t incarnation; };
+struct ipc_source_close { uint16_t feed, reserved; uint32_t incarnation; char cause[IPC_TEXT]; };
+struct ipc_source_released { uint16_t feed, reserved; uint32_t incarnation; };
+/* fds: eventfd to signal after each batch */
+struct ipc_reader_add { uint32_t reader; };
+struct ipc_reader_remove { uint32_t reader; };
+struct ipc_take { uint16_t feed, reserved; }; /* 0 = auto */
+struct ipc_switch_status { /* on change and once a second */
+	struct timeline_status timeline;
+	uint64_t packets, lapped;
+};
+struct ipc_switch_event {
+	struct timeline_event event;
+	int64_t at_us;          /* monotonic */
+};
+
+/* fds: show ring (to read); wake-up if batch_us is 0 (else an unused eventfd); CA bundle */
+struct ipc_relay_start {
+	char show[IPC_NAME];
+	int64_t batch_us;
+};
+/* The switch was replaced. fds: new show ring, wake-up as before. The reader first drains the
+ * old ring and then goes on with the first packet of the new one. */
+struct ipc_show_ring { uint32_t reserved; };
+struct ipc_destination_add { /* holds secrets: never logged */
+	uint32_t id;
+	uint32_t is_tls;
+	uint16_t port, reserved;
+	uint32_t reserved2;
+	char name[IPC_NAME];
+	char host[IPC_HOST];
+	char app[IPC_KEY];
+	char stream[IPC_KEY];
+	char tc_url[IPC_KEY + IPC_HOST];
+};
+struct ipc_destination_remove { uint32_t id; uint32_t unpublish; };
+
+enum destination_state {
+	DESTINATION_IDLE,        /* nothing to send yet */
+	DESTINATION_DIALING,     /* resolving, connecting, TLS, RTMP handshake, publish */
+	DESTINATION_LIVE,
+	DESTINATION_BACKING_OFF,
+	DESTINATION_REFUSED,     /* the platform said no; tried again slowly */
+	DESTINATION_HELD,        /* connected, nothing to send */
+	DESTINATION_STOPPED,
+	DESTINATION_STATES
+};
+const char *destination_state_str(enum destination_state state);
+
+struct ipc_destination_status { /* on change and once a second */
+	uint32_t id;
+	uint32_t state;
+	uint32_t restarts, kbps;
+	int64_t since_us;
+	int64_t backlog_ms;
+	uint64_t dropped, bytes;
+	char last_error[IPC_TEXT]; /* "" = none; no secrets */
+};
+/* fds: show ring, the file (open for append), wake-up if any */
+struct ipc_record_start {
+	uint32_t id;
+	uint32_t reserved;
+	int64_t batch_us;
+	char show[IPC_NAME], name[IPC_NAME];
+};
+struct ipc_resolve_ask { uint32_t query; uint16_t port, reserved; char host[IPC_HOST]; };
+#define IPC_ADDRESSES_MAX 16
+struct ipc_resolve_answer {
+	uint32_t query;
+	uint32_t count;
+	char error[IPC_TEXT]; /* if count is 0: "name not found", ... */
+	struct sockaddr_storage addresses[IPC_ADDRESSES_MAX];
+};
+
+struct ipc_message {
+	enum ipc_type type;
+	size_t size;
+	int fds[IPC_FDS_MAX]; /* owned by the receiver; take by setting to -1; rest closed by ipc_message_finish */
+	unsigned fd_count;
+	alignas(16) unsigned char body[IPC_BODY_MAX];
+};
+
+/* A connected pair, non-blocking and close-on-exec: [0] supervisor's, [1] worker's. */
+int ipc_pair(int ret_fds[2]);
+/* 0; -EAGAIN (peer does not read); -EPIPE, ... Body size must be the type's. */
+int ipc_send(int fd, enum ipc_type type, const void *body, const int *fds, unsigned fd_count);
+/* 1 message; 0 peer closed; -EAGAIN; -EBADMSG (wrong size, unknown type, unterminated string,
+ * too many descriptors: the peer is broken or hostile). */
+int ipc_recv(int fd, struct ipc_message *ret);
+int ipc_take_fd(struct ipc_message *m, unsigned index); /* -1 if there is none */
+void ipc_message_finish(struct ipc_message *m);
+size_t ipc_body_size(enum ipc_type type);
+
+#endif

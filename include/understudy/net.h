@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A non-blocking byte stream, plain TCP or TLS (OpenSSL, TLS >= 1.2), over a connected
+ * socket. TLS material comes as descriptors or bytes: workers open no files.
+ */
+#ifndef UNDERSTUDY_NET_H
+#define UNDERSTUDY_NET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct ssl_ctx_st; /* SSL_CTX */
+struct stream;
+
+enum stream_want { STREAM_WANT_READ = 1, STREAM_WANT_WRITE = 2 };
+
+/* Takes the descriptor (non-blocking, close-on-exec). NULL if memory is out (fd not closed). */
+struct stream *stream_create_plain(int fd);
+/* Server side: PEM chain and key are read from memory, the key is wiped after the handshake
+ * (stream_forget_key is called by stream_handshake itself). No session tickets. */
+struct stream *stream_create_tls_server(int fd, const char *chain_pem, size_t chain_bytes,
+					char *key_pem, size_t key_bytes, const char **ret_error);
+/* Client side: verifies chain against `ctx` and `host` as name or IP, sends SNI. */
+struct stream *stream_create_tls_client(int fd, struct ssl_ctx_st *ctx, const char *host);
+/* Trust store for clients from a PEM bundle readable at `fd` (not closed). NULL + reason. */
+struct ssl_ctx_st *stream_trust_create(int fd, const char **ret_error);
+void stream_trust_destroy(struct ssl_ctx_st **ctx);
+
+/* 0 done; -EAGAIN (wait for stream_wants()); else negative errno, stream_error_str() says why. */
+int stream_handshake(struct stream *s);
+/* > 0 bytes; 0 end of stream; -EAGAIN; other negative errno. */
+ssize_t stream_read(struct stream *s, void *to, size_t room);
+/* Bytes taken (may be fewer); -EAGAIN; other negative errno. Plain: one writev(2), no SIGPIPE. */
+ssize_t stream_write(struct stream *s, const struct iovec *iov, int count);
+unsigned stream_wants(const struct stream *s); /* what the last -EAGAIN waits for */
+int stream_fd(const struct stream *s);
+bool stream_is_tls(const struct stream *s);
+/* "certificate has expired", "certificate is for another name", "connection reset by peer"... */
+const char *stream_error_str(const struct stream *s);
+/* Closes. unclean: SO_LINGER 0, so that the peer sees a reset and no TLS close_notify. */
+void stream_destroy(struct stream **s, bool unclean);
+
+/* TCP_NODELAY on both sides; for senders TCP_NOTSENT_LOWAT and TCP_USER_TIMEOUT. */
+void net_tune_ingest(int fd);
+void net_tune_relay(int fd);
+/* A listening, non-blocking, close-on-exec TCP socket; "0.0.0.0:1935", "[::]:1935", ":1935"; port 0
+ * picks one. Returns the descriptor or a negative errno. */
+int net_listen(const char *address, int backlog);
+/* Starts a non-blocking connect. Returns the descriptor or a negative errno. */
+int net_dial(const struct sockaddr *address, socklen_t size);
+/* 0 connected, -EINPROGRESS, or the error of the attempt. */
+int net_dial_result(int fd);
+/* "192.0.2.1:1935", "[2001:db8::1]:1935" */
+void net_format_address(const struct sockaddr *address, char *to, size_t size);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Bounded strings: copying, escaping for logs, comparing. No allocation. */
+#ifndef UNDERSTUDY_TEXT_H
+#define UNDERSTUDY_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Copies at most size - 1 bytes and always terminates (size >= 1). Returns true if all fitted. */
+bool text_copy(char *to, size_t size, const char *from);
+bool text_copy_bytes(char *to, size_t size, const void *from, size_t from_bytes);
+
+/* printf into `to`, always terminated. Returns true if all fitted. */
+bool text_format(char *to, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Copies foreign bytes so that they are safe in a log line or JSON: valid UTF-8 is
+ * kept, control bytes and invalid sequences become \xNN, quotes and backslashes are
+ * escaped; cut at a character border. Always terminated. */
+void text_escape(char *to, size_t size, const void *from, size_t from_bytes);
+
+bool text_is_utf8(const void *bytes, size_t size);
+
+#endif

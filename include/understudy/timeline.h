@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The rule of the timeline, pure: packet headers and `now_us` in, decisions and a next
+ * deadline out. It never sees payloads. The switch (or a scenario) carries them out.
+ *
+ * A *source* is one connection of a feed (feed id + incarnation). When a feed reconnects its
+ * new source has a media time of its own, while the rest of the old one may still be due.
+ *
+ *        timeline_open / push / close                    timeline_next
+ *   source: OPEN --close--> CLOSED --all sent or useless--> RELEASED (step TIMELINE_RELEASE)
+ *
+ * The caller drives:  push everything that arrived; then call timeline_next(now) until it
+ * returns TIMELINE_WAIT with the monotonic time at which to call again.
+ */
+#ifndef UNDERSTUDY_TIMELINE_H
+#define UNDERSTUDY_TIMELINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <understudy/codec.h>
+#include <understudy/packet.h>
+
+#define TIMELINE_FEEDS_MAX 16
+#define TIMELINE_SOURCES_MAX 32
+#define TIMELINE_TEXT_MAX 160
+
+enum timeline_return { RETURN_AUTO, RETURN_MANUAL, RETURN_NEVER };
+enum timeline_mismatch { MISMATCH_PREFER_MATCHING, MISMATCH_ALLOW, MISMATCH_REFUSE };
+
+struct timeline_feed_config {
+	uint16_t id;        /* stable across restarts of the switch; nonzero */
+	bool is_slate;
+	int64_t offset_90k; /* the operator's offset_ms */
+};
+
+struct timeline_config {
+	int64_t delay_us;        /* 0: due on arrival */
+	int64_t stall_us;        /* 500 ms */
+	int64_t hole_us;         /* 200 ms */
+	int64_t return_after_us; /* 30 s */
+	enum timeline_return return_mode;
+	enum timeline_mismatch on_mismatch;
+	unsigned feed_count;     /* in order of preference */
+	struct timeline_feed_config feeds[TIMELINE_FEEDS_MAX];
+};
+
+struct timeline;
+
+struct timeline *timeline_create(const struct timeline_config *config, int64_t now_us);
+void timeline_destroy(struct timeline **tl);
+
+/* A new source of the feed. Returns its handle 0..TIMELINE_SOURCES_MAX-1, -ENOENT for an
+ * unknown feed, -EBUSY if too many are open. */
+int timeline_open(struct timeline *tl, uint16_t feed, uint32_t incarnation, int64_t now_us);
+/* No more packets will come. `cause` for events ("connection closed by encoder"), may be NULL. */
+void timeline_close(struct timeline *tl, int source, const char *cause, int64_t now_us);
+
+/* One packet of a source, in ring order; `seq` is its number in the feed ring. Needs dts, pts,
+ * arrival (clamped here to [previous, now]), kind, type, track, codec, flags, size, fingerprint. For a
+ * PACKET_CONFIG, `params` are its parsed parameters (NULL if it could not be parsed).
+ * 0; -EINVAL nonsense (counted; a source that goes on talking nonsense becomes degraded and is
+ * not chosen); -ENOBUFS too many packets waiting (a feed far faster than real time). */
+int timeline_push(struct timeline *tl, int source, uint64_t seq, const struct packet *p,
+		  const struct codec_params *params, int64_t now_us);
+/* Packets of the source before `seq` were lapped in the ring and can no longer be sent. */
+void timeline_lapped(struct timeline *tl, int source, uint64_t seq, int64_t now_us);
+
+/* Operator: hold this feed while it can go on; feed 0 = auto. Returns 0, or -ENOENT. */
+int timeline_take(struct timeline *tl, uint16_t feed, int64_t now_us);
+
+enum timeline_action {
+	TIMELINE_WAIT,    /* nothing more now: call again at deadline_us or after a push */
+	TIMELINE_SEND,    /* write packet `seq` of `source` with the header given */
+	TIMELINE_EVENT,   /* something people want to know */
+	TIMELINE_RELEASE, /* `source` is no longer needed: unmap its ring */
+};
+
+enum timeline_event_kind {
+	TIMELINE_ON = 1,    /* the first packet: the timeline has begun */
+	TIMELINE_SPLICED,   /* `to` goes on where `from` was left: failover, failback or take */
+	TIMELINE_STARVED,   /* nothing to go on with: the timeline pauses */
+	TIMELINE_RESUMED,   /* after STARVED */
+	TIMELINE_GAP,       /* the same source has a hole, or late media was dropped */
+	TIMELINE_STATE,     /* a feed's state changed */
+};
+
+struct timeline_event {
+	enum timeline_event_kind kind;
+	uint16_t from, to;      /* feed ids, 0 = none */
+	int64_t show_90k;       /* where on the timeline */
+	int64_t gap_90k;        /* presentation gap beyond one frame at a SPLICED, RESUMED or GAP; negative: overlap */
+	int64_t noticed_us;     /* monotonic: when the cause was noticed (stall begun, close seen) */
+	char cause[TIMELINE_TEXT_MAX]; /* for people: why, with numbers */
+};
+
+struct timeline_step {
+	enum timeline_action action;
+	int64_t deadline_us;    /* WAIT; CLOCK_NEVER if only a push can help */
+	int source;             /* SEND, RELEASE */
+	uint64_t seq;           /* SEND */
+	struct packet packet;   /* SEND: header for the show ring: show times, feed, incarnation,
+	                         * source_seq, flags with JOIN/SPLICE/GAP */
+	struct timeline_event event;
+};
+void timeline_next(struct timeline *tl, int64_t now_us, struct timeline_step *ret);
+
+/* Monotonic time at which show time `show_90k` is due (delay included). */
+int64_t timeline_due_us(const struct timeline *tl, int64_t show_90k);
+
+enum timeline_feed_state { FEED_OFFLINE, FEED_STALLED, FEED_DEGRADED, FEED_STANDBY, FEED_LIVE };
+const char *timeline_feed_state_str(enum timeline_feed_state state);
+
+struct timeline_feed_status {
+	uint16_t id;
+	enum timeline_feed_state state;
+	int64_t since_us;
+	uint32_t incarnation;        /* newest source, 0 if none */
+	bool has_video, has_audio;
+	bool is_compatible;          /* with the reference format */
+	struct codec_params video, audio;
+	uint32_t fps_milli;          /* measured */
+	uint32_t kbps;               /* measured over ~2 s */
+	int32_t gop_ms;              /* last measured distance of random-access points; -1 unknown */
+	int64_t horizon_90k;         /* show time; INT64_MIN unknown */
+	uint64_t packets, nonsense, late_dropped;
+	char health[TIMELINE_TEXT_MAX]; /* "" = healthy; else "no packet for 700 ms", ... */
+	char mismatch[TIMELINE_TEXT_MAX]; /* "" or "resolution 1280x720 instead of 1920x1080, ..." */
+};
+
+struct timeline_status {
+	bool is_on;              /* packets are flowing */
+	uint16_t live;           /* feed id, 0 none */
+	uint16_t taken;          /* feed an operator holds, 0 auto */
+	char why[TIMELINE_TEXT_MAX]; /* why this feed is live */
+	int64_t now_90k;         /* show time of the last packet sent */
+	unsigned feed_count;
+	struct timeline_feed_status feeds[TIMELINE_FEEDS_MAX]; /* in order of preference */
+};
+void timeline_get_status(const struct timeline *tl, int64_t now_us, struct timeline_status *ret);
+
+/*
+ * Checkpoint: enough to go on after a crash with the next source packet. Plain data for the
+ * show ring's header; a copy is validated by timeline_resume().
+ */
+struct timeline_checkpoint_source {
+	uint16_t feed;
+	uint16_t flags;
+	uint32_t incarnation;
+	uint64_t next_seq;      /* first packet not yet sent or dropped */
+	int64_t map_90k;        /* media -> show: show = media + map */
+};
+struct timeline_checkpoint {
+	uint32_t version;
+	uint16_t live_feed;
+	uint16_t taken_feed;
+	uint32_t live_incarnation;
+	uint32_t source_count;
+	int64_t show_90k;          /* last dts sent */
+	int64_t last_dts_90k[PACKET_KINDS][PACKET_TRACKS_MAX]; /* INT64_MIN: none */
+	int64_t due_show_90k, due_us; /* show -> monotonic anchor, without the delay */
+	int64_t next_video_pts_90k, next_audio_pts_90k; /* end of what was sent */
+	struct timeline_checkpoint_source sources[TIMELINE_SOURCES_MAX];
+};
+void timeline_get_checkpoint(const struct timeline *tl, struct timeline_checkpoint *ret);
+/* Brings a checkpoint up to date with a packet that was published after it was stored (the
+ * show ring's packets carry feed, incarnation, source_seq and show time for this). */
+void timeline_checkpoint_advance(struct timeline_checkpoint *c, const struct packet *sent);
+/* On a fresh timeline, before any timeline_open(). Sources opened later that are named in the
+ * checkpoint continue at next_seq with their map. -EINVAL: nonsense, start afresh. */
+int timeline_resume(struct timeline *tl, const struct timeline_checkpoint *from, int64_t now_us);
+
+#endif

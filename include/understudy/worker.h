@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * How every worker begins. The supervisor starts `understudy-ROLE` with
+ *   fd 2  a pipe to the supervisor (log lines)
+ *   fd 3  the control socket, SOCK_SEQPACKET (ipc.h)
+ * and nothing else open, a clean environment, no argument that matters. worker_begin()
+ * sets the process name, drops dumpability, sets no_new_privs, rlimits and the role's
+ * seccomp filter and Landlock rules, and ignores SIGPIPE. The worker ends when fd 3 closes.
+ */
+#ifndef UNDERSTUDY_WORKER_H
+#define UNDERSTUDY_WORKER_H
+
+#define WORKER_CONTROL_FD 3
+
+/* One row of the sandbox table each (src/worker/sandbox.c). */
+enum worker_role {
+	ROLE_NONE,
+	ROLE_INGEST_RTMP,
+	ROLE_SWITCH,
+	ROLE_RELAY_RTMP,
+	ROLE_RELAY_FLV,
+	ROLE_RESOLVE,
+	ROLES
+};
+
+/* "ingest-rtmp" ...: the program is understudy-<this>. */
+const char *worker_role_str(enum worker_role role);
+
+/* First thing in main(). Ends the process with a message (exit 2) if it was not started by
+ * a supervisor, or if the sandbox cannot be set up. */
+void worker_begin(enum worker_role role);
+
+#endif
