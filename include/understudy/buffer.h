@@ -26,9 +26,10 @@ static inline size_t buffer_size(const struct buffer *b)
 	return b->tail - b->head;
 }
 
+/* NULL only if nothing was ever stored. */
 static inline const uint8_t *buffer_bytes(const struct buffer *b)
 {
-	return b->data + b->head;
+	return b->data ? b->data + b->head : NULL;
 }
 
 /* Makes room for `size` more bytes and returns where they go, to be confirmed by

@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Copies at most size - 1 bytes and always terminates (size >= 1). Returns true if all fitted. */
+/* Copies at most size - 1 bytes, cut at a character border, and always terminates (size >= 1).
+ * Returns true if all fitted; false also if the bytes hold a NUL, as the string then is not
+ * what came in. */
 bool text_copy(char *to, size_t size, const char *from);
 bool text_copy_bytes(char *to, size_t size, const void *from, size_t from_bytes);
 
