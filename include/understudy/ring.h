@@ -5,10 +5,10 @@
  *
  *   memfd   +--------+---------------------------+----------------------------------+
  *           | header | slots: packet + offset,   | data: payloads, each contiguous, |
- *           | 4 KiB  | number n at n % slots     | logical capacity grows with need |
+ *           | 8 KiB  | number n at n % slots     | logical capacity grows with need |
  *           +--------+---------------------------+----------------------------------+
- *   header: magic, version, geometry, `oldest` and `next` (packet numbers), the
- *   writer's state and, in a show ring, a two-copy checkpoint.
+ *   header: magic, version, geometry, `oldest` and `next` (packet numbers) and, in a
+ *   show ring, a two-copy checkpoint.
  *
  * Packets are numbered from 0. A reader may read n while oldest <= n < next. Before
  * the writer reuses a slot or payload bytes it moves `oldest` past them (release);
@@ -16,8 +16,9 @@
  * copy is thrown away and the result is "lapped", which is normal.
  *
  * Trust: a writer may be compromised. Readers map read-only, take the geometry from
- * the file's size and their own copy of the header made at open, clamp every offset
- * and size, and validate the copied packet (packet_is_sane()).
+ * the file's size, clamp every offset and size, and validate the copied packet
+ * (packet_is_sane()). From a hostile ring anything may come, but only sane headers and
+ * bytes of the ring; ring_next() may even go backwards: bound every loop by your own count.
  */
 #ifndef UNDERSTUDY_RING_H
 #define UNDERSTUDY_RING_H
@@ -36,7 +37,8 @@
 struct ring_writer;
 struct ring_reader;
 
-/* Supervisor: a memfd of `bytes` with the header's geometry filled in, close-on-exec.
+/* Supervisor: a memfd of `bytes` (>= RING_BYTES_MIN, rounded up to whole pages) with the header's
+ * geometry filled in, close-on-exec. It has 1024..16384 slots, one for every 8 KiB.
  * Untouched pages cost nothing. Returns the descriptor or a negative errno. */
 int ring_create(const char *name, size_t bytes);
 /* Supervisor: 0 if the writer sealed the ring as it must (SHRINK GROW FUTURE_WRITE SEAL)
@@ -45,23 +47,25 @@ int ring_check(int fd, size_t bytes);
 
 /* Writer: maps the ring writable, then seals it so that nobody maps it writable again.
  * `span_us`: how much of the recent past the logical capacity shall hold (arrival time);
- * capacity grows to the measured rate times span, up to the whole ring. Takes no
- * ownership of fd (may be closed afterwards). */
+ * capacity (at least 1 MiB) grows to the real rate times span, up to the whole ring, and never
+ * shrinks. Exact, without a margin: add what you need. Takes no ownership of fd (may be closed
+ * afterwards). -EPERM if it has had a writer already, -EPROTO if it is no ring. */
 int ring_writer_open(int fd, int64_t span_us, struct ring_writer **ret);
 void ring_writer_close(struct ring_writer **w);
 /* A reader to be woken by ring_publish(); the descriptor is an eventfd, not owned;
- * at most 16. Writer calls write(2) on it once per publish and ignores EAGAIN. */
+ * at most 16 (-ENOSPC). Writer calls write(2) on it once per publish and ignores errors. */
 int ring_writer_add_wake(struct ring_writer *w, int eventfd);
 void ring_writer_remove_wake(struct ring_writer *w, int eventfd);
 /* Copies the packet and its payload (gathered; total must equal p->size) into the ring.
- * Invisible to readers until ring_publish(). -EMSGSIZE if it can never fit. On success
- * ret_seq (may be NULL) is its number. */
+ * Invisible to readers until ring_publish(). -EMSGSIZE if it can never fit, -EINVAL if the
+ * sizes disagree. On success ret_seq (may be NULL) is its number. */
 int ring_write(struct ring_writer *w, const struct packet *p, const struct iovec *payload,
 	       int payload_count, uint64_t *ret_seq);
 /* As ring_write(), but gives the place for `p->size` payload bytes to be filled before
  * the next call on the writer; for copying straight from another ring. */
 int ring_reserve(struct ring_writer *w, const struct packet *p, void **ret_place);
-/* Takes back the last unpublished ring_reserve() (its payload turned out to be stale). */
+/* Takes back the last ring_reserve(), unpublished, once (its payload turned out to be stale).
+ * Its number will be that of the next packet. */
 void ring_cancel(struct ring_writer *w);
 /* Makes everything written so far visible and wakes the readers, once per batch. */
 void ring_publish(struct ring_writer *w);
@@ -82,8 +86,10 @@ int ring_read(struct ring_reader *r, uint64_t seq, struct packet *ret, void *to,
  * caller must ask ring_is_valid(seq) and drop what it derived if false. Contents may change
  * while being read: derive, copy, check; never trust two reads to agree. */
 int ring_map(struct ring_reader *r, uint64_t seq, struct packet *ret, const uint8_t **ret_payload);
+/* True if all that was read of packet `seq` before this call was whole. */
 bool ring_is_valid(const struct ring_reader *r, uint64_t seq);
-/* Newest whole checkpoint: its size, 0 if there is none, -EBADMSG. */
+/* Newest whole checkpoint: its size, 0 if there is none, -EBADMSG if all are damaged, -ENOBUFS if
+ * it is larger than `room`. What it says is the writer's word: check it. */
 int ring_checkpoint_read(struct ring_reader *r, void *to, size_t room);
 
 #endif
