@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * From RTMP messages to packets in the feed ring. ingest-rtmp; never blocks.
+ *
+ * Owns the ring's writer, the headers in force and the feed's clock. A body that cannot be
+ * taken apart is dropped and counted, never the connection.
+ */
+#ifndef INGEST_RTMP_INTAKE_H
+#define INGEST_RTMP_INTAKE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <understudy/codec.h>
+#include <understudy/ring.h>
+
+#define INTAKE_ENCODER_MAX 128
+
+struct intake {
+	struct ring_writer *ring;
+	struct header_set headers;
+	struct unwrap clocks[PACKET_KINDS];
+	enum packet_kind newest_kind; /* of the last audio or video frame; PACKET_NONE at first */
+	int64_t newest_dts_90k;       /* of that frame */
+	int64_t repeated_us;          /* when the headers in force were last repeated */
+	uint8_t nal_length_bytes[PACKET_TRACKS_MAX];
+	bool has_video;
+	bool has_unpublished;         /* the ring holds packets its readers cannot see yet */
+	uint64_t packets, dropped;    /* written to the ring; messages or headers refused */
+	char encoder[INTAKE_ENCODER_MAX]; /* named by onMetaData, escaped; "" if it was not */
+};
+
+/* Opens the ring for writing and seals it; `wake` is an eventfd to signal after each batch,
+ * or -1. Both descriptors stay the caller's; the wake-up must outlive the intake. 0 or a
+ * negative errno, then *in is zeroed. */
+int intake_init(struct intake *in, int ring_fd, int64_t span_us, int wake);
+void intake_finish(struct intake *in);
+
+/* One RTMP message (8, 9 or 18) as it came in at now_us. */
+void intake_message(struct intake *in, uint8_t message, uint32_t timestamp_ms, const uint8_t *body,
+		    size_t size, int64_t now_us);
+
+/* Shows the readers what was written since the last call, if anything was. */
+void intake_publish(struct intake *in);
+
+#endif
