@@ -27,8 +27,9 @@ struct codec_params {
 	/* audio */
 	uint32_t sample_rate;
 	uint8_t channels;
-	uint8_t audio_object_type; /* AAC */
-	uint16_t frame_samples;    /* samples in one packet: 1024, 960, 1152, ...; 0 varies */
+	uint8_t audio_object_type; /* AAC: as signalled, 5 and 29 for explicit SBR and PS */
+	uint16_t frame_samples;    /* samples in one packet at sample_rate: 1024, 960, 1152, 2048
+				    * (SBR), ...; 0 varies */
 };
 
 enum codec_error { CODEC_OK = 0, CODEC_TRUNCATED = -1, CODEC_UNSUPPORTED = -2, CODEC_BAD = -3 };
@@ -38,10 +39,16 @@ enum codec_error { CODEC_OK = 0, CODEC_TRUNCATED = -1, CODEC_UNSUPPORTED = -2, C
 int codec_parse_config(uint32_t codec, const uint8_t *data, size_t size, struct codec_params *ret);
 
 /* Looks at a PACKET_FRAME payload and returns PACKET_KEY, PACKET_RECOVERY, PACKET_LEADING
- * or 0, from the coded data alone (NAL types; H.264 recovery point SEI with exact match or
- * recovery_frame_cnt 0; AV1 key frame with sequence header; VP9 frame header). For codecs
- * it does not know, returns the encoder's KEY flag in `claimed`. Reads headers only, never
- * beyond size, and survives contents that change while being read. */
+ * or 0, from the coded data:
+ *   H.264  KEY: IDR. RECOVERY: intra slices only, behind a recovery point SEI with
+ *          recovery_frame_cnt 0 or in a frame that the encoder `claimed` to be a key frame.
+ *          (Intra refresh, recovery_frame_cnt > 0, is no point to start at.)
+ *   HEVC, VVC  KEY: IDR, BLA. RECOVERY: CRA. LEADING: RASL, RADL.
+ *   AV1    KEY: shown key frame with a sequence header. RECOVERY: the same without one, if
+ *          `claimed` (it is in the av1C then).
+ *   VP8, VP9  KEY: key frame.
+ * For codecs it does not know, returns the encoder's KEY flag in `claimed`. Reads headers
+ * only, never beyond size, and survives contents that change while being read. */
 unsigned codec_random_access(uint32_t codec, unsigned nal_length_bytes, const uint8_t *data,
 			     size_t size, unsigned claimed);
 
@@ -70,8 +77,10 @@ struct header_set {
 	unsigned count;
 };
 
-/* Remembers a header packet in place of the one of the same kind, type and track. Returns 1 if its
- * bytes or codec are new, 0 if nothing changed, -ENOBUFS/-ENOMEM (set unchanged). */
+/* Remembers a header packet in place of the one of the same kind, type and track, without the
+ * flags REPEAT, JOIN, SPLICE and GAP. Returns 1 if its bytes or codec are new, 0 if nothing
+ * changed, -ENOBUFS/-ENOMEM (set unchanged). A PACKET_CONFIG of another codec removes the
+ * COLOR and CHANNELS headers of its track. Never put `payload` straight from shared memory. */
 int header_set_put(struct header_set *set, const struct packet *p, const uint8_t *payload);
 const struct header *header_set_find(const struct header_set *set, enum packet_kind kind,
 				     enum packet_type type, unsigned track);

@@ -6,6 +6,8 @@
  * One message may carry several packets (multitrack); one ModEx prefix belongs to all
  * of them. Bodies with reserved or unknown parts become one PACKET_OPAQUE, never an error;
  * a truncated body is an error and the message is dropped by the caller, not the connection.
+ * Not carried on: ModEx types other than the nanosecond offset, tracks beyond
+ * PACKET_TRACKS_MAX, and tracks of unknown codecs beside known ones in one message.
  */
 #ifndef UNDERSTUDY_FLV_H
 #define UNDERSTUDY_FLV_H
@@ -16,15 +18,24 @@
 
 enum flv_message { FLV_AUDIO = 8, FLV_VIDEO = 9, FLV_DATA = 18 };
 
-enum flv_error { FLV_OK = 0, FLV_TRUNCATED = -1, FLV_TOO_MANY_TRACKS = -2, FLV_BAD_MODEX = -3 };
+enum flv_error {
+	FLV_OK = 0,
+	FLV_TRUNCATED = -1,
+	FLV_TOO_MANY_TRACKS = -2,
+	FLV_BAD_MODEX = -3,
+	FLV_TOO_BIG = -4, /* more than PACKET_SIZE_MAX */
+};
 const char *flv_error_str(int error);
 
 #define FLV_ITEMS_MAX PACKET_TRACKS_MAX
 
 struct flv_item {
 	/* kind, type, codec, track, head, flags (KEY, DISPOSABLE, EX, SILENCE), nano, size
-	 * filled; dts = time_90k given, pts = dts + composition time; the rest 0. For
-	 * AVC/HEVC KEY is the encoder's word; codec_random_access() verifies it. */
+	 * filled; dts = the time given, pts = dts + composition time; the rest 0. For
+	 * AVC/HEVC KEY is the encoder's word; codec_random_access() verifies it. `head` behind
+	 * ModEx or Multitrack has the packet type they lead to. Zero-length audio has codec
+	 * CODEC_NONE and no head; so have legacy codecs other than AVC, HEVC, AAC and MP3, but
+	 * with their head. */
 	struct packet packet;
 	const uint8_t *payload; /* inside the body given */
 };
@@ -36,13 +47,14 @@ struct flv_item {
 int flv_parse(enum flv_message message, int64_t dts_90k, const uint8_t *body, size_t size,
 	      struct flv_item ret_items[FLV_ITEMS_MAX]);
 
-#define FLV_HEAD_MAX 24
+#define FLV_HEAD_MAX 32
 
-/* The bytes that go before the payload to make a message body of it again: legacy form as
- * it came (or for AVC/AAC/MP3 without PACKET_EX), else Enhanced; track > 0 as OneTrack multitrack;
- * nano as ModEx. `cts_ms` is the composition time of the outgoing session. PACKET_META gets
- * "@setDataFrame" + "onMetaData". Returns the size, <= FLV_HEAD_MAX... except PACKET_META,
- * which the relay writes itself; and sets ret_message to the RTMP message type. */
+/* The bytes that go before the payload to make a message body of it again, byte for byte as
+ * it came if it was a legacy or single-track Enhanced one; packets that came from no FLV message
+ * go out in legacy form where there is one (AVC, AAC, MP3), else Enhanced; track > 0 as
+ * OneTrack multitrack; nano as ModEx. `cts_ms` is the composition time of the outgoing session.
+ * PACKET_META gets "@setDataFrame" and "onMetaData". Returns the size, <= FLV_HEAD_MAX, and
+ * sets *ret_message to the RTMP message type. */
 size_t flv_write_head(const struct packet *p, int32_t cts_ms, uint8_t ret_head[FLV_HEAD_MAX],
 		      enum flv_message *ret_message);
 

@@ -54,7 +54,8 @@ enum packet_type {
 enum packet_flag {
 	PACKET_KEY = 1 << 0,       /* random-access point: IDR, AV1/VP9 key frame, ... */
 	PACKET_RECOVERY = 1 << 1,  /* weaker random access: HEVC CRA, H.264 recovery point */
-	PACKET_LEADING = 1 << 2,   /* leading picture: not decodable after a splice at a CRA */
+	PACKET_LEADING = 1 << 2,   /* leading picture: shown before its random-access point, not
+				    * decodable (RASL) or not wanted (RADL) after a splice */
 	PACKET_DISPOSABLE = 1 << 3,/* no other frame refers to it */
 	PACKET_REPEAT = 1 << 4,    /* a header in force, written again for joiners only */
 	PACKET_JOIN = 1 << 5,      /* show ring: a reader may start here */
