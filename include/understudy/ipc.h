@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Messages between supervisor and workers: SOCK_SEQPACKET, one fixed structure a message, same
- * build on both ends. Whoever receives checks: exact size for the type, terminated strings
- * (ipc_recv does both from one table). Descriptors travel from the supervisor downwards only.
+ * build on both ends. ipc_recv() checks from one table: exact size for the type, number of
+ * descriptors, terminated strings, bools, enums and counts in range. Ids, times and the like are
+ * the receiver's to check. Descriptors travel from the supervisor downwards only.
  *
  *   ingest-rtmp   <- INGEST_START(socket [,chain, key])      -> PUBLISH_ASK
  *                 <- PUBLISH_ANSWER([ring [,wake]])          -> RING_READY, INGEST_STATUS, INGEST_CLOSED
@@ -175,13 +176,19 @@ struct ipc_message {
 	alignas(16) unsigned char body[IPC_BODY_MAX];
 };
 
-/* A connected pair, non-blocking and close-on-exec: [0] supervisor's, [1] worker's. */
+/* A connected pair, non-blocking and close-on-exec: [0] supervisor's, [1] worker's. It holds at least
+ * 64 messages of 2 KiB (without privilege, at the kernel's default limits), as root about a thousand. */
 int ipc_pair(int ret_fds[2]);
-/* 0; -EAGAIN (peer does not read); -EPIPE, ... Body size must be the type's. */
+/* 0; -EAGAIN (peer does not read); -EPIPE, -ECONNRESET (peer is gone). `body` is the type's
+ * structure, all of it set; -EINVAL if the receiver would refuse it. Descriptors stay the caller's. */
 int ipc_send(int fd, enum ipc_type type, const void *body, const int *fds, unsigned fd_count);
-/* 1 message; 0 peer closed; -EAGAIN; -EBADMSG (wrong size, unknown type, unterminated string,
- * too many descriptors: the peer is broken or hostile). */
+/* 1 message; 0 peer closed; -EAGAIN; -EBADMSG (wrong size, unknown type, unterminated string, an
+ * enum, bool or count out of range, wrong number of descriptors: the peer is broken or hostile;
+ * descriptors that came are closed). Only after 1 there is something to finish. */
 int ipc_recv(int fd, struct ipc_message *ret);
+/* The same for messages from a worker: descriptors never travel upwards; the kernel drops what
+ * comes with a message and the result is -EBADMSG. */
+int ipc_recv_no_fds(int fd, struct ipc_message *ret);
 int ipc_take_fd(struct ipc_message *m, unsigned index); /* -1 if there is none */
 void ipc_message_finish(struct ipc_message *m);
 size_t ipc_body_size(enum ipc_type type);

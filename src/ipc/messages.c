@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Every message between supervisor and workers: its size, how many descriptors come with it,
+ * and which fields must hold before a receiver may rely on them. Supervisor and all workers.
+ */
+#include <string.h>
+
+#include "messages.h"
+
+#define TEXT(type, member) \
+	{ offsetof(struct type, member), sizeof(((struct type *)0)->member), true, 0, 1, 0 }
+#define LIMIT(type, member, most) \
+	{ offsetof(struct type, member), sizeof(((struct type *)0)->member), false, most, 1, 0 }
+#define EACH(type, array, member, is_text, most) \
+	{ offsetof(struct type, array[0].member), sizeof(((struct type *)0)->array[0].member), \
+	  is_text, most, sizeof(((struct type *)0)->array) / sizeof(((struct type *)0)->array[0]), \
+	  sizeof(((struct type *)0)->array[0]) }
+#define EACH_TEXT(type, array, member) EACH(type, array, member, true, 0)
+#define EACH_LIMIT(type, array, member, most) EACH(type, array, member, false, most)
+#define BODY(type) .name = #type, .size = sizeof(struct type)
+
+static const struct ipc_kind kinds[IPC_TYPES] = {
+	[IPC_STOP] = { BODY(ipc_stop), .fields = {
+		LIMIT(ipc_stop, unpublish, 1),
+	} },
+	[IPC_INGEST_START] = { BODY(ipc_ingest_start), .fds_min = 1, .fds_max = 3, .fields = {
+		LIMIT(ipc_ingest_start, is_tls, 1),
+		TEXT(ipc_ingest_start, peer),
+	} },
+	[IPC_PUBLISH_ASK] = { BODY(ipc_publish_ask), .fields = {
+		TEXT(ipc_publish_ask, app),
+		TEXT(ipc_publish_ask, stream),
+		TEXT(ipc_publish_ask, encoder),
+	} },
+	[IPC_PUBLISH_ANSWER] = { BODY(ipc_publish_answer), .fds_max = 2, .fields = {
+		LIMIT(ipc_publish_answer, is_allowed, 1),
+		TEXT(ipc_publish_answer, reason),
+		TEXT(ipc_publish_answer, show),
+		TEXT(ipc_publish_answer, feed),
+	} },
+	[IPC_RING_READY] = { BODY(ipc_ring_ready) },
+	[IPC_INGEST_STATUS] = { BODY(ipc_ingest_status), .fields = {
+		TEXT(ipc_ingest_status, encoder),
+	} },
+	[IPC_INGEST_CLOSED] = { BODY(ipc_ingest_closed), .fields = {
+		LIMIT(ipc_ingest_closed, is_clean, 1),
+		TEXT(ipc_ingest_closed, cause),
+	} },
+	[IPC_SWITCH_START] = { BODY(ipc_switch_start), .fds_min = 1, .fds_max = 2, .fields = {
+		TEXT(ipc_switch_start, show),
+		LIMIT(ipc_switch_start, return_mode, RETURN_NEVER),
+		LIMIT(ipc_switch_start, on_mismatch, MISMATCH_REFUSE),
+		LIMIT(ipc_switch_start, feed_count, TIMELINE_FEEDS_MAX),
+		EACH_LIMIT(ipc_switch_start, feeds, is_slate, 1),
+		EACH_TEXT(ipc_switch_start, feeds, name),
+	} },
+	[IPC_SOURCE_OPEN] = { BODY(ipc_source_open), .fds_min = 1, .fds_max = 2 },
+	[IPC_SOURCE_CLOSE] = { BODY(ipc_source_close), .fields = {
+		TEXT(ipc_source_close, cause),
+	} },
+	[IPC_SOURCE_RELEASED] = { BODY(ipc_source_released) },
+	[IPC_READER_ADD] = { BODY(ipc_reader_add), .fds_min = 1, .fds_max = 1 },
+	[IPC_READER_REMOVE] = { BODY(ipc_reader_remove) },
+	[IPC_TAKE] = { BODY(ipc_take) },
+	[IPC_SWITCH_STATUS] = { BODY(ipc_switch_status), .fields = {
+		LIMIT(ipc_switch_status, timeline.is_on, 1),
+		TEXT(ipc_switch_status, timeline.why),
+		LIMIT(ipc_switch_status, timeline.feed_count, TIMELINE_FEEDS_MAX),
+		EACH_LIMIT(ipc_switch_status, timeline.feeds, state, FEED_LIVE),
+		EACH_LIMIT(ipc_switch_status, timeline.feeds, has_video, 1),
+		EACH_LIMIT(ipc_switch_status, timeline.feeds, has_audio, 1),
+		EACH_LIMIT(ipc_switch_status, timeline.feeds, is_compatible, 1),
+		EACH_TEXT(ipc_switch_status, timeline.feeds, health),
+		EACH_TEXT(ipc_switch_status, timeline.feeds, mismatch),
+	} },
+	[IPC_SWITCH_EVENT] = { BODY(ipc_switch_event), .fields = {
+		LIMIT(ipc_switch_event, event.kind, TIMELINE_STATE),
+		TEXT(ipc_switch_event, event.cause),
+	} },
+	[IPC_RELAY_START] = { BODY(ipc_relay_start), .fds_min = 1, .fds_max = 3, .fields = {
+		TEXT(ipc_relay_start, show),
+	} },
+	[IPC_SHOW_RING] = { BODY(ipc_show_ring), .fds_min = 1, .fds_max = 2 },
+	[IPC_DESTINATION_ADD] = { BODY(ipc_destination_add), .fields = {
+		LIMIT(ipc_destination_add, is_tls, 1),
+		TEXT(ipc_destination_add, name),
+		TEXT(ipc_destination_add, host),
+		TEXT(ipc_destination_add, app),
+		TEXT(ipc_destination_add, stream),
+		TEXT(ipc_destination_add, tc_url),
+	} },
+	[IPC_DESTINATION_REMOVE] = { BODY(ipc_destination_remove), .fields = {
+		LIMIT(ipc_destination_remove, unpublish, 1),
+	} },
+	[IPC_DESTINATION_STATUS] = { BODY(ipc_destination_status), .fields = {
+		LIMIT(ipc_destination_status, state, DESTINATION_STATES - 1),
+		TEXT(ipc_destination_status, last_error),
+	} },
+	[IPC_RECORD_START] = { BODY(ipc_record_start), .fds_min = 2, .fds_max = 3, .fields = {
+		TEXT(ipc_record_start, show),
+		TEXT(ipc_record_start, name),
+	} },
+	[IPC_RESOLVE_ASK] = { BODY(ipc_resolve_ask), .fields = {
+		TEXT(ipc_resolve_ask, host),
+	} },
+	[IPC_RESOLVE_ANSWER] = { BODY(ipc_resolve_answer), .fields = {
+		LIMIT(ipc_resolve_answer, count, IPC_ADDRESSES_MAX),
+		TEXT(ipc_resolve_answer, error),
+	} },
+};
+
+static_assert(sizeof(struct ipc_switch_status) <= IPC_BODY_MAX, "the largest upward message fits");
+static_assert(sizeof(struct ipc_switch_start) <= IPC_BODY_MAX, "a show with all feeds fits");
+static_assert(sizeof(struct ipc_resolve_answer) <= IPC_BODY_MAX, "all addresses fit");
+static_assert(sizeof(struct ipc_destination_add) <= IPC_BODY_MAX, "a destination fits");
+
+const struct ipc_kind *ipc_kind_of(uint32_t type)
+{
+	return type < IPC_TYPES && kinds[type].name != NULL ? &kinds[type] : NULL;
+}
+
+const char *ipc_type_str(enum ipc_type type)
+{
+	const struct ipc_kind *kind = ipc_kind_of((uint32_t)type);
+
+	return kind != NULL ? kind->name + strlen("ipc_") : "unknown";
+}
+
+size_t ipc_body_size(enum ipc_type type)
+{
+	const struct ipc_kind *kind = ipc_kind_of((uint32_t)type);
+
+	return kind != NULL ? kind->size : 0;
+}
+
+static bool is_field_sound(const struct ipc_field *field, const unsigned char *at)
+{
+	uint32_t four;
+	uint16_t two;
+
+	if (field->is_text) {
+		return memchr(at, '\0', field->size) != NULL;
+	}
+	switch (field->size) {
+	case 1:
+		return at[0] <= field->max;
+	case sizeof two:
+		memcpy(&two, at, sizeof two);
+		return two <= field->max;
+	default:
+		memcpy(&four, at, sizeof four);
+		return four <= field->max;
+	}
+}
+
+bool ipc_is_body_sound(const struct ipc_kind *kind, const void *body)
+{
+	for (size_t i = 0; i < IPC_FIELDS_MAX && kind->fields[i].size > 0; i++) {
+		const struct ipc_field *field = &kind->fields[i];
+		const unsigned char *at = (const unsigned char *)body + field->offset;
+
+		for (size_t n = 0; n < field->count; n++) {
+			if (!is_field_sound(field, at + n * field->stride)) {
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
+const char *destination_state_str(enum destination_state state)
+{
+	static const char *const names[DESTINATION_STATES] = {
+		[DESTINATION_IDLE] = "idle",
+		[DESTINATION_DIALING] = "dialing",
+		[DESTINATION_LIVE] = "live",
+		[DESTINATION_BACKING_OFF] = "backing_off",
+		[DESTINATION_REFUSED] = "refused",
+		[DESTINATION_HELD] = "held",
+		[DESTINATION_STOPPED] = "stopped",
+	};
+
+	return (uint32_t)state < DESTINATION_STATES ? names[state] : "unknown";
+}
