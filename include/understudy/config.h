@@ -58,7 +58,8 @@ struct config_show {
 
 struct config {
 	struct config_listener *rtmp, *rtmps; /* NULL = not listening */
-	char *state_directory, *socket;
+	char *ca_file;           /* tls.ca_file as configured; NULL: see config_ca_file() */
+	char *state_directory, *socket; /* never NULL */
 	uint64_t ring_max_bytes;
 	struct config_show *shows;
 	unsigned shows_count;
@@ -77,6 +78,9 @@ struct config_findings {
 	size_t count;
 };
 void config_findings_finish(struct config_findings *f);
+/* One finding as a line for people, without a line break; `name` is that of the file. */
+void config_finding_format(char *to, size_t size, const char *name,
+			   const struct config_finding *finding);
 
 /* `environment` gives the value of a name or NULL (the supervisor keeps a copy of its own, since it
  * overwrites the real one). Collects all findings; returns 0 with *ret set if there was no
@@ -84,17 +88,29 @@ void config_findings_finish(struct config_findings *f);
 typedef const char *config_environment(void *context, const char *name);
 int config_load(const char *path, config_environment *environment, void *context,
 		struct config **ret, struct config_findings *findings);
-/* The same from memory; `name` appears in findings. The embedded default show comes this way. */
+/* The same from memory; files named in it are looked for beside `name`. The embedded default show
+ * comes this way. */
 int config_load_text(const char *name, const char *text, size_t size,
 		     config_environment *environment, void *context, struct config **ret,
 		     struct config_findings *findings);
 /* Wipes every secret. */
 void config_destroy(struct config **c);
 
-/* "rtmp://HOST/app" as people may see it: user info, stream keys in the path, query values redacted. */
+/* The default show that is used where no file is given. Needs the variables PRIMARY_KEY,
+ * BACKUP_KEY and UNDERSTUDY_STATE_DIRECTORY. */
+extern const char config_default_text[];
+extern const size_t config_default_size;
+
+/* The bundle of certificates that RTMPS destinations are verified against: tls.ca_file, else
+ * SSL_CERT_FILE of the environment, else the system's. Never NULL. */
+const char *config_ca_file(const struct config *c, config_environment *environment, void *context);
+
+/* "rtmp://HOST/app" as people may see it: user info, every part of the path after the first (where
+ * stream keys are) and query values become `***`. A file: URL is kept; what is no URL vanishes. */
 void config_redact_url(char *to, size_t size, const char *url);
 
-/* Places used when the config does not say: root or not. Never NULL. */
+/* Places used when the config does not say: root or not. Never NULL, and the same for the whole
+ * life of the process, whatever becomes of its environment after the first call. */
 const char *config_default_state_directory(void);
 const char *config_default_socket(void);
 

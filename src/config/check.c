@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Semantic checks of a filled configuration (check.h). Looks at files that are named, without
+ * reading them. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <understudy/text.h>
+
+#include "check.h"
+#include "url.h"
+
+#define SHORT_KEY_BYTES 8
+
+static void format_path(char to[CONFIG_PATH_MAX], const char *parent, const char *name)
+{
+	text_format(to, CONFIG_PATH_MAX, "%s%s%s", parent, parent[0] == '\0' ? "" : ".", name);
+}
+
+/* ---- listeners ---- */
+
+static void check_readable(const char *file, const char *path, struct report *r)
+{
+	if (file == NULL || access(file, R_OK) == 0) {
+		return;
+	}
+	/* a check may be run by someone who is not allowed what the relay is */
+	report_add_at(r, errno == EACCES ? CONFIG_WARNING : CONFIG_ERROR, path,
+		      "the file it names cannot be read: %s; correct the path (it begins at the "
+		      "directory of this file) or its permissions", strerror(errno));
+}
+
+static void check_private(const char *file, const char *path, struct report *r)
+{
+	struct stat status;
+
+	if (file != NULL && stat(file, &status) == 0 && (status.st_mode & S_IROTH)) {
+		report_add_at(r, CONFIG_WARNING, path,
+			      "every user of this machine can read the file it names; run chmod 600 on "
+			      "it");
+	}
+}
+
+static void check_listeners(const struct config *c, struct report *r)
+{
+	uint16_t rtmp_port = 0, rtmps_port = 0;
+
+	if (c->rtmps != NULL) {
+		check_readable(c->rtmps->certificate, "rtmps.certificate", r);
+		check_readable(c->rtmps->private_key, "rtmps.private_key", r);
+		check_private(c->rtmps->private_key, "rtmps.private_key", r);
+	}
+	check_readable(c->ca_file, "tls.ca_file", r);
+	if (c->rtmp == NULL || c->rtmps == NULL || c->rtmp->listen == NULL ||
+	    c->rtmps->listen == NULL) {
+		return;
+	}
+	url_check_address(c->rtmp->listen, &rtmp_port);
+	url_check_address(c->rtmps->listen, &rtmps_port);
+	if (rtmp_port != 0 && strcmp(c->rtmp->listen, c->rtmps->listen) == 0) {
+		report_add_at(r, CONFIG_ERROR, "rtmps.listen",
+			      "is the address of rtmp.listen; give each a port of its own");
+	}
+}
+
+/* ---- feeds ---- */
+
+static void check_key_text(const char *key, const char *path, struct report *r)
+{
+	for (const unsigned char *p = (const unsigned char *)key; *p != '\0'; p++) {
+		if (*p <= ' ' || *p >= 0x7f || strchr("/?&#%\"'\\", *p) != NULL) {
+			report_add_at(r, CONFIG_ERROR, path,
+				      "has a character that encoders change on the way; use letters, digits "
+				      "and - _ . ~ + =");
+			return;
+		}
+	}
+	if (strlen(key) < SHORT_KEY_BYTES) {
+		report_add_at(r, CONFIG_WARNING, path,
+			      "is shorter than %d characters: whoever guesses it is on air; make one with "
+			      "`openssl rand -hex 16`", SHORT_KEY_BYTES);
+	}
+}
+
+static void check_pull(const char *pull, const char *path, struct report *r)
+{
+	struct url url;
+	const char *error = url_parse(pull, &url);
+
+	if (error != NULL) {
+		report_add_at(r, CONFIG_ERROR, path, "%s", error);
+	}
+}
+
+/* Exactly one of key, pull and file; what the reader has refused counts as given. */
+static void check_source(const char *parent, struct report *r)
+{
+	static const char *const names[] = { "key", "pull", "file" };
+	char path[CONFIG_PATH_MAX];
+	unsigned given = 0;
+
+	for (int i = 0; i < 3; i++) {
+		format_path(path, parent, names[i]);
+		given += report_has(r, path);
+	}
+	if (given == 0) {
+		report_add_at(r, CONFIG_ERROR, parent,
+			      "the feed has no source; give it a key (key: \"${NAME}\"), a pull URL or a "
+			      "file");
+	} else if (given > 1) {
+		report_add_at(r, CONFIG_ERROR, parent,
+			      "the feed has %u sources; keep one of key, pull and file", given);
+	}
+}
+
+static void check_feed(const struct config_feed *feed, const char *parent, struct report *r)
+{
+	char path[CONFIG_PATH_MAX];
+
+	check_source(parent, r);
+	if (feed->key != NULL) {
+		format_path(path, parent, "key");
+		check_key_text(feed->key, path, r);
+	}
+	if (feed->pull != NULL) {
+		format_path(path, parent, "pull");
+		check_pull(feed->pull, path, r);
+	}
+}
+
+/* ---- unique ---- */
+
+static void report_twice(const char *what, const char *path, const char *first, struct report *r)
+{
+	report_add_at(r, CONFIG_ERROR, path, "%s as at line %u; give each its own", what,
+		      report_line(r, first));
+}
+
+static bool is_same(const char *a, const char *b)
+{
+	return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+/* Is the name at `index` one of an earlier item? `names` strides over the items' structures. */
+static void check_name(const void *items, size_t stride, size_t name_offset, unsigned index,
+		       const char *list, const char *what, struct report *r)
+{
+	const char *base = items;
+	const char *name = *(char *const *)(base + index * stride + name_offset);
+
+	for (unsigned i = 0; i < index; i++) {
+		if (is_same(name, *(char *const *)(base + i * stride + name_offset))) {
+			char path[CONFIG_PATH_MAX], first[CONFIG_PATH_MAX], text[64];
+
+			text_format(path, sizeof(path), "%s[%u].name", list, index);
+			text_format(first, sizeof(first), "%s[%u].name", list, i);
+			text_format(text, sizeof(text), "the same name of a %s", what);
+			report_twice(text, path, first, r);
+			return;
+		}
+	}
+}
+
+/* The first feed of the whole configuration that has the key; true if it is an earlier one. */
+static bool find_key(const struct config *c, const struct config_feed *feed,
+		     char first[CONFIG_PATH_MAX])
+{
+	for (unsigned s = 0; s < c->shows_count; s++) {
+		for (unsigned f = 0; f < c->shows[s].feeds_count; f++) {
+			const struct config_feed *other = &c->shows[s].feeds[f];
+
+			if (other == feed) {
+				return false;
+			}
+			if (is_same(other->key, feed->key)) {
+				text_format(first, CONFIG_PATH_MAX, "shows[%u].feeds[%u].key", s, f);
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* ---- shows ---- */
+
+static void check_feeds(const struct config *c, unsigned index, struct report *r)
+{
+	const struct config_show *show = &c->shows[index];
+	char list[CONFIG_PATH_MAX], path[CONFIG_PATH_MAX], first[CONFIG_PATH_MAX];
+	unsigned published = 0;
+
+	text_format(list, sizeof(list), "shows[%u].feeds", index);
+	for (unsigned i = 0; i < show->feeds_count; i++) {
+		text_format(path, sizeof(path), "%s[%u]", list, i);
+		if (!report_has(r, path)) {
+			continue; /* no map: said by the reader */
+		}
+		check_feed(&show->feeds[i], path, r);
+		check_name(show->feeds, sizeof(show->feeds[0]), offsetof(struct config_feed, name), i,
+			   list, "feed", r);
+		text_format(path, sizeof(path), "%s[%u].key", list, i);
+		published += report_has(r, path);
+		if (find_key(c, &show->feeds[i], first)) {
+			report_twice("the same key", path, first, r);
+		}
+	}
+	if (show->feeds_count > 0 && published == 0) {
+		report_add_at(r, CONFIG_WARNING, list,
+			      "none of these feeds is carried by this version; add one with a key");
+	}
+}
+
+static void check_destinations(struct config_show *show, unsigned index, struct report *r)
+{
+	char list[CONFIG_PATH_MAX], path[CONFIG_PATH_MAX];
+
+	text_format(list, sizeof(list), "shows[%u].destinations", index);
+	if (show->destinations_count == 0) {
+		report_add_at(r, CONFIG_WARNING, list,
+			      "the show is sent nowhere; add a destination with a name and a url");
+	}
+	for (unsigned i = 0; i < show->destinations_count; i++) {
+		text_format(path, sizeof(path), "%s[%u]", list, i);
+		if (report_has(r, path)) {
+			check_destination(&show->destinations[i], path, r);
+			check_name(show->destinations, sizeof(show->destinations[0]),
+				   offsetof(struct config_destination, name), i, list, "destination",
+				   r);
+		}
+	}
+}
+
+/* What section 3.4 of the design promises needs more delay than this in any case. */
+static void check_times(const struct config_show *show, unsigned index, struct report *r)
+{
+	char path[CONFIG_PATH_MAX];
+
+	if (show->delay_ms > 0 && show->delay_ms <= show->failover.stall_ms + 250) {
+		text_format(path, sizeof(path), "shows[%u].delay_ms", index);
+		report_add_at(r, CONFIG_WARNING, path,
+			      "is too short for a change without a gap: it takes the encoders' key frame "
+			      "interval + stall_ms (%u) + 250 and the lag between the feeds",
+			      show->failover.stall_ms);
+	}
+}
+
+static bool has_keys(const struct config *c)
+{
+	for (unsigned s = 0; s < c->shows_count; s++) {
+		for (unsigned f = 0; f < c->shows[s].feeds_count; f++) {
+			if (c->shows[s].feeds[f].key != NULL) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+void check_config(struct config *c, struct report *r)
+{
+	char path[CONFIG_PATH_MAX];
+
+	check_listeners(c, r);
+	for (unsigned i = 0; i < c->shows_count; i++) {
+		text_format(path, sizeof(path), "shows[%u]", i);
+		if (!report_has(r, path)) {
+			continue;
+		}
+		check_name(c->shows, sizeof(c->shows[0]), offsetof(struct config_show, name), i, "shows",
+			   "show", r);
+		check_feeds(c, i, r);
+		check_destinations(&c->shows[i], i, r);
+		check_times(&c->shows[i], i, r);
+	}
+	if (has_keys(c) && !report_has(r, "rtmp") && !report_has(r, "rtmps")) {
+		report_add_at(r, CONFIG_WARNING, "rtmp",
+			      "nobody can publish: add `rtmp: { listen: \"0.0.0.0:1935\" }`");
+	}
+}

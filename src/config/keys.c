@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The table of configuration keys and how names are found in it. Pure. */
+#include <string.h>
+
+#include <understudy/config.h>
+#include <understudy/text.h>
+#include <understudy/timeline.h>
+
+#include "keys.h"
+
+#define NAME_MAX_BYTES 40
+
+#define MEMBER(structure, member)                                                                  \
+	.offset = offsetof(struct structure, member),                                              \
+	.size = sizeof(((struct structure *)NULL)->member)
+#define ITEMS(structure, member)                                                                   \
+	.offset = offsetof(struct structure, member),                                              \
+	.size = sizeof(*((struct structure *)NULL)->member),                                       \
+	.count_offset = offsetof(struct structure, member##_count)
+#define POINTED(structure, member)                                                                 \
+	.offset = offsetof(struct structure, member),                                              \
+	.size = sizeof(*((struct structure *)NULL)->member)
+
+static const char *const return_modes[] = {
+	[RETURN_AUTO] = "auto",
+	[RETURN_MANUAL] = "manual",
+	[RETURN_NEVER] = "never",
+	NULL,
+};
+static const char *const mismatch_modes[] = {
+	[MISMATCH_PREFER_MATCHING] = "prefer_matching",
+	[MISMATCH_ALLOW] = "allow",
+	[MISMATCH_REFUSE] = "refuse",
+	NULL,
+};
+static const char *const notify_kinds[] = { "webhook", NULL };
+
+const struct config_key config_keys[] = {
+	{ "rtmp", KEY_MAP, KEY_POINTER, POINTED(config, rtmp),
+	  .help = "where encoders publish by RTMP; without it nobody listens" },
+	{ "rtmp.listen", KEY_ADDRESS, .default_text = "0.0.0.0:1935", MEMBER(config_listener, listen),
+	  .help = "address and port" },
+	{ "rtmps", KEY_MAP, KEY_POINTER, POINTED(config, rtmps),
+	  .help = "where encoders publish by RTMP over TLS" },
+	{ "rtmps.listen", KEY_ADDRESS, .default_text = "0.0.0.0:1936",
+	  MEMBER(config_listener, listen), .help = "address and port" },
+	{ "rtmps.certificate", KEY_FILE, KEY_REQUIRED, MEMBER(config_listener, certificate),
+	  .help = "certificate and its chain, PEM" },
+	{ "rtmps.private_key", KEY_FILE, KEY_REQUIRED, MEMBER(config_listener, private_key),
+	  .help = "the certificate's private key, PEM" },
+	{ "tls", KEY_MAP, .offset = 0, .size = sizeof(struct config),
+	  .help = "how destinations are verified" },
+	{ "tls.ca_file", KEY_FILE, MEMBER(config, ca_file),
+	  .help = "bundle of the authorities that RTMPS destinations are verified against" },
+	{ "srt", KEY_MAP, KEY_INACTIVE | KEY_UNBOUND, .help = "where encoders publish by SRT" },
+	{ "srt.listen", KEY_ADDRESS, KEY_INACTIVE | KEY_UNBOUND, .default_text = "0.0.0.0:9000",
+	  .help = "address and UDP port" },
+	{ "srt.latency_ms", KEY_INTEGER, KEY_INACTIVE | KEY_UNBOUND, 20, 10000,
+	  .default_text = "200", .help = "time for lost packets to be sent again" },
+	{ "control", KEY_MAP, KEY_INACTIVE | KEY_UNBOUND, .help = "HTTP: dashboard, API, metrics" },
+	{ "control.listen", KEY_ADDRESS, KEY_INACTIVE | KEY_UNBOUND,
+	  .default_text = "127.0.0.1:8080", .help = "address and port" },
+	{ "control.token", KEY_SECRET, KEY_INACTIVE | KEY_UNBOUND, .help = "bearer token" },
+	{ "notify", KEY_LIST, KEY_INACTIVE | KEY_UNBOUND, 0, 64, .help = "who is told of events" },
+	{ "notify[].kind", KEY_CHOICE, KEY_INACTIVE | KEY_UNBOUND | KEY_REQUIRED,
+	  .choices = notify_kinds, .help = "how" },
+	{ "notify[].url", KEY_URL, KEY_INACTIVE | KEY_UNBOUND | KEY_REQUIRED, .help = "where to" },
+	{ "notify[].events", KEY_WORDS, KEY_INACTIVE | KEY_UNBOUND, .help = "which events" },
+	{ "state_directory", KEY_FILE, MEMBER(config, state_directory),
+	  .help = "generated keys and recordings of the default show" },
+	{ "socket", KEY_FILE, MEMBER(config, socket), .help = "the commands' way in" },
+	{ "ring_max_bytes", KEY_INTEGER, 0, 4194304, 1073741824, "67108864",
+	  MEMBER(config, ring_max_bytes), .help = "memory one feed or show may use at most" },
+
+	{ "shows", KEY_LIST, KEY_REQUIRED, 1, 64, ITEMS(config, shows), .help = "what is on air" },
+	{ "shows[].name", KEY_NAME, KEY_REQUIRED, MEMBER(config_show, name),
+	  .help = "name of the show, unique" },
+	{ "shows[].delay_ms", KEY_INTEGER, 0, 0, 60000, "3000", MEMBER(config_show, delay_ms),
+	  .help = "how far the show runs behind its feeds" },
+	{ "shows[].batch_ms", KEY_INTEGER, 0, 0, 1000, "20", MEMBER(config_show, batch_ms),
+	  .help = "how long a relay may gather packets before it writes" },
+	{ "shows[].autostart", KEY_BOOLEAN, .default_text = "true", MEMBER(config_show, autostart),
+	  .help = "serve the destinations without waiting for the start command" },
+	{ "shows[].feeds", KEY_LIST, KEY_REQUIRED, 1, TIMELINE_FEEDS_MAX, ITEMS(config_show, feeds),
+	  .help = "sources in order of preference" },
+	{ "shows[].feeds[].name", KEY_NAME, KEY_REQUIRED, MEMBER(config_feed, name),
+	  .help = "name of the feed, unique in its show" },
+	{ "shows[].feeds[].key", KEY_SECRET, MEMBER(config_feed, key),
+	  .help = "the stream key its encoder publishes with, unique" },
+	{ "shows[].feeds[].offset_ms", KEY_INTEGER, 0, -60000, 60000, "0",
+	  MEMBER(config_feed, offset_ms), .help = "moves the feed later on the timeline" },
+	{ "shows[].feeds[].max_kbps", KEY_INTEGER, 0, 0, 1000000, "0", MEMBER(config_feed, max_kbps),
+	  .help = "an encoder faster than this is sent away; 0 = any" },
+	{ "shows[].feeds[].passphrase", KEY_SECRET, KEY_INACTIVE, MEMBER(config_feed, passphrase),
+	  .help = "SRT encryption" },
+	{ "shows[].feeds[].pull", KEY_URL, KEY_INACTIVE, MEMBER(config_feed, pull),
+	  .help = "URL to fetch the feed from" },
+	{ "shows[].feeds[].file", KEY_TEXT, KEY_INACTIVE, MEMBER(config_feed, file),
+	  .help = "file to loop as a slate" },
+	{ "shows[].feeds[].latency_ms", KEY_INTEGER, KEY_INACTIVE, 20, 10000,
+	  MEMBER(config_feed, latency_ms), .help = "SRT latency of this feed" },
+	{ "shows[].feeds[].srt_port", KEY_INTEGER, KEY_INACTIVE, 1, 65535,
+	  MEMBER(config_feed, srt_port), .help = "an SRT port of its own" },
+	{ "shows[].feeds[].allow_private", KEY_BOOLEAN, KEY_INACTIVE | KEY_UNBOUND,
+	  .help = "a pulled URL may lead to private addresses" },
+	{ "shows[].failover", KEY_MAP, MEMBER(config_show, failover),
+	  .help = "when feeds are left and returned to" },
+	{ "shows[].failover.stall_ms", KEY_INTEGER, 0, 50, 60000, "500",
+	  MEMBER(config_failover, stall_ms), .help = "silence after which a feed is left" },
+	{ "shows[].failover.hole_ms", KEY_INTEGER, 0, 20, 10000, "200",
+	  MEMBER(config_failover, hole_ms), .help = "a longer gap in its media ends a feed" },
+	{ "shows[].failover.return", KEY_CHOICE, .default_text = "auto", .choices = return_modes,
+	  MEMBER(config_failover, return_mode), .help = "going back to a preferred feed" },
+	{ "shows[].failover.return_after_s", KEY_INTEGER, 0, 0, 86400, "30",
+	  MEMBER(config_failover, return_after_s), .help = "how long it must be healthy first" },
+	{ "shows[].failover.on_mismatch", KEY_CHOICE, .default_text = "prefer_matching",
+	  .choices = mismatch_modes, MEMBER(config_failover, on_mismatch),
+	  .help = "feeds of another format" },
+	{ "shows[].destinations", KEY_LIST, 0, 0, 200, ITEMS(config_show, destinations),
+	  .help = "where the show is sent to" },
+	{ "shows[].destinations[].name", KEY_NAME, KEY_REQUIRED, MEMBER(config_destination, name),
+	  .help = "name of the destination, unique in its show" },
+	{ "shows[].destinations[].url", KEY_URL, KEY_REQUIRED, MEMBER(config_destination, url),
+	  .help = "rtmp://, rtmps:// or file:NAME.flv" },
+	{ "shows[].destinations[].key", KEY_SECRET, MEMBER(config_destination, key),
+	  .help = "stream key; else the last part of the URL's path" },
+	{ "shows[].destinations[].isolate", KEY_BOOLEAN, .default_text = "false",
+	  MEMBER(config_destination, isolate), .help = "a worker process of its own" },
+	{ "shows[].destinations[].backup_url", KEY_URL, KEY_INACTIVE,
+	  MEMBER(config_destination, backup_url), .help = "the platform's second ingest" },
+	{ "shows[].destinations[].rehearsal", KEY_BOOLEAN, KEY_INACTIVE, .default_text = "false",
+	  MEMBER(config_destination, rehearsal), .help = "used by drills only" },
+};
+const size_t config_key_count = sizeof(config_keys) / sizeof(config_keys[0]);
+_Static_assert(sizeof(config_keys) / sizeof(config_keys[0]) <= CONFIG_KEYS_MAX, "CONFIG_KEYS_MAX");
+
+size_t config_key_parent(const struct config_key *key)
+{
+	const char *dot = strrchr(key->pattern, '.');
+
+	return dot == NULL ? 0 : (size_t)(dot - key->pattern);
+}
+
+const char *config_key_name(const struct config_key *key)
+{
+	size_t parent = config_key_parent(key);
+
+	return key->pattern + parent + (parent > 0);
+}
+
+bool config_key_is_in(const struct config_key *key, const char *parent)
+{
+	size_t size = config_key_parent(key);
+
+	return strlen(parent) == size && memcmp(key->pattern, parent, size) == 0;
+}
+
+static const struct config_key *find_exactly(const char *parent, const char *name, size_t size)
+{
+	for (size_t i = 0; i < config_key_count; i++) {
+		const char *known = config_key_name(&config_keys[i]);
+
+		if (config_key_is_in(&config_keys[i], parent) && strlen(known) == size &&
+		    memcmp(known, name, size) == 0) {
+			return &config_keys[i];
+		}
+	}
+	return NULL;
+}
+
+const struct config_key *config_key_find(const char *parent, const char *name, bool *ret_is_file)
+{
+	static const char suffix[] = "_file";
+	size_t size = strlen(name);
+	const struct config_key *key = find_exactly(parent, name, size);
+
+	if (key != NULL) {
+		*ret_is_file = false;
+		return key;
+	}
+	if (size < sizeof(suffix) || strcmp(name + size - (sizeof(suffix) - 1), suffix) != 0) {
+		return NULL;
+	}
+	key = find_exactly(parent, name, size - (sizeof(suffix) - 1));
+	if (key == NULL || key->type == KEY_MAP || key->type == KEY_LIST || key->type == KEY_WORDS) {
+		return NULL;
+	}
+	*ret_is_file = true;
+	return key;
+}
+
+static unsigned least(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
+/* Insertions, deletions, replacements and swaps of neighbours between two short names. */
+static unsigned distance(const char *a, const char *b)
+{
+	unsigned rows[3][NAME_MAX_BYTES + 1];
+	size_t size = strlen(b);
+
+	for (unsigned j = 0; j <= size; j++) {
+		rows[0][j] = j;
+	}
+	for (unsigned i = 1; a[i - 1] != '\0'; i++) {
+		unsigned *now = rows[i % 3], *last = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
+
+		now[0] = i;
+		for (unsigned j = 1; j <= size; j++) {
+			unsigned cost = a[i - 1] != b[j - 1];
+
+			now[j] = least(last[j - 1] + cost, least(last[j], now[j - 1]) + 1);
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+				now[j] = least(now[j], before[j - 2] + 1);
+			}
+		}
+	}
+	return rows[strlen(a) % 3][size];
+}
+
+const struct config_key *config_key_nearest(const char *parent, const char *name)
+{
+	const struct config_key *nearest = NULL;
+	unsigned best = UINT32_MAX;
+
+	if (strlen(name) > NAME_MAX_BYTES) {
+		return NULL;
+	}
+	for (size_t i = 0; i < config_key_count; i++) {
+		const char *known = config_key_name(&config_keys[i]);
+
+		if (!config_key_is_in(&config_keys[i], parent)) {
+			continue;
+		}
+		unsigned steps = distance(name, known);
+		unsigned bearable = strlen(known) <= 4 ? 1 : strlen(known) <= 8 ? 2 : 3;
+		if (steps <= bearable && steps < best) {
+			best = steps;
+			nearest = &config_keys[i];
+		}
+	}
+	return nearest;
+}
+
+const struct config_key *config_key_elsewhere(const char *name)
+{
+	for (size_t i = 0; i < config_key_count; i++) {
+		if (strcmp(config_key_name(&config_keys[i]), name) == 0) {
+			return &config_keys[i];
+		}
+	}
+	return NULL;
+}
+
+static const char *type_str(enum key_type type)
+{
+	switch (type) {
+	case KEY_MAP: return "section";
+	case KEY_LIST: return "list";
+	case KEY_WORDS: return "list of words";
+	case KEY_TEXT: return "text";
+	case KEY_NAME: return "name";
+	case KEY_SECRET: return "secret";
+	case KEY_URL: return "URL";
+	case KEY_ADDRESS: return "address";
+	case KEY_FILE: return "path";
+	case KEY_INTEGER: return "integer";
+	case KEY_BOOLEAN: return "true or false";
+	case KEY_CHOICE: return "one of";
+	}
+	return "";
+}
+
+void config_key_describe(const struct config_key *key, char *to, size_t size)
+{
+	text_copy(to, size, type_str(key->type));
+	size_t used = strlen(to);
+
+	if (key->type == KEY_INTEGER) {
+		text_format(to + used, size - used, " %lld to %lld", (long long)key->min,
+			    (long long)key->max);
+	}
+	for (const char *const *choice = key->choices; choice != NULL && *choice != NULL; choice++) {
+		used = strlen(to);
+		text_format(to + used, size - used, "%s%s", choice == key->choices ? " " : ", ",
+			    *choice);
+	}
+	used = strlen(to);
+	if (key->flags & KEY_REQUIRED) {
+		text_format(to + used, size - used, ", required");
+	} else if (key->default_text != NULL) {
+		text_format(to + used, size - used, ", default %s", key->default_text);
+	}
+	used = strlen(to);
+	if (key->flags & KEY_INACTIVE) {
+		text_format(to + used, size - used, ", inactive");
+	}
+}
