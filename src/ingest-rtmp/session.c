@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <understudy/clock.h>
@@ -129,7 +128,7 @@ static void session_lost_by_error(struct session *s, ssize_t error)
 {
 	char cause[IPC_TEXT];
 
-	if (s->phase == SESSION_LEAVING) {
+	if (s->phase >= SESSION_LEAVING) {
 		s->phase = SESSION_GONE; /* told already */
 	} else if (error == 0) {
 		session_lost(s, "connection closed by encoder");
@@ -146,22 +145,23 @@ static void session_flush(struct session *s)
 {
 	const uint8_t *bytes = NULL;
 	size_t size;
+	ssize_t n;
 
-	while (s->phase != SESSION_GONE && (size = rtmp_server_output(s->rtmp, &bytes)) > 0) {
+	while ((size = rtmp_server_output(s->rtmp, &bytes)) > 0) {
 		struct iovec part = { .iov_base = (void *)(uintptr_t)bytes, .iov_len = size };
-		ssize_t n = stream_write(s->stream, &part, 1);
 
-		if (n == -EAGAIN) {
-			return;
-		}
+		n = stream_write(s->stream, &part, 1);
 		if (n <= 0) {
-			session_lost_by_error(s, n < 0 ? n : -EPIPE);
-			return;
+			break;
 		}
 		rtmp_server_sent(s->rtmp, (size_t)n);
 	}
-	if (s->phase == SESSION_LEAVING) {
-		shutdown(stream_fd(s->stream), SHUT_WR); /* doing it again does no harm */
+	n = size > 0 ? n : stream_flush(s->stream);
+	if (n < 0 && n != -EAGAIN) {
+		session_lost_by_error(s, n);
+	} else if (n == 0 && s->phase == SESSION_LEAVING && !s->is_finished) {
+		stream_finish(s->stream);
+		s->is_finished = true;
 	}
 }
 

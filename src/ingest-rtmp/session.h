@@ -57,6 +57,7 @@ struct session {
 	int64_t leave_us;           /* LEAVING ends; CLOCK_NEVER before */
 	int64_t read_us;            /* when the bytes in `in` were read */
 	bool is_readable;           /* there may be more to read, whatever the socket says */
+	bool is_finished;           /* LEAVING: the last reply is out, our side is shut */
 
 	size_t at, filled;          /* unparsed part of `in` */
 	uint8_t in[SESSION_READ_BYTES];

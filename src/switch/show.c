@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* From the timeline to the show ring (show.h). switch. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "show.h"
+
+#define REPEAT_US 1000000
+
+static_assert(sizeof(struct show_checkpoint) <= RING_CHECKPOINT_MAX, "it must fit the ring");
+
+int show_init(struct show *show, int ring_fd, int64_t span_us)
+{
+	*show = (struct show){ .repeated_us = INT64_MIN / 2 };
+	return ring_writer_open(ring_fd, span_us, &show->ring);
+}
+
+void show_finish(struct show *show)
+{
+	ring_writer_close(&show->ring);
+	header_set_finish(&show->headers);
+}
+
+/* A header at the place of packet `at`. */
+static void show_write_header(struct show *show, const struct header *header,
+			      const struct packet *at, unsigned flags, int64_t now_us)
+{
+	struct packet p = header->packet;
+	struct iovec part = { .iov_base = header->payload, .iov_len = p.size };
+
+	p.flags = (uint16_t)((p.flags & ~(unsigned)PACKET_REPEAT) | flags);
+	p.feed = at->feed;
+	p.incarnation = at->incarnation;
+	p.dts_90k = at->dts_90k;
+	p.pts_90k = at->dts_90k;
+	p.arrival_us = now_us;
+	if (ring_write(show->ring, &p, &part, 1, NULL) == 0) {
+		show->next_seq++;
+	}
+}
+
+static void show_forget_header(struct show *show, unsigned index)
+{
+	struct header_set *set = &show->headers;
+
+	free(set->items[index].payload);
+	set->count--;
+	memmove(&set->items[index], &set->items[index + 1],
+		(set->count - index) * sizeof(set->items[0]));
+}
+
+/* Headers of this kind and track that the new source does not have end here. */
+static void show_forget_headers(struct show *show, const struct header_set *source,
+				enum packet_kind kind, unsigned track)
+{
+	for (unsigned i = 0; i < show->headers.count;) {
+		const struct packet *p = &show->headers.items[i].packet;
+
+		if (p->kind == kind && p->track == track &&
+		    header_set_find(source, kind, (enum packet_type)p->type, track) == NULL) {
+			show_forget_header(show, i);
+		} else {
+			i++;
+		}
+	}
+}
+
+/* Kind and track go on with another source: its headers take the place of the show's, and those
+ * that differ go out. */
+static void show_adopt_headers(struct show *show, const struct header_set *source,
+			       enum packet_kind kind, unsigned track, const struct packet *at,
+			       int64_t now_us)
+{
+	show_forget_headers(show, source, kind, track);
+	for (unsigned i = 0; i < source->count; i++) {
+		const struct header *h = &source->items[i];
+
+		if (h->packet.kind == kind && h->packet.track == track &&
+		    header_set_put(&show->headers, &h->packet, h->payload) == 1) {
+			show_write_header(show, h, at, 0, now_us);
+		}
+	}
+}
+
+/* onMetaData describes the main video, or the audio where there is no video. */
+static bool show_is_described_by(const struct header_set *source, const struct packet *p)
+{
+	return p->track == 0 && (p->kind == PACKET_VIDEO ||
+				 header_set_find(source, PACKET_VIDEO, PACKET_CONFIG, 0) == NULL);
+}
+
+/* The first packet of the show: every header known by then, so that whoever starts with it knows
+ * all there will be. */
+static void show_begin(struct show *show, struct source *source, const struct packet *p,
+		       int64_t now_us)
+{
+	for (unsigned kind = PACKET_NONE + 1; kind < PACKET_KINDS; kind++) {
+		const struct header_set *set = header_history_at(&source->headers,
+								 (enum packet_kind)kind,
+								 p->source_seq);
+
+		for (unsigned track = 0; track < PACKET_TRACKS_MAX; track++) {
+			show_adopt_headers(show, set, (enum packet_kind)kind, track, p, now_us);
+		}
+	}
+	show->has_begun = true;
+}
+
+static void show_go_on(struct show *show, struct source *source, const struct packet *p,
+		       int64_t now_us)
+{
+	enum packet_kind kind = (enum packet_kind)p->kind;
+	const struct header_set *set = header_history_at(&source->headers, kind, p->source_seq);
+
+	show_adopt_headers(show, set, kind, p->track, p, now_us);
+	if (show_is_described_by(set, p)) {
+		set = header_history_at(&source->headers, PACKET_DATA, p->source_seq);
+		show_adopt_headers(show, set, PACKET_DATA, 0, p, now_us);
+	}
+}
+
+static void show_repeat_headers(struct show *show, const struct packet *p, int64_t now_us)
+{
+	for (unsigned i = 0; i < show->headers.count; i++) {
+		show_write_header(show, &show->headers.items[i], p, PACKET_REPEAT, now_us);
+	}
+	show->repeated_us = now_us;
+}
+
+/* What has to go out before the frame. */
+static void show_prepare(struct show *show, struct source *source, const struct packet *p,
+			 int64_t now_us)
+{
+	struct show_origin *origin = &show->origins[p->kind][p->track];
+
+	if (!show->has_begun) {
+		show_begin(show, source, p, now_us);
+	} else if (origin->feed != p->feed || origin->incarnation != p->incarnation) {
+		show_go_on(show, source, p, now_us);
+	}
+	*origin = (struct show_origin){ .feed = p->feed, .incarnation = p->incarnation };
+	if ((p->flags & PACKET_JOIN) != 0 && now_us - show->repeated_us >= REPEAT_US) {
+		show_repeat_headers(show, p, now_us);
+	}
+}
+
+int show_send(struct show *show, struct source *source, const struct packet *p, int64_t now_us)
+{
+	struct packet sent = *p, original;
+	const uint8_t *payload = NULL;
+	void *place = NULL;
+	int error = ring_map(source->ring, p->source_seq, &original, &payload);
+
+	if (error == 0 && (original.size != p->size || original.kind != p->kind ||
+			   original.type != p->type)) {
+		error = -EBADMSG;
+	}
+	if (error != 0) {
+		return error == -EAGAIN ? -EBADMSG : error;
+	}
+	if (p->type == PACKET_FRAME) {
+		show_prepare(show, source, p, now_us);
+	}
+	sent.arrival_us = now_us;
+	error = ring_reserve(show->ring, &sent, &place);
+	if (error != 0) {
+		return error;
+	}
+	if (p->size > 0) {
+		memcpy(place, payload, p->size);
+	}
+	if (!ring_is_valid(source->ring, p->source_seq)) {
+		error = -ESTALE;
+	} else if (packet_is_header(p) && header_set_put(&show->headers, &sent, place) == 0) {
+		error = -EEXIST;
+	}
+	if (error != 0) {
+		ring_cancel(show->ring);
+		return error;
+	}
+	show->next_seq++;
+	return 0;
+}
+
+bool show_publish(struct show *show)
+{
+	if (show->published_seq == show->next_seq) {
+		return false;
+	}
+	ring_publish(show->ring);
+	show->published_seq = show->next_seq;
+	return true;
+}
+
+void show_write_checkpoint(struct show *show, const struct timeline *tl)
+{
+	struct show_checkpoint checkpoint = { .next_seq = show->published_seq };
+
+	timeline_get_checkpoint(tl, &checkpoint.timeline);
+	ring_checkpoint_write(show->ring, &checkpoint, sizeof(checkpoint));
+}
+
+/* One packet of the old ring. */
+static void show_inherit_packet(struct show *show, struct ring_reader *old, uint64_t seq,
+				struct show_checkpoint *checkpoint)
+{
+	uint8_t payload[HEADER_BYTES_MAX];
+	struct packet p;
+
+	if (ring_peek(old, seq, &p) != 0) {
+		return;
+	}
+	if (packet_is_header(&p)) {
+		if (ring_read(old, seq, &p, payload, sizeof(payload)) == 0) {
+			header_set_put(&show->headers, &p, payload);
+		}
+		if ((p.flags & PACKET_REPEAT) != 0) {
+			show->repeated_us = p.arrival_us;
+		}
+		return;
+	}
+	if (p.type == PACKET_FRAME) {
+		show->origins[p.kind][p.track] =
+			(struct show_origin){ .feed = p.feed, .incarnation = p.incarnation };
+		show->has_begun = true;
+	}
+	if (seq >= checkpoint->next_seq) {
+		timeline_checkpoint_advance(&checkpoint->timeline, &p);
+	}
+}
+
+int show_inherit(struct show *show, int old_ring_fd, struct timeline_checkpoint *ret)
+{
+	struct show_checkpoint checkpoint;
+	struct ring_reader *old = NULL;
+	int size, error = ring_reader_open(old_ring_fd, &old);
+
+	if (error != 0) {
+		return error;
+	}
+	size = ring_checkpoint_read(old, &checkpoint, sizeof(checkpoint));
+	if (size != (int)sizeof(checkpoint)) {
+		ring_reader_close(&old);
+		return size < 0 ? size : size == 0 ? -ENOENT : -EBADMSG;
+	}
+	for (uint64_t seq = ring_oldest(old), next = ring_next(old); seq < next; seq++) {
+		show_inherit_packet(show, old, seq, &checkpoint);
+	}
+	ring_reader_close(&old);
+	*ret = checkpoint.timeline;
+	return 0;
+}
