@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Worker processes: starting them with nothing but their two descriptors, listening to
+ * what they say, and telling their owners when they end. Runs in the supervisor; fork is
+ * the only thing here that takes time, and the supervisor is small.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <understudy/clock.h>
+#include <understudy/log.h>
+#include <understudy/text.h>
+
+#include "supervisor.h"
+
+#define STOP_GRACE_S 1
+#define PROGRAM_FD 4
+#define MESSAGES_PER_WAKE 64
+
+const struct child_ops *child_ops_of(enum worker_role role)
+{
+	static const struct child_ops *const ops[ROLES] = {
+		[ROLE_INGEST_RTMP] = &connection_ops, [ROLE_SWITCH] = &show_ops,
+		[ROLE_RELAY_RTMP] = &relay_ops,       [ROLE_RELAY_FLV] = &relay_ops,
+		[ROLE_RESOLVE] = &resolver_ops,
+	};
+
+	return role < ROLES ? ops[role] : NULL;
+}
+
+int child_open_programs(struct supervisor *sup)
+{
+	char directory[sizeof(sup->exe_path)];
+	char path[sizeof(directory) + IPC_NAME];
+
+	text_copy(directory, sizeof(directory), sup->exe_path);
+	*strrchr(directory, '/') = '\0';
+	for (int role = ROLE_NONE + 1; role < ROLES; role++) {
+		const char *name = worker_role_str((enum worker_role)role);
+
+		text_format(path, sizeof(path), "%s/understudy-%s", directory, name);
+		sup->programs[role] = open(path, O_PATH | O_CLOEXEC);
+		if (sup->programs[role] < 0) {
+			text_format(path, sizeof(path), "%s/understudy-%s", UNDERSTUDY_LIBEXEC, name);
+			sup->programs[role] = open(path, O_PATH | O_CLOEXEC);
+		}
+		if (sup->programs[role] < 0) {
+			log_error("worker program not found path=%s: build or install understudy "
+				  "completely", path);
+			return -ENOENT;
+		}
+	}
+	return 0;
+}
+
+/* ---- what a worker prints ---- */
+
+static enum log_level line_level(const char **text)
+{
+	for (enum log_level level = LOG_ERROR; level <= LOG_DEBUG; level++) {
+		const char *word = log_level_str(level);
+		size_t size = strlen(word);
+
+		if (strncmp(*text, word, size) == 0 && (*text)[size] == ' ') {
+			*text += size;
+			*text += strspn(*text, " ");
+			return level;
+		}
+	}
+	return LOG_WARN; /* a library or the C runtime speaks */
+}
+
+static void child_log_line(struct child *child, const char *bytes, size_t size)
+{
+	char raw[LOG_LINE_MAX], line[LOG_LINE_MAX];
+	const char *text = line;
+
+	text_copy_bytes(raw, sizeof(raw), bytes, size);
+	secrets_redact(&child->supervisor->secrets, raw);
+	text_escape(line, sizeof(line), raw, strlen(raw));
+	enum log_level level = line_level(&text);
+	if (*text != '\0') {
+		log_line(level, "%s: %s", child->label, text);
+	}
+}
+
+static void child_log_flush(struct child *child)
+{
+	if (child->line_bytes > 0) {
+		child_log_line(child, child->line, child->line_bytes);
+		child->line_bytes = 0;
+	}
+}
+
+static void child_log_bytes(struct child *child, const char *bytes, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		if (bytes[i] == '\n' || child->line_bytes == sizeof(child->line) - 1) {
+			child_log_flush(child);
+		}
+		if (bytes[i] != '\n') {
+			child->line[child->line_bytes++] = bytes[i];
+		}
+	}
+}
+
+static void child_log_ready(evutil_socket_t fd, short what, void *context)
+{
+	struct child *child = context;
+	char bytes[4096];
+	ssize_t got = read(fd, bytes, sizeof(bytes));
+
+	(void)what;
+	if (got > 0) {
+		child_log_bytes(child, bytes, (size_t)got);
+	} else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+		event_del(child->log_event);
+	}
+}
+
+/* ---- what a worker reports ---- */
+
+static void child_messages(struct child *child)
+{
+	static struct ipc_message message; /* 16 KiB, used by this single thread only */
+
+	for (int i = 0; i < MESSAGES_PER_WAKE; i++) {
+		int got = ipc_recv(child->control_fd, &message);
+
+		if (got == -EAGAIN) {
+			return;
+		}
+		if (got <= 0) {
+			event_del(child->control_event);
+			if (got < 0) {
+				child_kill(child, "it sent a malformed message");
+			}
+			return;
+		}
+		child->ops->message(child, &message);
+		ipc_message_finish(&message);
+	}
+}
+
+static void child_control_ready(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	child_messages(context);
+}
+
+/* ---- starting ---- */
+
+/* After fork: only async-signal-safe calls. */
+static void child_become(const struct supervisor *sup, enum worker_role role, int control_fd,
+			 int log_fd, char *const argv[], char *const envp[])
+{
+	int program = fcntl(sup->programs[role], F_DUPFD_CLOEXEC, 10);
+	int control = fcntl(control_fd, F_DUPFD_CLOEXEC, 10);
+	int output = fcntl(log_fd, F_DUPFD_CLOEXEC, 10);
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (program < 0 || control < 0 || output < 0 || dup2(sup->null_fd, 0) < 0 ||
+	    dup2(sup->null_fd, 1) < 0 || dup2(output, 2) < 0 ||
+	    dup2(control, WORKER_CONTROL_FD) < 0 ||
+	    dup3(program, PROGRAM_FD, O_CLOEXEC) < 0) {
+		_exit(126);
+	}
+	close_range(PROGRAM_FD + 1, ~0U, 0);
+	if (sup->drops_privileges &&
+	    (setgroups(0, NULL) < 0 || setresgid(sup->worker_gid, sup->worker_gid, sup->worker_gid) < 0 ||
+	     setresuid(sup->worker_uid, sup->worker_uid, sup->worker_uid) < 0)) {
+		_exit(126);
+	}
+	fexecve(PROGRAM_FD, argv, envp);
+	_exit(127);
+}
+
+/* Sanitizers and tests may steer the runtime; nothing else of our environment goes down. */
+static void worker_environment(char *envp[4])
+{
+	static const char *const names[] = { "ASAN_OPTIONS", "UBSAN_OPTIONS", "LLVM_PROFILE_FILE" };
+	static char kept[3][256];
+	size_t count = 0;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *value = getenv(names[i]);
+
+		if (value != NULL) {
+			text_format(kept[count], sizeof(kept[count]), "%s=%s", names[i], value);
+			envp[count] = kept[count];
+			count++;
+		}
+	}
+	envp[count] = NULL;
+}
+
+static pid_t child_fork(const struct supervisor *sup, enum worker_role role, int control_fd,
+			int log_fd)
+{
+	char name[IPC_NAME];
+	char *argv[] = { name, NULL };
+	char *envp[4];
+
+	text_format(name, sizeof(name), "understudy-%s", worker_role_str(role));
+	worker_environment(envp);
+	pid_t pid = fork();
+	if (pid == 0) {
+		child_become(sup, role, control_fd, log_fd, argv, envp);
+	}
+	return pid;
+}
+
+struct child *child_adopt(struct supervisor *sup, enum worker_role role,
+			  const struct child_ops *ops, void *owner, const char *label, pid_t pid,
+			  int control_fd, int log_fd, int64_t started_us)
+{
+	struct child *child = calloc(1, sizeof(*child));
+
+	if (child == NULL) {
+		return NULL;
+	}
+	*child = (struct child){ .supervisor = sup, .ops = ops, .owner = owner, .role = role,
+				 .pid = pid, .control_fd = control_fd, .log_fd = log_fd,
+				 .started_us = started_us };
+	text_copy(child->label, sizeof(child->label), label);
+	child->control_event = event_new(sup->base, control_fd, EV_READ | EV_PERSIST,
+					 child_control_ready, child);
+	child->log_event = event_new(sup->base, log_fd, EV_READ | EV_PERSIST, child_log_ready, child);
+	if (child->control_event == NULL || child->log_event == NULL) {
+		abort(); /* libevent is out of memory for a few bytes: nothing can be saved */
+	}
+	event_add(child->control_event, NULL);
+	event_add(child->log_event, NULL);
+	TAILQ_INSERT_TAIL(&sup->children, child, entry);
+	return child;
+}
+
+struct child *child_spawn(struct supervisor *sup, enum worker_role role,
+			  const struct child_ops *ops, void *owner, const char *label)
+{
+	int control[2] = { -1, -1 }, output[2] = { -1, -1 };
+	struct child *child = NULL;
+	pid_t pid = -1;
+
+	if (ipc_pair(control) == 0 && pipe2(output, O_CLOEXEC | O_NONBLOCK) == 0) {
+		pid = child_fork(sup, role, control[1], output[1]);
+	}
+	if (pid > 0) {
+		child = child_adopt(sup, role, ops, owner, label, pid, control[0], output[0],
+				    clock_monotonic_us());
+	}
+	if (child == NULL) {
+		log_error("cannot start worker role=%s: %s", worker_role_str(role), strerror(errno));
+		close(control[0]);
+		close(output[0]);
+	}
+	close(control[1]);
+	close(output[1]);
+	return child;
+}
+
+/* ---- orders ---- */
+
+bool child_send(struct child *child, enum ipc_type type, const void *body, const int *fds,
+		unsigned fd_count)
+{
+	int result = ipc_send(child->control_fd, type, body, fds, fd_count);
+
+	if (result == -EAGAIN) {
+		child_kill(child, "it takes no orders");
+	}
+	return result == 0;
+}
+
+void child_kill(struct child *child, const char *why)
+{
+	if (why != NULL) {
+		log_warn("killing worker role=%s pid=%d: %s", worker_role_str(child->role),
+			 (int)child->pid, why);
+	}
+	kill(child->pid, SIGKILL);
+}
+
+static void child_grace_over(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	child_kill(context, "it did not stop in time");
+}
+
+void child_stop(struct child *child, bool unpublish)
+{
+	struct ipc_stop stop = { .unpublish = unpublish };
+	/* A clean goodbye to a platform may take a second of its own. */
+	struct timeval grace = { .tv_sec = STOP_GRACE_S + (unpublish ? 1 : 0) };
+
+	child->is_stopping = true;
+	if (ipc_send(child->control_fd, IPC_STOP, &stop, NULL, 0) != 0) {
+		kill(child->pid, SIGKILL);
+		return;
+	}
+	if (child->deadline == NULL) {
+		child->deadline = evtimer_new(child->supervisor->base, child_grace_over, child);
+	}
+	if (child->deadline != NULL) {
+		evtimer_add(child->deadline, &grace);
+	}
+}
+
+static void nobody_message(struct child *child, struct ipc_message *m)
+{
+	(void)child;
+	(void)m;
+}
+
+static void nobody_exited(struct child *child, const char *cause)
+{
+	(void)child;
+	(void)cause;
+}
+
+void child_disown(struct child *child)
+{
+	static const struct child_ops nobody = { nobody_message, nobody_exited };
+
+	child->ops = &nobody;
+	child->owner = NULL;
+}
+
+/* ---- ends ---- */
+
+static void child_free(struct child *child)
+{
+	TAILQ_REMOVE(&child->supervisor->children, child, entry);
+	event_free(child->control_event);
+	event_free(child->log_event);
+	if (child->deadline != NULL) {
+		event_free(child->deadline);
+	}
+	close(child->control_fd);
+	close(child->log_fd);
+	free(child);
+}
+
+static void obituary(const struct child *child, int status, char *to, size_t size)
+{
+	if (WIFSIGNALED(status)) {
+		text_format(to, size, "killed by signal %d (%s)", WTERMSIG(status),
+			    strsignal(WTERMSIG(status)));
+	} else {
+		text_format(to, size, "ended with exit code %d", WEXITSTATUS(status));
+	}
+	if (!child->is_stopping && (WIFSIGNALED(status) || WEXITSTATUS(status) != 0)) {
+		double ran_s = (double)(clock_monotonic_us() - child->started_us) / 1e6;
+
+		log_warn("worker died role=%s for=\"%s\" pid=%d after=%.1fs cause=\"%s\"",
+			 worker_role_str(child->role), child->label, (int)child->pid, ran_s, to);
+	}
+}
+
+static void child_ended(struct child *child, int status)
+{
+	char bytes[4096], cause[IPC_TEXT];
+	ssize_t got;
+
+	/* Its last words first, in the order it said them. */
+	child_messages(child);
+	while ((got = read(child->log_fd, bytes, sizeof(bytes))) > 0) {
+		child_log_bytes(child, bytes, (size_t)got);
+	}
+	child_log_flush(child);
+	obituary(child, status, cause, sizeof(cause));
+	child->ops->exited(child, cause);
+	child_free(child);
+}
+
+void child_bury(struct child *child)
+{
+	waitpid(child->pid, NULL, 0);
+	child_free(child);
+}
+
+void child_reap_all(struct supervisor *sup)
+{
+	pid_t pid;
+	int status;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		struct child *child;
+
+		if (reexec_reaped(sup, pid, status)) {
+			continue;
+		}
+		TAILQ_FOREACH(child, &sup->children, entry) {
+			if (child->pid == pid) {
+				child_ended(child, status);
+				break;
+			}
+		}
+	}
+}

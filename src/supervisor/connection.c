@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One encoder's connection, from accept to its worker's end. The worker asks whether a key may
+ * publish (at most twice); what it says of itself is believed in nothing else: the peer is known
+ * from accept(2), the worker from its socketpair.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <understudy/clock.h>
+#include <understudy/log.h>
+#include <understudy/text.h>
+
+#include "supervisor.h"
+
+#define QUESTIONS_MAX 2
+#define WRONG_KEYS_WINDOW_US 60000000
+#define PEM_BYTES_MAX ((off_t)1 << 20)
+
+unsigned connection_count_unauthorised(const struct supervisor *sup, uint64_t address_key)
+{
+	const struct connection *c;
+	unsigned count = 0;
+
+	TAILQ_FOREACH(c, &sup->connections, entry) {
+		if (c->source == NULL && (address_key == 0 || c->address_key == address_key)) {
+			count++;
+		}
+	}
+	return count;
+}
+
+/* The worker gets a copy in memory: it can open no file, and the file may change. */
+static int pem_copy(const char *path)
+{
+	struct stat st;
+	int from = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int to = memfd_create("pem", MFD_CLOEXEC);
+
+	if (from < 0 || to < 0 || fstat(from, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    st.st_size > PEM_BYTES_MAX) {
+		log_error("cannot read path=%s: %s; RTMPS connections are refused until it is there",
+			  path, from < 0 ? strerror(errno) : "not a PEM file");
+		goto failed;
+	}
+	for (off_t left = st.st_size; left > 0;) {
+		char bytes[4096];
+		ssize_t got = read(from, bytes, sizeof(bytes));
+
+		if (got <= 0 || write(to, bytes, (size_t)got) != got) {
+			goto failed;
+		}
+		explicit_bzero(bytes, sizeof(bytes));
+		left -= got;
+	}
+	close(from);
+	lseek(to, 0, SEEK_SET);
+	return to;
+failed:
+	if (from >= 0) {
+		close(from);
+	}
+	if (to >= 0) {
+		close(to);
+	}
+	return -1;
+}
+
+static bool connection_start(struct connection *c, int fd)
+{
+	const struct config_listener *tls = c->supervisor->config->rtmps;
+	struct ipc_ingest_start start = { .connection = c->id, .is_tls = c->is_tls };
+	int fds[3] = { fd, -1, -1 };
+	bool is_sent = false;
+
+	text_copy(start.peer, sizeof(start.peer), c->peer);
+	if (!c->is_tls) {
+		return child_send(c->child, IPC_INGEST_START, &start, fds, 1);
+	}
+	if (tls != NULL) {
+		fds[1] = pem_copy(tls->certificate);
+		fds[2] = pem_copy(tls->private_key);
+	}
+	if (fds[1] >= 0 && fds[2] >= 0) {
+		is_sent = child_send(c->child, IPC_INGEST_START, &start, fds, 3);
+	}
+	for (int i = 1; i < 3; i++) {
+		if (fds[i] >= 0) {
+			close(fds[i]);
+		}
+	}
+	return is_sent;
+}
+
+void connection_create(struct supervisor *sup, int fd, bool is_tls, uint64_t address_key,
+		       const char *peer)
+{
+	struct connection *c = calloc(1, sizeof(*c));
+	char label[2 * IPC_NAME];
+
+	if (c == NULL) {
+		close(fd);
+		return;
+	}
+	*c = (struct connection){ .supervisor = sup, .is_tls = is_tls, .address_key = address_key,
+				  .id = ++sup->next_connection };
+	text_copy(c->peer, sizeof(c->peer), peer);
+	text_format(label, sizeof(label), "ingest %s", peer);
+	c->child = child_spawn(sup, ROLE_INGEST_RTMP, &connection_ops, c, label);
+	if (c->child != NULL) {
+		TAILQ_INSERT_TAIL(&sup->connections, c, entry);
+		if (!connection_start(c, fd)) {
+			child_kill(c->child, NULL);
+		}
+	} else {
+		free(c);
+	}
+	close(fd);
+}
+
+static void connection_refuse(struct connection *c, struct ipc_publish_answer *answer)
+{
+	answer->is_allowed = 0;
+	child_send(c->child, IPC_PUBLISH_ANSWER, answer, NULL, 0);
+}
+
+static void connection_admit(struct connection *c, struct feed *feed,
+			     struct ipc_publish_answer *answer)
+{
+	struct source *source = feed_publish(feed, c, answer->reason);
+
+	if (source == NULL) {
+		log_warn("publish refused show=%s feed=%s peer=%s: %s", feed->show->config->name,
+			 feed->config->name, c->peer, answer->reason);
+		connection_refuse(c, answer);
+		return;
+	}
+	int fds[2] = { source->ring_fd, source->wake_fd };
+	answer->is_allowed = 1;
+	answer->max_kbps = feed->config->max_kbps;
+	answer->span_us = show_feed_span_us(feed->show);
+	text_copy(answer->show, sizeof(answer->show), feed->show->config->name);
+	text_copy(answer->feed, sizeof(answer->feed), feed->config->name);
+	text_format(c->child->label, sizeof(c->child->label), "ingest %s/%s",
+		    feed->show->config->name, feed->config->name);
+	child_send(c->child, IPC_PUBLISH_ANSWER, answer, fds, source->wake_fd >= 0 ? 2 : 1);
+	listener_update(c->supervisor);
+}
+
+static void connection_asked(struct connection *c, struct ipc_publish_ask *ask)
+{
+	struct ipc_publish_answer answer = { 0 };
+	struct feed *feed = NULL;
+
+	if (c->source != NULL || ++c->questions > QUESTIONS_MAX) {
+		child_kill(c->child, "it asked too many questions");
+		return;
+	}
+	feed = keys_find_feed(c->supervisor, ask->app, ask->stream);
+	text_copy(c->status.encoder, sizeof(c->status.encoder), ask->encoder);
+	explicit_bzero(ask, sizeof(*ask));
+	if (feed != NULL) {
+		connection_admit(c, feed, &answer);
+		return;
+	}
+	unsigned wrong = rate_count(&c->supervisor->failures, c->address_key, WRONG_KEYS_WINDOW_US,
+				    clock_monotonic_us());
+	log_warn("publish refused peer=%s: no feed has this stream key (%u wrong keys from there in "
+		 "the last minute)", c->peer, wrong);
+	text_copy(answer.reason, sizeof(answer.reason), "stream key not accepted");
+	connection_refuse(c, &answer);
+}
+
+static void connection_message(struct child *child, struct ipc_message *m)
+{
+	struct connection *c = child->owner;
+
+	if (m->type == IPC_PUBLISH_ASK) {
+		connection_asked(c, (struct ipc_publish_ask *)m->body);
+	} else if (m->type == IPC_RING_READY && c->source != NULL && !c->source->is_ready) {
+		if (!source_ready(c->source)) {
+			child_kill(child, "its ring is not sealed as it must be");
+		}
+	} else if (m->type == IPC_INGEST_STATUS) {
+		memcpy(&c->status, m->body, sizeof(c->status));
+	} else if (m->type == IPC_INGEST_CLOSED) {
+		const struct ipc_ingest_closed *closed = (struct ipc_ingest_closed *)m->body;
+
+		text_escape(c->cause, sizeof(c->cause), closed->cause, strlen(closed->cause));
+	} else {
+		child_kill(child, "it sent a message that is not its business");
+	}
+}
+
+void connection_free(struct connection *c)
+{
+	TAILQ_REMOVE(&c->supervisor->connections, c, entry);
+	free(c);
+}
+
+static void connection_exited(struct child *child, const char *cause)
+{
+	struct connection *c = child->owner;
+	const char *why = c->cause[0] != '\0' ? c->cause : cause;
+	struct supervisor *sup = c->supervisor;
+
+	if (c->source != NULL) {
+		source_close(c->source, why);
+		c->source->connection = NULL;
+		if (!c->source->is_ready) {
+			source_release(c->source);
+		}
+	} else {
+		log_info("connection ended before a key was accepted peer=%s: %s", c->peer, why);
+	}
+	connection_free(c);
+	if (!sup->is_ending) {
+		listener_update(sup);
+	}
+}
+
+const struct child_ops connection_ops = { connection_message, connection_exited };
+
+void connection_end(struct connection *c, const char *cause)
+{
+	if (c->source != NULL) {
+		source_close(c->source, cause);
+	}
+	c->child->is_stopping = true;
+	child_kill(c->child, NULL);
+}

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The Unix socket: one JSON object a line from the command, one or more back. Also the recent
+ * events, which are logged, kept for `events` and sent to those who follow.
+ *
+ *   {"command":"status"}                       -> {"ok":true,"status":{...}}
+ *   {"command":"take","show":S,"feed":F}       -> {"ok":true} | {"ok":false,"error":"..."}
+ *   {"command":"auto"|"start"|"end","show":S}  -> likewise
+ *   {"command":"events","follow":B,"since":S}  -> {"ok":true}, {"event":{...}}..., {"end":true}
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+
+#include <understudy/clock.h>
+#include <understudy/log.h>
+#include <understudy/text.h>
+
+#include "supervisor.h"
+
+#define REQUEST_MAX 65536
+#define PENDING_MAX ((size_t)1 << 20) /* a follower that does not read is dropped */
+#define EVENTS_KEPT 1000
+#define CLIENTS_MAX 32
+
+struct client {
+	TAILQ_ENTRY(client) entry;
+	struct control *control;
+	struct bufferevent *stream;
+	bool follows;
+};
+
+struct control {
+	struct supervisor *supervisor;
+	int fd, lock_fd;
+	struct event *event;
+	unsigned count;
+	TAILQ_HEAD(, client) clients;
+};
+
+/* ---- replies ---- */
+
+static void client_free(struct client *client)
+{
+	client->control->count--;
+	TAILQ_REMOVE(&client->control->clients, client, entry);
+	bufferevent_free(client->stream);
+	free(client);
+}
+
+static void client_send(struct client *client, json_t *reply)
+{
+	char *text = json_dumps(reply, JSON_COMPACT);
+
+	if (text != NULL) {
+		bufferevent_write(client->stream, text, strlen(text));
+		bufferevent_write(client->stream, "\n", 1);
+	}
+	free(text);
+	json_decref(reply);
+}
+
+static void client_error(struct client *client, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void client_error(struct client *client, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	json_t *text = json_vsprintf(format, args);
+	va_end(args);
+	client_send(client, json_pack("{s:b, s:o}", "ok", false, "error", text));
+}
+
+static void client_ok(struct client *client)
+{
+	client_send(client, json_pack("{s:b}", "ok", true));
+}
+
+/* ---- commands ---- */
+
+static void do_status(struct client *client, struct show *show, const json_t *request)
+{
+	(void)show;
+	(void)request;
+	client_send(client, json_pack("{s:b, s:o}", "ok", true, "status",
+				      status_json(client->control->supervisor)));
+}
+
+static void do_start(struct client *client, struct show *show, const json_t *request)
+{
+	(void)request;
+	if (!show->is_started) {
+		show_go(show);
+		events_add(show->supervisor, show->config->name, "start", NULL, "the operator started the show");
+	}
+	client_ok(client);
+}
+
+static void do_end(struct client *client, struct show *show, const json_t *request)
+{
+	(void)request;
+	if (show->is_started) {
+		show_end(show);
+		events_add(show->supervisor, show->config->name, "end", NULL, "the operator ended the show");
+	}
+	client_ok(client);
+}
+
+static void do_take(struct client *client, struct show *show, const json_t *request)
+{
+	const char *name = json_string_value(json_object_get(request, "feed"));
+	struct feed *feed = name != NULL ? feed_find(show, name) : NULL;
+
+	if (feed == NULL) {
+		client_error(client, "show %s has no feed of that name; `understudy status` lists them",
+			     show->config->name);
+		return;
+	}
+	if (feed_current(feed) == NULL) {
+		client_error(client, "feed %s cannot be taken: no encoder is connected to it", name);
+		return;
+	}
+	show_take(show, feed->id);
+	events_add(show->supervisor, show->config->name, "take_ordered",
+		   json_pack("{s:s}", "feed", name), "the operator takes feed %s", name);
+	client_ok(client);
+}
+
+static void do_auto(struct client *client, struct show *show, const json_t *request)
+{
+	(void)request;
+	if (show->taken_feed != 0) {
+		show_take(show, 0);
+		events_add(show->supervisor, show->config->name, "auto", NULL,
+			   "the operator gave the choice of feed back");
+	}
+	client_ok(client);
+}
+
+static void do_events(struct client *client, struct show *show, const json_t *request)
+{
+	const json_t *since = json_object_get(request, "since"), *event;
+	double from_s = json_is_number(since) ? json_number_value(since) : 0;
+	char from[32];
+	size_t i;
+
+	(void)show;
+	status_time(from, (int64_t)(from_s > 0 && from_s < 1e11 ? from_s * 1e6 : 0));
+	client_ok(client);
+	json_array_foreach(client->control->supervisor->events, i, event) {
+		if (strcmp(json_string_value(json_object_get(event, "time")), from) >= 0) {
+			client_send(client, json_pack("{s:O}", "event", event));
+		}
+	}
+	client->follows = json_is_true(json_object_get(request, "follow"));
+	if (!client->follows) {
+		client_send(client, json_pack("{s:b}", "end", true));
+	}
+}
+
+static const struct {
+	const char *name;
+	bool needs_show;
+	bool is_order;             /* changes something: who gave it is logged */
+	void (*run)(struct client *client, struct show *show, const json_t *request);
+} commands[] = {
+	{ "status", false, false, do_status }, { "start", true, true, do_start },
+	{ "end", true, true, do_end },         { "take", true, true, do_take },
+	{ "auto", true, true, do_auto },       { "events", false, false, do_events },
+};
+
+static void client_log_order(struct client *client, const char *command, const char *show)
+{
+	struct ucred who;
+	socklen_t size = sizeof(who);
+
+	if (getsockopt(bufferevent_getfd(client->stream), SOL_SOCKET, SO_PEERCRED, &who, &size) == 0) {
+		log_info("order command=%s show=%s uid=%d pid=%d", command, show, (int)who.uid,
+			 (int)who.pid);
+	}
+}
+
+static void client_dispatch(struct client *client, const json_t *request)
+{
+	const char *name = json_string_value(json_object_get(request, "command"));
+	const char *show_name = json_string_value(json_object_get(request, "show"));
+	struct show *show = NULL;
+
+	for (size_t i = 0; name != NULL && i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(commands[i].name, name) != 0) {
+			continue;
+		}
+		if (commands[i].needs_show) {
+			show = show_name != NULL ? show_find(client->control->supervisor, show_name) : NULL;
+			if (show == NULL) {
+				client_error(client, "there is no show of that name; `understudy status` "
+						     "lists them");
+				return;
+			}
+		}
+		if (commands[i].is_order) {
+			client_log_order(client, name, show->config->name);
+		}
+		commands[i].run(client, show, request);
+		return;
+	}
+	client_error(client, "the running relay does not know this command; is it an older version?");
+}
+
+/* ---- clients ---- */
+
+static void client_readable(struct bufferevent *stream, void *context)
+{
+	struct client *client = context;
+	struct evbuffer *input = bufferevent_get_input(stream);
+	size_t size;
+	char *line;
+
+	while ((line = evbuffer_readln(input, &size, EVBUFFER_EOL_LF)) != NULL) {
+		json_t *request = json_loadb(line, size, JSON_REJECT_DUPLICATES, NULL);
+
+		free(line);
+		if (json_is_object(request)) {
+			client_dispatch(client, request);
+		} else {
+			client_error(client, "a request is one JSON object a line");
+		}
+		json_decref(request);
+	}
+	if (evbuffer_get_length(input) >= REQUEST_MAX) {
+		client_free(client);
+	}
+}
+
+static void client_gone(struct bufferevent *stream, short what, void *context)
+{
+	(void)stream;
+	(void)what;
+	client_free(context);
+}
+
+static void control_accept(evutil_socket_t fd, short what, void *context)
+{
+	struct control *control = context;
+	int accepted = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct client *client;
+
+	(void)what;
+	if (accepted < 0) {
+		return;
+	}
+	client = control->count < CLIENTS_MAX ? calloc(1, sizeof(*client)) : NULL;
+	if (client == NULL) {
+		close(accepted);
+		return;
+	}
+	client->control = control;
+	client->stream = bufferevent_socket_new(control->supervisor->base, accepted,
+						BEV_OPT_CLOSE_ON_FREE);
+	bufferevent_setcb(client->stream, client_readable, NULL, client_gone, client);
+	bufferevent_setwatermark(client->stream, EV_READ, 0, REQUEST_MAX);
+	bufferevent_enable(client->stream, EV_READ | EV_WRITE);
+	TAILQ_INSERT_TAIL(&control->clients, client, entry);
+	control->count++;
+}
+
+/* ---- events ---- */
+
+void control_publish(struct supervisor *sup, json_t *event)
+{
+	struct client *client;
+
+	if (sup->control == NULL) {
+		return;
+	}
+	TAILQ_FOREACH(client, &sup->control->clients, entry) {
+		if (!client->follows) {
+			continue;
+		}
+		if (evbuffer_get_length(bufferevent_get_output(client->stream)) > PENDING_MAX) {
+			client->follows = false; /* its end arrives as an event of its own */
+			shutdown(bufferevent_getfd(client->stream), SHUT_RDWR);
+		} else {
+			client_send(client, json_pack("{s:O}", "event", event));
+		}
+	}
+}
+
+void events_add(struct supervisor *sup, const char *show, const char *kind, json_t *extra,
+		const char *format, ...)
+{
+	char text[512], when[32];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	secrets_redact(&sup->secrets, text);
+	status_time(when, clock_wall_us());
+	log_info("%s show=%s: %s", kind, show, text);
+	json_t *event = json_pack("{s:s, s:s, s:s, s:s}", "time", when, "show", show, "kind", kind,
+				  "text", text);
+	if (extra != NULL) {
+		json_object_update(event, extra);
+		json_decref(extra);
+	}
+	json_array_append_new(sup->events, event);
+	if (json_array_size(sup->events) > EVENTS_KEPT) {
+		json_array_remove(sup->events, 0);
+	}
+	control_publish(sup, event);
+}
+
+/* ---- the socket ---- */
+
+static int control_lock(const char *path)
+{
+	char lock[sizeof(((struct supervisor *)0)->socket_path) + 8];
+
+	text_format(lock, sizeof(lock), "%s.lock", path);
+	int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		log_error("cannot make path=%s: %s", lock, strerror(errno));
+		return -errno;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		log_error("another understudy is running with socket=%s: end it first, or give this one "
+			  "another `socket`", path);
+		close(fd);
+		return -EADDRINUSE;
+	}
+	return fd;
+}
+
+static int control_bind(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	if (!text_copy(address.sun_path, sizeof(address.sun_path), path)) {
+		return -ENAMETOOLONG;
+	}
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0) {
+		return -errno;
+	}
+	unlink(path); /* stale: we hold the lock */
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || chmod(path, 0660) < 0 ||
+	    listen(fd, 16) < 0) {
+		int error = -errno;
+
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+void control_adopt(struct supervisor *sup, int fd, int lock_fd)
+{
+	struct control *control = calloc(1, sizeof(*control));
+
+	if (control == NULL) {
+		abort();
+	}
+	*control = (struct control){ .supervisor = sup, .fd = fd, .lock_fd = lock_fd };
+	TAILQ_INIT(&control->clients);
+	control->event = event_new(sup->base, fd, EV_READ | EV_PERSIST, control_accept, control);
+	event_add(control->event, NULL);
+	sup->control = control;
+}
+
+int control_open(struct supervisor *sup, const char *path)
+{
+	int result = files_make_parents(path, 0750);
+	int lock_fd = result < 0 ? result : control_lock(path);
+
+	if (result < 0) {
+		log_error("cannot make the directory of socket=%s: %s; choose another `socket`", path,
+			  strerror(-result));
+	}
+	if (lock_fd < 0) {
+		return lock_fd;
+	}
+	int fd = control_bind(path);
+	if (fd < 0) {
+		log_error("cannot make socket=%s: %s; choose another `socket`", path, strerror(-fd));
+		close(lock_fd);
+		return fd;
+	}
+	control_adopt(sup, fd, lock_fd);
+	return 0;
+}
+
+int control_fds(const struct supervisor *sup, int *ret_lock_fd)
+{
+	*ret_lock_fd = sup->control->lock_fd;
+	return sup->control->fd;
+}
+
+void control_close(struct supervisor *sup)
+{
+	struct control *control = sup->control;
+	struct client *client;
+
+	if (control == NULL) {
+		return;
+	}
+	while ((client = TAILQ_FIRST(&control->clients)) != NULL) {
+		client_free(client);
+	}
+	event_free(control->event);
+	close(control->fd);
+	unlink(sup->socket_path);
+	close(control->lock_fd);
+	free(control);
+	sup->control = NULL;
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Feeds and their sources. A source is one connection's ring; it outlives the connection until
+ * the switch has sent what was still due of it, and is given again to a switch that was restarted.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <understudy/clock.h>
+#include <understudy/log.h>
+#include <understudy/ring.h>
+#include <understudy/text.h>
+
+#include "supervisor.h"
+
+#define TAKEOVER_US 1000000        /* the newest connection wins at most this often */
+#define TAKEOVER_SERIES_US 30000000
+#define SOURCES_PER_FEED 8
+#define FEED_SPAN_MARGIN_US 6000000 /* beyond the delay: a long GOP and a restart of the switch */
+
+int64_t show_feed_span_us(const struct show *show)
+{
+	return (int64_t)show->config->delay_ms * 1000 + FEED_SPAN_MARGIN_US;
+}
+
+struct feed *feed_create(struct show *show, const struct config_feed *config)
+{
+	struct feed *feed = calloc(1, sizeof(*feed));
+
+	if (feed == NULL) {
+		return NULL;
+	}
+	feed->show = show;
+	feed->config = config;
+	feed->id = ++show->next_feed_id;
+	TAILQ_INIT(&feed->sources);
+	TAILQ_INSERT_TAIL(&show->feeds, feed, entry);
+	return feed;
+}
+
+void feed_destroy(struct feed *feed, const char *cause)
+{
+	struct source *source;
+
+	while ((source = TAILQ_FIRST(&feed->sources)) != NULL) {
+		if (source->connection != NULL) {
+			source->connection->source = NULL;
+			connection_end(source->connection, cause);
+		}
+		source_release(source);
+	}
+	TAILQ_REMOVE(&feed->show->feeds, feed, entry);
+	free(feed);
+}
+
+struct feed *feed_find(struct show *show, const char *name)
+{
+	struct feed *feed;
+
+	TAILQ_FOREACH(feed, &show->feeds, entry) {
+		if (strcmp(feed->config->name, name) == 0) {
+			return feed;
+		}
+	}
+	return NULL;
+}
+
+struct feed *feed_by_id(struct show *show, uint16_t id)
+{
+	struct feed *feed;
+
+	TAILQ_FOREACH(feed, &show->feeds, entry) {
+		if (feed->id == id) {
+			return feed;
+		}
+	}
+	return NULL;
+}
+
+struct source *feed_current(const struct feed *feed)
+{
+	struct source *source;
+
+	TAILQ_FOREACH_REVERSE(source, &feed->sources, source_list, entry) {
+		if (!source->is_closed) {
+			return source;
+		}
+	}
+	return NULL;
+}
+
+/* A reconnecting encoder must never wait for its dead connection; two encoders with one key
+ * must not throw each other out for ever without anybody being told. */
+static bool feed_take_over(struct feed *feed, struct source *old, const char *peer,
+			   char reason[IPC_TEXT])
+{
+	int64_t now_us = clock_monotonic_us();
+	int64_t since_us = now_us - feed->takeover_us;
+
+	if (feed->takeover_us != 0 && since_us < TAKEOVER_US) {
+		text_copy(reason, IPC_TEXT, "another encoder with this key connected less than a second ago");
+		return false;
+	}
+	feed->takeovers = feed->takeover_us != 0 && since_us < TAKEOVER_SERIES_US ? feed->takeovers + 1 : 1;
+	feed->takeover_us = now_us;
+	if (feed->takeovers >= 3) {
+		log_warn("two encoders seem to use one stream key show=%s feed=%s peers=%s,%s: they take "
+			 "over from each other; give each its own feed and key",
+			 feed->show->config->name, feed->config->name, old->connection->peer, peer);
+	}
+	connection_end(old->connection, "replaced by a new connection with the same key");
+	return true;
+}
+
+int source_new_wake(const struct show *show)
+{
+	return show->config->delay_ms > 0 ? -1 : eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+}
+
+/* An encoder that reconnects over and over while the switch cannot keep up must not pile up rings. */
+static void feed_forget_oldest(struct feed *feed)
+{
+	struct source *source;
+	unsigned count = 0;
+
+	TAILQ_FOREACH(source, &feed->sources, entry) {
+		count++;
+	}
+	source = TAILQ_FIRST(&feed->sources);
+	if (count >= SOURCES_PER_FEED && source->is_closed) {
+		source_release(source);
+	}
+}
+
+struct source *feed_publish(struct feed *feed, struct connection *c, char reason[IPC_TEXT])
+{
+	struct supervisor *sup = feed->show->supervisor;
+	struct source *old = feed_current(feed);
+
+	if (old != NULL && old->connection != NULL && !feed_take_over(feed, old, c->peer, reason)) {
+		return NULL;
+	}
+	feed_forget_oldest(feed);
+	struct source *source = calloc(1, sizeof(*source));
+	int ring_fd = ring_create(feed->config->name, sup->config->ring_max_bytes);
+	if (source == NULL || ring_fd < 0) {
+		log_error("no memory for a ring show=%s feed=%s", feed->show->config->name,
+			  feed->config->name);
+		text_copy(reason, IPC_TEXT, "the relay is out of memory");
+		free(source);
+		return NULL;
+	}
+	*source = (struct source){ .feed = feed, .connection = c, .ring_fd = ring_fd,
+				   .wake_fd = source_new_wake(feed->show),
+				   .incarnation = ++feed->show->next_incarnation };
+	c->source = source;
+	TAILQ_INSERT_TAIL(&feed->sources, source, entry);
+	return source;
+}
+
+void source_announce(struct source *source)
+{
+	struct ipc_source_open open = { .feed = source->feed->id, .incarnation = source->incarnation };
+	struct ipc_source_close close = { .feed = source->feed->id, .incarnation = source->incarnation };
+	struct child *switcher = source->feed->show->switcher;
+	int fds[2] = { source->ring_fd, source->wake_fd };
+
+	if (switcher == NULL || !source->is_ready) {
+		return;
+	}
+	child_send(switcher, IPC_SOURCE_OPEN, &open, fds, source->wake_fd >= 0 ? 2 : 1);
+	if (source->is_closed) {
+		text_copy(close.cause, sizeof(close.cause), source->cause);
+		child_send(switcher, IPC_SOURCE_CLOSE, &close, NULL, 0);
+	}
+}
+
+bool source_ready(struct source *source)
+{
+	struct supervisor *sup = source->feed->show->supervisor;
+
+	if (ring_check(source->ring_fd, sup->config->ring_max_bytes) < 0) {
+		return false;
+	}
+	source->is_ready = true;
+	source_announce(source);
+	events_add(sup, source->feed->show->config->name, "feed_connected",
+		   json_pack("{s:s}", "feed", source->feed->config->name),
+		   "feed %s: encoder connected from %s", source->feed->config->name,
+		   source->connection->peer);
+	return true;
+}
+
+void source_close(struct source *source, const char *cause)
+{
+	struct ipc_source_close close = { .feed = source->feed->id, .incarnation = source->incarnation };
+	struct show *show = source->feed->show;
+
+	if (source->is_closed) {
+		return;
+	}
+	source->is_closed = true;
+	text_copy(source->cause, sizeof(source->cause), cause);
+	if (show->switcher != NULL && source->is_ready) {
+		text_copy(close.cause, sizeof(close.cause), cause);
+		child_send(show->switcher, IPC_SOURCE_CLOSE, &close, NULL, 0);
+	}
+	if (!show->supervisor->is_ending) {
+		events_add(show->supervisor, show->config->name, "feed_lost",
+			   json_pack("{s:s}", "feed", source->feed->config->name), "feed %s: %s",
+			   source->feed->config->name, cause);
+	}
+}
+
+void source_release(struct source *source)
+{
+	if (source->connection != NULL) {
+		source->connection->source = NULL;
+	}
+	TAILQ_REMOVE(&source->feed->sources, source, entry);
+	close(source->ring_fd);
+	if (source->wake_fd >= 0) {
+		close(source->wake_fd);
+	}
+	free(source);
+}

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Relays and the destinations they carry. RTMP destinations of a show share one relay unless
+ * they are isolated; a recording has a relay of its own. A relay that dies is replaced by policy
+ * and given all of its destinations again.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <understudy/clock.h>
+#include <understudy/log.h>
+#include <understudy/text.h>
+
+#include "supervisor.h"
+
+/* ---- a recording's file ---- */
+
+/* Never over an existing file: a second one in the same second gets a number. */
+static int recording_open(const char *pattern, char *path, size_t size)
+{
+	time_t now = time(NULL);
+	struct tm local;
+	char base[PATH_MAX];
+
+	localtime_r(&now, &local);
+	if (strftime(base, sizeof(base), pattern, &local) == 0) {
+		return -ENAMETOOLONG;
+	}
+	int result = files_make_parents(base, 0755);
+	for (int i = 0; result == 0 && i < 100; i++) {
+		size_t stem = strlen(base) - strlen(".flv");
+
+		if (i == 0) {
+			text_copy(path, size, base);
+		} else {
+			text_format(path, size, "%.*s-%d.flv", (int)stem, base, i);
+		}
+		int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NONBLOCK, 0644);
+		if (fd >= 0 || errno != EEXIST) {
+			return fd >= 0 ? fd : -errno;
+		}
+	}
+	return result < 0 ? result : -EEXIST;
+}
+
+static struct destination *relay_only_destination(struct relay *relay)
+{
+	struct destination *d;
+
+	TAILQ_FOREACH(d, &relay->show->destinations, entry) {
+		if (d->relay == relay) {
+			return d;
+		}
+	}
+	return NULL;
+}
+
+static void destination_failed(struct destination *d, const char *path, int error)
+{
+	text_format(d->status.last_error, sizeof(d->status.last_error), "cannot open %.100s: %s", path,
+		    strerror(-error));
+	d->status.state = DESTINATION_BACKING_OFF;
+	d->status.since_us = clock_monotonic_us();
+	log_warn("destination failed show=%s destination=%s: %s", d->show->config->name, d->config->name,
+		 d->status.last_error);
+}
+
+/* ---- giving a relay its work ---- */
+
+static int trust_open(struct supervisor *sup)
+{
+	const char *path = config_ca_file(sup->config, keys_environment, sup);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0) {
+		log_error("cannot read the trusted certificates path=%s: %s; RTMPS destinations will "
+			  "fail (install ca-certificates)", path, strerror(errno));
+	}
+	return fd;
+}
+
+static void destination_send(struct destination *d)
+{
+	const struct config_destination *c = d->config;
+	struct ipc_destination_add add = { .id = d->id, .is_tls = c->is_tls, .port = c->port };
+
+	text_copy(add.name, sizeof(add.name), c->name);
+	text_copy(add.host, sizeof(add.host), c->host);
+	text_copy(add.app, sizeof(add.app), c->app);
+	text_copy(add.stream, sizeof(add.stream), c->stream);
+	text_copy(add.tc_url, sizeof(add.tc_url), c->tc_url);
+	child_send(d->relay->child, IPC_DESTINATION_ADD, &add, NULL, 0);
+	explicit_bzero(&add, sizeof(add));
+}
+
+static void relay_brief_rtmp(struct relay *relay)
+{
+	struct show *show = relay->show;
+	struct ipc_relay_start start = { .batch_us = (int64_t)show->config->batch_ms * 1000 };
+	int trust = trust_open(show->supervisor);
+	int fds[3] = { show->ring_fd, relay->wake_fd, trust };
+	struct destination *d;
+
+	text_copy(start.show, sizeof(start.show), show->config->name);
+	child_send(relay->child, IPC_RELAY_START, &start, fds, trust >= 0 ? 3 : 2);
+	if (trust >= 0) {
+		close(trust);
+	}
+	TAILQ_FOREACH(d, &show->destinations, entry) {
+		if (d->relay == relay) {
+			destination_send(d);
+		}
+	}
+}
+
+static bool relay_brief_recorder(struct relay *relay)
+{
+	struct show *show = relay->show;
+	struct destination *d = relay_only_destination(relay);
+	struct ipc_record_start start = { .batch_us = (int64_t)show->config->batch_ms * 1000 };
+	char path[PATH_MAX];
+
+	int file = recording_open(d->config->path, path, sizeof(path));
+	if (file < 0) {
+		destination_failed(d, d->config->path, file);
+		return false;
+	}
+	int fds[3] = { show->ring_fd, file, relay->wake_fd };
+	start.id = d->id;
+	text_copy(start.show, sizeof(start.show), show->config->name);
+	text_copy(start.name, sizeof(start.name), d->config->name);
+	child_send(relay->child, IPC_RECORD_START, &start, fds, 3);
+	close(file);
+	log_info("recording show=%s destination=%s path=%s", show->config->name, d->config->name, path);
+	return true;
+}
+
+/* ---- life of a relay ---- */
+
+static void relay_retry(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	relay_start(context);
+}
+
+static void relay_start_later(struct relay *relay, int64_t ran_us)
+{
+	int64_t now_us = clock_monotonic_us();
+	int64_t at_us = restart_after(&relay->restart, &restart_policy_worker, ran_us, 0, now_us);
+	struct timeval wait = { .tv_sec = (at_us - now_us) / 1000000,
+				.tv_usec = (at_us - now_us) % 1000000 };
+
+	evtimer_add(relay->retry, &wait);
+}
+
+/* A relay that gathers packets looks into the ring by itself and needs no wake-up. */
+void relay_introduce(struct relay *relay)
+{
+	struct show *show = relay->show;
+	struct ipc_reader_add add = { .reader = relay->reader };
+
+	if (show->switcher != NULL && show->config->batch_ms == 0) {
+		child_send(show->switcher, IPC_READER_ADD, &add, &relay->wake_fd, 1);
+	}
+}
+
+struct relay *relay_create(struct show *show, enum worker_role role, bool is_shared)
+{
+	struct relay *relay = calloc(1, sizeof(*relay));
+
+	if (relay == NULL) {
+		return NULL;
+	}
+	*relay = (struct relay){ .show = show, .role = role, .is_shared = is_shared,
+				 .reader = ++show->supervisor->next_reader };
+	relay->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	relay->retry = evtimer_new(show->supervisor->base, relay_retry, relay);
+	TAILQ_INSERT_TAIL(&show->relays, relay, entry);
+	relay_introduce(relay);
+	return relay;
+}
+
+void relay_start(struct relay *relay)
+{
+	struct show *show = relay->show;
+	char label[2 * IPC_NAME];
+
+	if (!show->is_ring_ready || relay->child != NULL) {
+		return; /* relay_give_ring() comes when the ring is ready */
+	}
+	text_format(label, sizeof(label), "relay %s", show->config->name);
+	if (!relay->is_shared) {
+		text_format(label, sizeof(label), "relay %s/%s", show->config->name,
+			    relay_only_destination(relay)->config->name);
+	}
+	relay->child = child_spawn(show->supervisor, relay->role, &relay_ops, relay, label);
+	if (relay->child == NULL) {
+		relay_start_later(relay, 0);
+	} else if (relay->role == ROLE_RELAY_RTMP) {
+		relay_brief_rtmp(relay);
+	} else if (!relay_brief_recorder(relay)) {
+		child_kill(relay->child, NULL);
+	}
+}
+
+void relay_give_ring(struct relay *relay)
+{
+	struct ipc_show_ring message = { 0 };
+	int fds[2] = { relay->show->ring_fd, relay->wake_fd };
+
+	if (relay->child != NULL) {
+		child_send(relay->child, IPC_SHOW_RING, &message, fds, 2);
+	} else {
+		relay_start(relay);
+	}
+}
+
+void relay_destroy(struct relay *relay, bool unpublish)
+{
+	struct show *show = relay->show;
+
+	if (show->switcher != NULL) {
+		struct ipc_reader_remove remove = { .reader = relay->reader };
+
+		child_send(show->switcher, IPC_READER_REMOVE, &remove, NULL, 0);
+	}
+	if (relay->child != NULL) {
+		resolver_forget(show->supervisor, relay->child);
+		child_stop(relay->child, unpublish);
+		child_disown(relay->child);
+	}
+	event_free(relay->retry);
+	close(relay->wake_fd);
+	TAILQ_REMOVE(&show->relays, relay, entry);
+	free(relay);
+}
+
+bool relay_is_idle(const struct relay *relay)
+{
+	return relay_only_destination((struct relay *)relay) == NULL;
+}
+
+/* ---- what a relay reports ---- */
+
+static bool is_up(uint32_t state)
+{
+	return state == DESTINATION_LIVE || state == DESTINATION_HELD;
+}
+
+static void destination_report(struct destination *d, const struct ipc_destination_status *now)
+{
+	bool was_up = is_up(d->status.state), goes_up = is_up(now->state);
+	uint32_t restarts = d->status.restarts;
+
+	memcpy(&d->status, now, sizeof(d->status));
+	text_escape(d->status.last_error, sizeof(d->status.last_error), now->last_error,
+		    strlen(now->last_error));
+	if (d->status.restarts < restarts) {
+		d->status.restarts = restarts; /* counted by a relay that has died since */
+	}
+	if (was_up == goes_up) {
+		return;
+	}
+	events_add(d->show->supervisor, d->show->config->name,
+		   goes_up ? "destination_up" : "destination_down",
+		   json_pack("{s:s}", "destination", d->config->name), "destination %s: %s%s%s",
+		   d->config->name, goes_up ? "live" : "lost",
+		   !goes_up && now->last_error[0] != '\0' ? ": " : "",
+		   goes_up ? "" : d->status.last_error);
+}
+
+static void relay_exited(struct child *child, const char *cause)
+{
+	struct relay *relay = child->owner;
+	struct show *show = relay->show;
+	struct destination *d;
+
+	relay->child = NULL;
+	resolver_forget(show->supervisor, child);
+	if (show->supervisor->is_ending) {
+		return;
+	}
+	TAILQ_FOREACH(d, &show->destinations, entry) {
+		if (d->relay == relay && d->status.state != DESTINATION_BACKING_OFF) {
+			struct ipc_destination_status lost = d->status;
+
+			lost.state = DESTINATION_BACKING_OFF;
+			lost.since_us = clock_monotonic_us();
+			lost.restarts++;
+			text_format(lost.last_error, sizeof(lost.last_error), "the relay process %s", cause);
+			destination_report(d, &lost);
+		}
+	}
+	if (!child->is_stopping) {
+		events_add(show->supervisor, show->config->name, "worker_died",
+			   json_pack("{s:s}", "role", worker_role_str(relay->role)),
+			   "a relay %s; a new one dials again", cause);
+	}
+	relay_start_later(relay, clock_monotonic_us() - child->started_us);
+}
+
+static void relay_message(struct child *child, struct ipc_message *m)
+{
+	struct relay *relay = child->owner;
+
+	if (m->type == IPC_DESTINATION_STATUS) {
+		const struct ipc_destination_status *status = (struct ipc_destination_status *)m->body;
+		struct destination *d = destination_by_id(relay->show, status->id);
+
+		if (d != NULL && d->relay == relay && status->state < DESTINATION_STATES) {
+			destination_report(d, status);
+		}
+	} else if (m->type == IPC_RESOLVE_ASK && relay->role == ROLE_RELAY_RTMP) {
+		resolver_ask(relay->show->supervisor, child, (struct ipc_resolve_ask *)m->body);
+	} else {
+		child_kill(child, "it sent a message that is not its business");
+	}
+}
+
+const struct child_ops relay_ops = { relay_message, relay_exited };
+
+/* ---- destinations ---- */
+
+struct destination *destination_create(struct show *show, const struct config_destination *config)
+{
+	struct destination *d = calloc(1, sizeof(*d));
+
+	if (d == NULL) {
+		return NULL;
+	}
+	d->show = show;
+	d->config = config;
+	d->id = ++show->supervisor->next_destination;
+	d->status.state = DESTINATION_STOPPED;
+	d->status.since_us = clock_monotonic_us();
+	TAILQ_INSERT_TAIL(&show->destinations, d, entry);
+	return d;
+}
+
+static struct relay *shared_relay(struct show *show)
+{
+	struct relay *relay;
+
+	TAILQ_FOREACH(relay, &show->relays, entry) {
+		if (relay->is_shared) {
+			return relay;
+		}
+	}
+	return relay_create(show, ROLE_RELAY_RTMP, true);
+}
+
+void destination_assign(struct destination *d)
+{
+	if (d->config->kind == DESTINATION_INACTIVE) {
+		return;
+	}
+	if (d->config->kind == DESTINATION_FLV_FILE) {
+		d->relay = relay_create(d->show, ROLE_RELAY_FLV, false);
+	} else if (d->config->isolate) {
+		d->relay = relay_create(d->show, ROLE_RELAY_RTMP, false);
+	} else {
+		d->relay = shared_relay(d->show);
+	}
+	if (d->relay == NULL) {
+		return;
+	}
+	d->status.state = DESTINATION_IDLE;
+	if (d->relay->child != NULL) {
+		destination_send(d);
+	} else {
+		relay_start(d->relay);
+	}
+}
+
+void destination_remove(struct destination *d, bool unpublish)
+{
+	struct relay *relay = d->relay;
+
+	d->relay = NULL;
+	if (relay != NULL && relay_is_idle(relay)) {
+		relay_destroy(relay, unpublish);
+	} else if (relay != NULL && relay->child != NULL) {
+		struct ipc_destination_remove remove = { .id = d->id, .unpublish = unpublish };
+
+		child_send(relay->child, IPC_DESTINATION_REMOVE, &remove, NULL, 0);
+	}
+	TAILQ_REMOVE(&d->show->destinations, d, entry);
+	free(d);
+}
+
+struct destination *destination_by_id(struct show *show, uint32_t id)
+{
+	struct destination *d;
+
+	TAILQ_FOREACH(d, &show->destinations, entry) {
+		if (d->id == id) {
+			return d;
+		}
+	}
+	return NULL;
+}
+
+static bool is_same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+bool destination_is_same(const struct config_destination *a, const struct config_destination *b)
+{
+	return a->kind == b->kind && a->is_tls == b->is_tls && a->port == b->port &&
+	       a->isolate == b->isolate && is_same_text(a->host, b->host) &&
+	       is_same_text(a->app, b->app) && is_same_text(a->stream, b->stream) &&
+	       is_same_text(a->tc_url, b->tc_url) && is_same_text(a->path, b->path);
+}

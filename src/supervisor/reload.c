@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * SIGHUP: the config is read again; what did not change is not touched. A file with errors
+ * changes nothing.
+ *
+ *   destination removed or re-addressed   unpublished (the operator ended it there)
+ *   feed removed, or its key changed      its encoder is disconnected
+ *   feeds, delay, failover changed        the switch is replaced and goes on where it was
+ *   listener changed                      the new one must open before the old one closes
+ */
+#include <errno.h>
+#include <string.h>
+
+#include <understudy/log.h>
+#include <understudy/text.h>
+
+#include "supervisor.h"
+
+static bool is_same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* ---- one show ---- */
+
+static bool is_same_for_switch(const struct config_show *a, const struct config_show *b)
+{
+	if (a->delay_ms != b->delay_ms || a->feeds_count != b->feeds_count ||
+	    a->failover.stall_ms != b->failover.stall_ms ||
+	    a->failover.hole_ms != b->failover.hole_ms ||
+	    a->failover.return_after_s != b->failover.return_after_s ||
+	    a->failover.return_mode != b->failover.return_mode ||
+	    a->failover.on_mismatch != b->failover.on_mismatch) {
+		return false;
+	}
+	for (unsigned i = 0; i < a->feeds_count; i++) {
+		if (strcmp(a->feeds[i].name, b->feeds[i].name) != 0 ||
+		    a->feeds[i].offset_ms != b->feeds[i].offset_ms ||
+		    !is_same_text(a->feeds[i].file, b->feeds[i].file)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static const struct config_feed *config_find_feed(const struct config_show *config, const char *name)
+{
+	for (unsigned i = 0; i < config->feeds_count; i++) {
+		if (strcmp(config->feeds[i].name, name) == 0) {
+			return &config->feeds[i];
+		}
+	}
+	return NULL;
+}
+
+static void sync_feeds(struct show *show, const struct config_show *config)
+{
+	struct feed *feed, *next;
+
+	for (feed = TAILQ_FIRST(&show->feeds); feed != NULL; feed = next) {
+		const struct config_feed *to = config_find_feed(config, feed->config->name);
+		struct source *source = feed_current(feed);
+
+		next = TAILQ_NEXT(feed, entry);
+		if (to == NULL) {
+			if (show->taken_feed == feed->id) {
+				show->taken_feed = 0;
+			}
+			feed_destroy(feed, "its feed was removed from the configuration");
+			continue;
+		}
+		if (!is_same_text(feed->config->key, to->key) && source != NULL &&
+		    source->connection != NULL) {
+			connection_end(source->connection, "its stream key was changed");
+		}
+		feed->config = to;
+	}
+	for (unsigned i = 0; i < config->feeds_count; i++) {
+		/* Keeps the list in the order of preference. */
+		feed = feed_find(show, config->feeds[i].name);
+		if (feed == NULL) {
+			feed_create(show, &config->feeds[i]);
+		} else {
+			TAILQ_REMOVE(&show->feeds, feed, entry);
+			TAILQ_INSERT_TAIL(&show->feeds, feed, entry);
+		}
+	}
+}
+
+static struct destination *find_destination(struct show *show, const char *name)
+{
+	struct destination *d;
+
+	TAILQ_FOREACH(d, &show->destinations, entry) {
+		if (strcmp(d->config->name, name) == 0) {
+			return d;
+		}
+	}
+	return NULL;
+}
+
+static const struct config_destination *config_find_destination(const struct config_show *config,
+								const char *name)
+{
+	for (unsigned i = 0; i < config->destinations_count; i++) {
+		if (strcmp(config->destinations[i].name, name) == 0) {
+			return &config->destinations[i];
+		}
+	}
+	return NULL;
+}
+
+static void sync_destinations(struct show *show, const struct config_show *config)
+{
+	struct destination *d, *next;
+
+	for (d = TAILQ_FIRST(&show->destinations); d != NULL; d = next) {
+		const struct config_destination *to = config_find_destination(config, d->config->name);
+
+		next = TAILQ_NEXT(d, entry);
+		if (to != NULL && destination_is_same(d->config, to)) {
+			d->config = to;
+		} else {
+			destination_remove(d, true);
+		}
+	}
+	for (unsigned i = 0; i < config->destinations_count; i++) {
+		if (find_destination(show, config->destinations[i].name) == NULL) {
+			destination_create(show, &config->destinations[i]);
+		}
+	}
+}
+
+void show_sync(struct show *show, const struct config_show *config)
+{
+	bool keeps_switch = is_same_for_switch(show->config, config);
+
+	sync_feeds(show, config);
+	sync_destinations(show, config);
+	show->config = config;
+	if (!keeps_switch) {
+		show_restart_switch(show);
+	}
+	if (show->is_started) {
+		show_go(show);
+	}
+}
+
+/* ---- the whole config ---- */
+
+static int reload_listener(struct supervisor *sup, struct listener *l,
+			   const struct config_listener *config, bool is_tls)
+{
+	struct listener fresh = { .fd = -1 };
+	int result;
+
+	if (config == NULL) {
+		listener_close(l);
+		return 0;
+	}
+	if (l->event != NULL && strcmp(l->address, config->listen) == 0) {
+		return 0;
+	}
+	result = listener_open(sup, &fresh, config->listen, is_tls);
+	if (result < 0) {
+		return result; /* the old one, if any, goes on */
+	}
+	listener_close(l);
+	/* The event must point to the listener's place for good. */
+	int fd = fresh.fd;
+	event_free(fresh.event);
+	listener_adopt(sup, l, config->listen, is_tls, fd);
+	return 0;
+}
+
+int reload_listeners(struct supervisor *sup, const struct config *config)
+{
+	int rtmp = reload_listener(sup, &sup->rtmp, config->rtmp, false);
+	int rtmps = reload_listener(sup, &sup->rtmps, config->rtmps, true);
+
+	return rtmp < 0 ? rtmp : rtmps;
+}
+
+static const struct config_show *config_find_show(const struct config *config, const char *name)
+{
+	for (unsigned i = 0; i < config->shows_count; i++) {
+		if (strcmp(config->shows[i].name, name) == 0) {
+			return &config->shows[i];
+		}
+	}
+	return NULL;
+}
+
+static void reload_shows(struct supervisor *sup, const struct config *config)
+{
+	struct show *show, *next;
+
+	for (show = TAILQ_FIRST(&sup->shows); show != NULL; show = next) {
+		const struct config_show *to = config_find_show(config, show->config->name);
+
+		next = TAILQ_NEXT(show, entry);
+		if (to != NULL) {
+			show_sync(show, to);
+		} else {
+			show_destroy(show);
+		}
+	}
+	for (unsigned i = 0; i < config->shows_count; i++) {
+		if (show_find(sup, config->shows[i].name) == NULL) {
+			show = show_create(sup, &config->shows[i]);
+			if (show != NULL) {
+				show_start_switch(show);
+				show->is_started = config->shows[i].autostart;
+				if (show->is_started) {
+					show_go(show);
+				}
+			}
+		}
+	}
+}
+
+bool reload_config(struct supervisor *sup)
+{
+	struct config *config = NULL, *old = sup->config;
+
+	notify_send("RELOADING=1");
+	if (supervisor_load_config(sup, &config) < 0) {
+		log_error("config not reloaded: mend the errors above; the relay goes on as it was");
+		notify_send("READY=1");
+		return false;
+	}
+	if (config->ring_max_bytes != old->ring_max_bytes || !is_same_text(config->socket, old->socket) ||
+	    !is_same_text(config->state_directory, old->state_directory)) {
+		log_warn("changes of socket, state_directory and ring_max_bytes take effect at the next "
+			 "start");
+		config->ring_max_bytes = old->ring_max_bytes;
+	}
+	secrets_collect(&sup->secrets, config);
+	reload_listeners(sup, config);
+	reload_shows(sup, config);
+	sup->config = config;
+	config_destroy(&old);
+	log_info("config reloaded");
+	notify_send("READY=1");
+	return true;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Secrets never appear in what the supervisor prints or passes on: every line goes through
+ * secrets_redact() with all keys known, as they are and URL-encoded.
+ */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <understudy/text.h>
+
+#include "supervisor.h"
+
+#define SECRET_BYTES_MIN 4 /* shorter ones would blank out ordinary words */
+
+static void secrets_add(struct secrets *s, const char *secret)
+{
+	if (secret == NULL || strlen(secret) < SECRET_BYTES_MIN || s->count == SECRETS_MAX) {
+		return;
+	}
+	char *copy = strdup(secret);
+	if (copy != NULL) {
+		s->items[s->count++] = copy;
+	}
+}
+
+static void secrets_add_encoded(struct secrets *s, const char *secret)
+{
+	char encoded[3 * IPC_KEY];
+	size_t size = 0;
+
+	for (const char *p = secret; p != NULL && *p != '\0' && size + 4 < sizeof(encoded); p++) {
+		if (isalnum((unsigned char)*p) || strchr("-_.~", *p) != NULL) {
+			encoded[size++] = *p;
+		} else {
+			text_format(encoded + size, 4, "%%%02X", (unsigned char)*p);
+			size += 3;
+		}
+	}
+	encoded[size] = '\0';
+	if (secret != NULL && strcmp(encoded, secret) != 0) {
+		secrets_add(s, encoded);
+	}
+	explicit_bzero(encoded, sizeof(encoded));
+}
+
+static void secrets_add_both(struct secrets *s, const char *secret)
+{
+	secrets_add(s, secret);
+	secrets_add_encoded(s, secret);
+}
+
+void secrets_collect(struct secrets *s, const struct config *config)
+{
+	secrets_finish(s);
+	for (unsigned i = 0; i < config->shows_count; i++) {
+		const struct config_show *show = &config->shows[i];
+
+		for (unsigned f = 0; f < show->feeds_count; f++) {
+			secrets_add_both(s, show->feeds[f].key);
+			secrets_add_both(s, show->feeds[f].passphrase);
+		}
+		for (unsigned d = 0; d < show->destinations_count; d++) {
+			secrets_add_both(s, show->destinations[d].key);
+			secrets_add_both(s, show->destinations[d].stream);
+		}
+	}
+}
+
+void secrets_finish(struct secrets *s)
+{
+	for (unsigned i = 0; i < s->count; i++) {
+		explicit_bzero(s->items[i], strlen(s->items[i]));
+		free(s->items[i]);
+	}
+	s->count = 0;
+}
+
+void secrets_redact(const struct secrets *s, char *line)
+{
+	for (unsigned i = 0; i < s->count; i++) {
+		size_t size = strlen(s->items[i]);
+
+		for (char *at = line; (at = strstr(at, s->items[i])) != NULL;) {
+			memset(at, '*', 3);
+			memmove(at + 3, at + size, strlen(at + size) + 1);
+			at += 3;
+		}
+	}
+}
+
+void secrets_hide_environment(void)
+{
+	for (char **entry = environ; entry != NULL && *entry != NULL; entry++) {
+		char *copy = strdup(*entry);
+
+		if (copy != NULL) {
+			explicit_bzero(*entry, strlen(*entry));
+			*entry = copy;
+		}
+	}
+}

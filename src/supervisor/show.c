@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A show: its switch, kept running from the show's creation to its removal so that feeds are
+ * watched before they are on air, and the show ring.
+ *
+ * A switch that dies is replaced at once. The new one gets a new show ring to write (the old one
+ * is sealed), the old ring to read where it stopped, and every source again; relays are handed
+ * the new ring when it is ready and drain the old one first.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <understudy/clock.h>
+#include <understudy/log.h>
+#include <understudy/ring.h>
+#include <understudy/text.h>
+
+#include "supervisor.h"
+
+#define SHOW_SPAN_US 6000000      /* what a relay may be behind before it is lapped */
+#define RESUME_FAILURES_MAX 2     /* then a new switch starts afresh: its state may be what kills it */
+
+struct show *show_find(struct supervisor *sup, const char *name)
+{
+	struct show *show;
+
+	TAILQ_FOREACH(show, &sup->shows, entry) {
+		if (strcmp(show->config->name, name) == 0) {
+			return show;
+		}
+	}
+	return NULL;
+}
+
+/* ---- the switch ---- */
+
+static void switch_describe(const struct show *show, struct ipc_switch_start *start)
+{
+	const struct config_show *config = show->config;
+	struct feed *feed;
+
+	*start = (struct ipc_switch_start){
+		.delay_us = (int64_t)config->delay_ms * 1000,
+		.stall_us = (int64_t)config->failover.stall_ms * 1000,
+		.hole_us = (int64_t)config->failover.hole_ms * 1000,
+		.return_after_us = (int64_t)config->failover.return_after_s * 1000000,
+		.span_us = SHOW_SPAN_US,
+		.return_mode = (uint32_t)config->failover.return_mode,
+		.on_mismatch = (uint32_t)config->failover.on_mismatch,
+		.taken_feed = show->taken_feed,
+	};
+	text_copy(start->show, sizeof(start->show), config->name);
+	for (unsigned i = 0; i < config->feeds_count && i < TIMELINE_FEEDS_MAX; i++) {
+		feed = feed_find((struct show *)show, config->feeds[i].name);
+		struct ipc_feed *to = &start->feeds[start->feed_count++];
+
+		to->id = feed->id;
+		to->is_slate = config->feeds[i].file != NULL;
+		to->offset_ms = config->feeds[i].offset_ms;
+		text_copy(to->name, sizeof(to->name), config->feeds[i].name);
+	}
+}
+
+static void switch_introduce(struct show *show)
+{
+	struct relay *relay;
+	struct feed *feed;
+	struct source *source;
+
+	TAILQ_FOREACH(relay, &show->relays, entry) {
+		relay_introduce(relay);
+	}
+	TAILQ_FOREACH(feed, &show->feeds, entry) {
+		TAILQ_FOREACH(source, &feed->sources, entry) {
+			source_announce(source);
+		}
+	}
+}
+
+/* The ring the dead switch wrote stays until its successor has read it and is ready. */
+static bool show_renew_ring(struct show *show)
+{
+	int ring_fd = ring_create(show->config->name, show->supervisor->config->ring_max_bytes);
+
+	if (ring_fd < 0) {
+		log_error("no memory for the show ring show=%s", show->config->name);
+		return false;
+	}
+	if (show->is_ring_ready) {
+		if (show->old_ring_fd >= 0) {
+			close(show->old_ring_fd);
+		}
+		show->old_ring_fd = show->ring_fd;
+	} else if (show->ring_fd >= 0) {
+		close(show->ring_fd);
+	}
+	show->ring_fd = ring_fd;
+	show->is_ring_ready = false;
+	return true;
+}
+
+static void show_retry(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	show_start_switch(context);
+}
+
+static void show_start_later(struct show *show, int64_t at_us)
+{
+	int64_t wait_us = at_us - clock_monotonic_us();
+	struct timeval wait = { .tv_sec = 0 };
+
+	if (wait_us > 0) {
+		wait = (struct timeval){ .tv_sec = wait_us / 1000000, .tv_usec = wait_us % 1000000 };
+	}
+	evtimer_add(show->retry, &wait);
+}
+
+void show_start_switch(struct show *show)
+{
+	struct supervisor *sup = show->supervisor;
+	struct ipc_switch_start start;
+	char label[2 * IPC_NAME];
+
+	text_format(label, sizeof(label), "switch %s", show->config->name);
+	if (!show_renew_ring(show)) {
+		show_start_later(show, clock_monotonic_us() + 1000000);
+		return;
+	}
+	show->switcher = child_spawn(sup, ROLE_SWITCH, &show_ops, show, label);
+	if (show->switcher == NULL) {
+		show_start_later(show, clock_monotonic_us() + 1000000);
+		return;
+	}
+	bool resume = show->old_ring_fd >= 0 && show->restart.failures < RESUME_FAILURES_MAX;
+	int fds[2] = { show->ring_fd, show->old_ring_fd };
+	switch_describe(show, &start);
+	child_send(show->switcher, IPC_SWITCH_START, &start, fds, resume ? 2 : 1);
+	switch_introduce(show);
+}
+
+void show_restart_switch(struct show *show)
+{
+	if (show->switcher != NULL) {
+		child_stop(show->switcher, false);
+	}
+}
+
+static void switch_exited(struct child *child, const char *cause)
+{
+	struct show *show = child->owner;
+	int64_t now_us = clock_monotonic_us();
+	bool was_asked = child->is_stopping;
+
+	show->switcher = NULL;
+	if (show->supervisor->is_ending) {
+		return;
+	}
+	int64_t ran_us = was_asked ? INT64_MAX : now_us - child->started_us;
+	uint32_t random = 0;
+	int64_t at_us = restart_after(&show->restart, &restart_policy_worker, ran_us, random, now_us);
+	if (!was_asked) {
+		events_add(show->supervisor, show->config->name, "worker_died",
+			   json_pack("{s:s}", "role", "switch"),
+			   "the switch %s; a new one goes on with the show", cause);
+	}
+	show_start_later(show, at_us);
+}
+
+static void switch_ring_ready(struct show *show)
+{
+	struct relay *relay;
+
+	if (ring_check(show->ring_fd, show->supervisor->config->ring_max_bytes) < 0) {
+		child_kill(show->switcher, "its ring is not sealed as it must be");
+		return;
+	}
+	show->is_ring_ready = true;
+	TAILQ_FOREACH(relay, &show->relays, entry) {
+		relay_give_ring(relay);
+	}
+}
+
+/* ---- what the switch reports ---- */
+
+static const char *event_kind(struct show *show, const struct timeline_event *e)
+{
+	struct feed *from = feed_by_id(show, e->from), *to = feed_by_id(show, e->to), *feed;
+
+	if (e->kind != TIMELINE_SPLICED) {
+		static const char *const kinds[] = {
+			[TIMELINE_ON] = "on_air",      [TIMELINE_STARVED] = "off_air",
+			[TIMELINE_RESUMED] = "on_air", [TIMELINE_GAP] = "gap",
+			[TIMELINE_STATE] = "feed_state",
+		};
+		return kinds[e->kind];
+	}
+	if (show->taken_feed != 0 && show->taken_feed == e->to) {
+		return "take";
+	}
+	TAILQ_FOREACH(feed, &show->feeds, entry) {
+		if (feed == to && feed != from) {
+			return "failback"; /* the preferred of the two comes first */
+		}
+		if (feed == from) {
+			break;
+		}
+	}
+	return from == to ? "reconnect" : "failover";
+}
+
+static json_t *feed_name_json(struct show *show, uint16_t id)
+{
+	struct feed *feed = feed_by_id(show, id);
+
+	return feed != NULL ? json_string(feed->config->name) : json_null();
+}
+
+static void switch_event(struct show *show, struct ipc_switch_event *message)
+{
+	struct timeline_event *e = &message->event;
+	char cause[2 * TIMELINE_TEXT_MAX];
+
+	if (e->kind < TIMELINE_ON || e->kind > TIMELINE_STATE) {
+		return;
+	}
+	e->cause[sizeof(e->cause) - 1] = '\0';
+	text_escape(cause, sizeof(cause), e->cause, strlen(e->cause));
+	json_t *extra = json_pack("{s:o, s:o, s:I, s:I}", "from", feed_name_json(show, e->from), "to",
+				  feed_name_json(show, e->to), "timeline_90k", (json_int_t)e->show_90k,
+				  "gap_ms", (json_int_t)(e->gap_90k / 90));
+	events_add(show->supervisor, show->config->name, event_kind(show, e), extra, "%s", cause);
+}
+
+static void switch_released(struct show *show, const struct ipc_source_released *released)
+{
+	struct feed *feed = feed_by_id(show, released->feed);
+	struct source *source;
+
+	if (feed == NULL) {
+		return;
+	}
+	TAILQ_FOREACH(source, &feed->sources, entry) {
+		if (source->incarnation == released->incarnation && source->is_closed) {
+			source_release(source);
+			return;
+		}
+	}
+}
+
+static void switch_status(struct show *show, const struct ipc_switch_status *status)
+{
+	struct timeline_status *t = &show->status.timeline;
+
+	memcpy(&show->status, status, sizeof(show->status));
+	t->why[sizeof(t->why) - 1] = '\0';
+	t->feed_count = t->feed_count > TIMELINE_FEEDS_MAX ? TIMELINE_FEEDS_MAX : t->feed_count;
+	for (unsigned i = 0; i < t->feed_count; i++) {
+		t->feeds[i].health[TIMELINE_TEXT_MAX - 1] = '\0';
+		t->feeds[i].mismatch[TIMELINE_TEXT_MAX - 1] = '\0';
+		if (t->feeds[i].state > FEED_LIVE) {
+			t->feeds[i].state = FEED_OFFLINE;
+		}
+	}
+}
+
+static void switch_message(struct child *child, struct ipc_message *m)
+{
+	struct show *show = child->owner;
+
+	if (m->type == IPC_SWITCH_STATUS) {
+		switch_status(show, (struct ipc_switch_status *)m->body);
+	} else if (m->type == IPC_SWITCH_EVENT) {
+		switch_event(show, (struct ipc_switch_event *)m->body);
+	} else if (m->type == IPC_SOURCE_RELEASED) {
+		switch_released(show, (struct ipc_source_released *)m->body);
+	} else if (m->type == IPC_RING_READY && !show->is_ring_ready) {
+		switch_ring_ready(show);
+	} else {
+		child_kill(child, "it sent a message that is not its business");
+	}
+}
+
+const struct child_ops show_ops = { switch_message, switch_exited };
+
+/* ---- the operator ---- */
+
+void show_take(struct show *show, uint16_t feed)
+{
+	struct ipc_take take = { .feed = feed };
+
+	show->taken_feed = feed;
+	if (show->switcher != NULL) {
+		child_send(show->switcher, IPC_TAKE, &take, NULL, 0);
+	}
+}
+
+void show_go(struct show *show)
+{
+	struct destination *d;
+
+	show->is_started = true;
+	TAILQ_FOREACH(d, &show->destinations, entry) {
+		if (d->relay == NULL) {
+			destination_assign(d);
+		}
+	}
+}
+
+void show_end(struct show *show)
+{
+	struct destination *d;
+	struct relay *relay;
+
+	show->is_started = false;
+	TAILQ_FOREACH(d, &show->destinations, entry) {
+		d->relay = NULL;
+		memset(&d->status, 0, sizeof(d->status));
+		d->status.state = DESTINATION_STOPPED;
+		d->status.since_us = clock_monotonic_us();
+	}
+	while ((relay = TAILQ_FIRST(&show->relays)) != NULL) {
+		relay_destroy(relay, true);
+	}
+}
+
+/* ---- life ---- */
+
+struct show *show_create(struct supervisor *sup, const struct config_show *config)
+{
+	struct show *show = calloc(1, sizeof(*show));
+
+	if (show == NULL) {
+		return NULL;
+	}
+	*show = (struct show){ .supervisor = sup, .config = config, .ring_fd = -1, .old_ring_fd = -1 };
+	TAILQ_INIT(&show->feeds);
+	TAILQ_INIT(&show->relays);
+	TAILQ_INIT(&show->destinations);
+	show->retry = evtimer_new(sup->base, show_retry, show);
+	for (unsigned i = 0; i < config->feeds_count; i++) {
+		feed_create(show, &config->feeds[i]);
+	}
+	for (unsigned i = 0; i < config->destinations_count; i++) {
+		destination_create(show, &config->destinations[i]);
+	}
+	TAILQ_INSERT_TAIL(&sup->shows, show, entry);
+	return show;
+}
+
+void show_destroy(struct show *show)
+{
+	struct feed *feed;
+	struct destination *d;
+
+	show_end(show);
+	while ((feed = TAILQ_FIRST(&show->feeds)) != NULL) {
+		feed_destroy(feed, "its show was removed from the configuration");
+	}
+	while ((d = TAILQ_FIRST(&show->destinations)) != NULL) {
+		destination_remove(d, true);
+	}
+	if (show->switcher != NULL) {
+		child_stop(show->switcher, false);
+		child_disown(show->switcher);
+	}
+	event_free(show->retry);
+	if (show->ring_fd >= 0) {
+		close(show->ring_fd);
+	}
+	if (show->old_ring_fd >= 0) {
+		close(show->old_ring_fd);
+	}
+	TAILQ_REMOVE(&show->supervisor->shows, show, entry);
+	free(show);
+}

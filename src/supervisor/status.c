@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* `status --json`: the inventory and what the workers last reported, as one JSON object. */
+#include <string.h>
+
+#include <understudy/clock.h>
+#include <understudy/codec.h>
+#include <understudy/text.h>
+
+#include "supervisor.h"
+
+void status_time(char to[32], int64_t wall_us)
+{
+	time_t seconds = (time_t)(wall_us / 1000000);
+	struct tm utc;
+
+	gmtime_r(&seconds, &utc);
+	size_t size = strftime(to, 32, "%Y-%m-%dT%H:%M:%S", &utc);
+	text_format(to + size, 32 - size, ".%03dZ", (int)(wall_us / 1000 % 1000));
+}
+
+static json_t *since_json(int64_t monotonic_us)
+{
+	char text[32];
+
+	status_time(text, clock_wall_us() - (clock_monotonic_us() - monotonic_us));
+	return json_string(text);
+}
+
+static json_t *text_or_null(const char *text)
+{
+	return text != NULL && text[0] != '\0' ? json_string(text) : json_null();
+}
+
+/* "a, b" -> ["a","b"]; what a worker says is escaped first. */
+static json_t *list_json(const char *text)
+{
+	json_t *list = json_array();
+	char safe[2 * TIMELINE_TEXT_MAX];
+	char *rest = safe, *item;
+
+	text_escape(safe, sizeof(safe), text, strlen(text));
+	while ((item = strsep(&rest, ",")) != NULL) {
+		item += strspn(item, " ");
+		if (*item != '\0') {
+			json_array_append_new(list, json_string(item));
+		}
+	}
+	return list;
+}
+
+static json_t *video_json(const struct timeline_feed_status *s)
+{
+	if (!s->has_video) {
+		return json_null();
+	}
+	return json_pack("{s:s, s:i, s:i, s:f, s:i, s:i}", "codec", codec_str(s->video.codec), "width",
+			 s->video.width, "height", s->video.height, "fps", s->fps_milli / 1000.0,
+			 "profile", s->video.profile, "level", s->video.level);
+}
+
+static json_t *audio_json(const struct timeline_feed_status *s)
+{
+	if (!s->has_audio) {
+		return json_null();
+	}
+	return json_pack("{s:s, s:i, s:i}", "codec", codec_str(s->audio.codec), "sample_rate",
+			 (int)s->audio.sample_rate, "channels", s->audio.channels);
+}
+
+static const struct timeline_feed_status *feed_status(const struct show *show, uint16_t id)
+{
+	static const struct timeline_feed_status unknown;
+
+	for (unsigned i = 0; i < show->status.timeline.feed_count; i++) {
+		if (show->status.timeline.feeds[i].id == id) {
+			return &show->status.timeline.feeds[i];
+		}
+	}
+	return &unknown;
+}
+
+static json_t *feed_json(const struct feed *feed)
+{
+	const struct timeline_feed_status *s = feed_status(feed->show, feed->id);
+	const struct source *source = feed_current(feed);
+	const struct connection *c = source != NULL ? source->connection : NULL;
+	json_t *json = json_pack(
+		"{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:n, s:n, s:o}", "name", feed->config->name,
+		"state", timeline_feed_state_str(s->state), "health", list_json(s->health), "peer",
+		text_or_null(c != NULL ? c->peer : NULL), "encoder", json_null(), "video",
+		video_json(s), "audio", audio_json(s), "kbps", (int)s->kbps, "lag_ms", "twin_of",
+		"mismatch", list_json(s->mismatch));
+
+	if (c != NULL && c->status.encoder[0] != '\0') {
+		char safe[2 * IPC_TEXT];
+
+		text_escape(safe, sizeof(safe), c->status.encoder, strlen(c->status.encoder));
+		json_object_set_new(json, "encoder", json_string(safe));
+	}
+	json_object_set_new(json, "gop_ms", s->gop_ms > 0 ? json_integer(s->gop_ms) : json_null());
+	json_object_set_new(json, "since", s->since_us > 0 ? since_json(s->since_us) : json_null());
+	return json;
+}
+
+static json_t *destination_json(const struct destination *d)
+{
+	const struct ipc_destination_status *s = &d->status;
+	bool is_inactive = d->config->kind == DESTINATION_INACTIVE;
+
+	return json_pack("{s:s, s:s, s:o, s:i, s:o, s:i, s:I, s:I}", "name", d->config->name, "state",
+			 destination_state_str((enum destination_state)s->state), "since",
+			 since_json(s->since_us), "restarts", (int)s->restarts, "last_error",
+			 is_inactive ? json_string("this kind of destination is not carried out by this "
+						   "version") : text_or_null(s->last_error),
+			 "kbps", (int)s->kbps, "backlog_ms", (json_int_t)s->backlog_ms, "dropped",
+			 (json_int_t)s->dropped);
+}
+
+/* What the operator should mend before the event. */
+static json_t *warnings_json(const struct show *show)
+{
+	json_t *list = json_array();
+	const struct config_show *config = show->config;
+	const struct feed *feed;
+
+	TAILQ_FOREACH(feed, &show->feeds, entry) {
+		const struct timeline_feed_status *s = feed_status(show, feed->id);
+		int64_t needed_ms = (int64_t)s->gop_ms + config->failover.stall_ms + 250;
+
+		if (s->gop_ms > 0 && config->delay_ms > 0 && needed_ms > (int64_t)config->delay_ms) {
+			json_array_append_new(list, json_sprintf(
+				"feed %s: key frames are %d ms apart, too far for a delay of %u ms: leaving "
+				"another feed for it can show a gap; set the key frame interval to 2 s in the "
+				"encoder or delay_ms to at least %d", feed->config->name, (int)s->gop_ms,
+				config->delay_ms, (int)needed_ms));
+		}
+	}
+	return list;
+}
+
+static json_t *show_json(const struct show *show)
+{
+	const struct timeline_status *t = &show->status.timeline;
+	const struct feed *feed, *live = feed_by_id((struct show *)show, t->live);
+	const struct feed *taken = feed_by_id((struct show *)show, show->taken_feed);
+	const struct destination *d;
+	json_t *feeds = json_array(), *destinations = json_array();
+	char why[2 * TIMELINE_TEXT_MAX];
+
+	TAILQ_FOREACH(feed, &show->feeds, entry) {
+		json_array_append_new(feeds, feed_json(feed));
+	}
+	TAILQ_FOREACH(d, &show->destinations, entry) {
+		json_array_append_new(destinations, destination_json(d));
+	}
+	text_escape(why, sizeof(why), t->why, strlen(t->why));
+	return json_pack("{s:s, s:b, s:b, s:o, s:s, s:s, s:o, s:I, s:i, s:o, s:o, s:o}", "name",
+			 show->config->name, "on_air", show->is_started && t->is_on, "started",
+			 show->is_started, "live",
+			 live != NULL ? json_string(live->config->name) : json_null(), "why", why, "admin",
+			 taken != NULL ? "take" : "auto", "taken",
+			 taken != NULL ? json_string(taken->config->name) : json_null(), "timeline_90k",
+			 (json_int_t)t->now_90k, "delay_ms", (int)show->config->delay_ms, "feeds", feeds,
+			 "destinations", destinations, "warnings", warnings_json(show));
+}
+
+json_t *status_json(struct supervisor *sup)
+{
+	json_t *shows = json_array();
+	const struct show *show;
+
+	TAILQ_FOREACH(show, &sup->shows, entry) {
+		json_array_append_new(shows, show_json(show));
+	}
+	return json_pack("{s:o, s:s}", "shows", shows, "version", UNDERSTUDY_VERSION);
+}

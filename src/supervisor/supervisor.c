@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The process behind `understudy run`: start, signals, loop, end. It blocks on nothing but its
+ * event loop; everything slow or dangerous is somebody else's work.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <understudy/clock.h>
+#include <understudy/log.h>
+#include <understudy/text.h>
+
+#include "supervisor.h"
+
+#define WORKER_USER "understudy"
+#define NOBODY 65534
+#define END_GRACE_MS 1500
+#define SPARE_DESCRIPTORS 65536
+
+/* ---- log ---- */
+
+static struct supervisor *log_owner; /* whose secrets our own lines must not show */
+
+static void log_stamped(enum log_level level, const char *line)
+{
+	char when[32], text[LOG_LINE_MAX];
+	char out[LOG_LINE_MAX + 64];
+
+	status_time(when, clock_wall_us());
+	text_copy(text, sizeof(text), line);
+	secrets_redact(&log_owner->secrets, text);
+	text_format(out, sizeof(out), "%s %-5s %s\n", when, log_level_str(level), text);
+	(void)!write(STDERR_FILENO, out, strlen(out)); /* nowhere to complain to */
+}
+
+/* ---- config ---- */
+
+int supervisor_load_config(struct supervisor *sup, struct config **ret)
+{
+	struct config_findings findings = { 0 };
+	const char *path = sup->options.config_path;
+	int result;
+
+	if (path != NULL) {
+		result = config_load(path, keys_environment, sup, ret, &findings);
+	} else {
+		result = config_load_text("the default show", config_default_text, config_default_size,
+					  keys_environment, sup, ret, &findings);
+	}
+	for (size_t i = 0; i < findings.count; i++) {
+		const struct config_finding *f = &findings.items[i];
+		enum log_level level = f->severity == CONFIG_ERROR ? LOG_ERROR : LOG_WARN;
+
+		log_line(level, "%s:%u: %s: %s", path != NULL ? path : "the default show", f->line, f->key,
+			 f->text);
+	}
+	config_findings_finish(&findings);
+	return result;
+}
+
+static void places_choose(struct supervisor *sup)
+{
+	const struct config *config = sup->config;
+
+	if (config->state_directory != NULL) {
+		text_copy(sup->state_directory, sizeof(sup->state_directory), config->state_directory);
+	}
+	text_copy(sup->socket_path, sizeof(sup->socket_path),
+		  config->socket != NULL ? config->socket : config_default_socket());
+}
+
+/* The embedded show needs its keys before its config can be read. */
+static int prepare_default_show(struct supervisor *sup)
+{
+	char inside[sizeof(sup->state_directory) + 2];
+
+	text_copy(sup->state_directory, sizeof(sup->state_directory), config_default_state_directory());
+	if (sup->options.config_path != NULL) {
+		return 0;
+	}
+	text_format(inside, sizeof(inside), "%s/", sup->state_directory);
+	int result = files_make_parents(inside, 0750);
+	if (result < 0) {
+		log_error("cannot make state_directory path=%s: %s", sup->state_directory, strerror(-result));
+		return result;
+	}
+	return keys_generate(sup, sup->state_directory);
+}
+
+/* ---- the process ---- */
+
+static void process_prepare(struct supervisor *sup)
+{
+	struct rlimit files = { SPARE_DESCRIPTORS, SPARE_DESCRIPTORS }, now, none = { 0, 0 };
+	const struct passwd *user = getpwnam(WORKER_USER);
+
+	if (getrlimit(RLIMIT_NOFILE, &now) == 0 && now.rlim_max < files.rlim_max) {
+		files.rlim_cur = files.rlim_max = now.rlim_max;
+	}
+	setrlimit(RLIMIT_NOFILE, &files);
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0);
+	signal(SIGPIPE, SIG_IGN);
+	sup->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	sup->drops_privileges = geteuid() == 0;
+	sup->worker_uid = user != NULL ? user->pw_uid : NOBODY;
+	sup->worker_gid = user != NULL ? user->pw_gid : NOBODY;
+}
+
+static int find_ourselves(struct supervisor *sup)
+{
+	ssize_t size = readlink("/proc/self/exe", sup->exe_path, sizeof(sup->exe_path) - 1);
+
+	if (size <= 0) {
+		log_error("cannot find our own program: is /proc mounted?");
+		return -ENOENT;
+	}
+	sup->exe_path[size] = '\0';
+	return child_open_programs(sup);
+}
+
+/* ---- what people see at the start ---- */
+
+static void announce_listener(const struct listener *l)
+{
+	if (l->event != NULL) {
+		printf("listening %s %s\n", l->is_tls ? "rtmps" : "rtmp", l->bound);
+	}
+}
+
+/* 0.0.0.0:1935 is no address to type into an encoder: the host's name is. */
+static void announce_url(const struct listener *l)
+{
+	char host[HOST_NAME_MAX + 1] = "localhost";
+	const char *port = strrchr(l->bound, ':');
+
+	if (strncmp(l->bound, "0.0.0.0:", 8) == 0 || strncmp(l->bound, "[::]:", 5) == 0) {
+		gethostname(host, sizeof(host) - 1);
+		printf("%s://%s%s/live", l->is_tls ? "rtmps" : "rtmp", host, port);
+	} else {
+		printf("%s://%s/live", l->is_tls ? "rtmps" : "rtmp", l->bound);
+	}
+}
+
+static void announce_key(const struct supervisor *sup, const struct feed *feed)
+{
+	if (feed->config->key == NULL) {
+		printf("not published to us");
+	} else if (sup->options.config_path != NULL) {
+		printf("stream key: as configured");
+	} else if (isatty(STDOUT_FILENO)) {
+		printf("stream key: %s", feed->config->key);
+	} else {
+		/* Output that goes to a journal must not hold a key. */
+		printf("stream key: in %s/keys/%s-%s.key", sup->state_directory,
+		       feed->show->config->name, feed->config->name);
+	}
+}
+
+static void announce(const struct supervisor *sup)
+{
+	const struct listener *l = sup->rtmp.event != NULL ? &sup->rtmp : &sup->rtmps;
+	const struct show *show;
+	const struct feed *feed;
+	const struct destination *d;
+
+	announce_listener(&sup->rtmp);
+	announce_listener(&sup->rtmps);
+	TAILQ_FOREACH(show, &sup->shows, entry) {
+		printf("show %s\n", show->config->name);
+		TAILQ_FOREACH(feed, &show->feeds, entry) {
+			printf("  publish %-10s ", feed->config->name);
+			if (l->event != NULL) {
+				announce_url(l);
+				printf("   ");
+			}
+			announce_key(sup, feed);
+			printf("\n");
+		}
+		TAILQ_FOREACH(d, &show->destinations, entry) {
+			char url[512];
+
+			config_redact_url(url, sizeof(url), d->config->url);
+			printf("  send to %-10s %s\n", d->config->name, url);
+		}
+	}
+	printf("ready\n");
+	fflush(stdout);
+}
+
+/* ---- signals and the end ---- */
+
+static void end_now(evutil_socket_t fd, short what, void *context)
+{
+	struct supervisor *sup = context;
+	struct child *child;
+
+	(void)fd;
+	(void)what;
+	TAILQ_FOREACH(child, &sup->children, entry) {
+		child_kill(child, NULL);
+	}
+}
+
+static void end_begin(struct supervisor *sup, const char *why)
+{
+	struct timeval grace = { .tv_sec = END_GRACE_MS / 1000, .tv_usec = END_GRACE_MS % 1000 * 1000 };
+	struct child *child;
+
+	if (sup->is_ending) {
+		end_now(-1, 0, sup); /* asked twice: at once */
+		return;
+	}
+	log_info("ending: %s; destinations are left as they are, so that platforms hold the broadcast", why);
+	notify_send("STOPPING=1");
+	sup->is_ending = true;
+	listener_close(&sup->rtmp);
+	listener_close(&sup->rtmps);
+	TAILQ_FOREACH(child, &sup->children, entry) {
+		child_stop(child, false);
+	}
+	evtimer_add(sup->ending, &grace);
+	if (TAILQ_EMPTY(&sup->children)) {
+		event_base_loopbreak(sup->base);
+	}
+}
+
+static void on_signal(evutil_socket_t number, short what, void *context)
+{
+	struct supervisor *sup = context;
+
+	(void)what;
+	switch (number) {
+	case SIGCHLD:
+		child_reap_all(sup);
+		if (sup->is_ending && TAILQ_EMPTY(&sup->children)) {
+			event_base_loopbreak(sup->base);
+		}
+		break;
+	case SIGHUP:
+		reload_config(sup);
+		break;
+	case SIGUSR2:
+		reexec_begin(sup);
+		break;
+	default:
+		end_begin(sup, number == SIGINT ? "SIGINT" : "SIGTERM");
+		break;
+	}
+}
+
+static int loop_prepare(struct supervisor *sup)
+{
+	static const int numbers[] = { SIGCHLD, SIGHUP, SIGUSR2, SIGINT, SIGTERM };
+
+	sup->base = event_base_new();
+	if (sup->base == NULL) {
+		log_error("cannot make an event loop: %s", strerror(errno));
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		sup->signals[i] = evsignal_new(sup->base, numbers[i], on_signal, sup);
+		evsignal_add(sup->signals[i], NULL);
+	}
+	sup->ending = evtimer_new(sup->base, end_now, sup);
+	return 0;
+}
+
+/* ---- start ---- */
+
+static int start_afresh(struct supervisor *sup)
+{
+	struct show *show;
+	int result = control_open(sup, sup->socket_path);
+
+	if (result == 0) {
+		result = reload_listeners(sup, sup->config);
+	}
+	for (unsigned i = 0; result == 0 && i < sup->config->shows_count; i++) {
+		show = show_create(sup, &sup->config->shows[i]);
+		if (show == NULL) {
+			return -ENOMEM;
+		}
+		show->is_started = show->config->autostart;
+		show_start_switch(show);
+		if (show->is_started) {
+			show_go(show);
+		}
+	}
+	if (result == 0) {
+		announce(sup);
+	}
+	return result;
+}
+
+static void start_inherited(struct supervisor *sup, const json_t *state)
+{
+	for (unsigned i = 0; i < sup->config->shows_count; i++) {
+		show_create(sup, &sup->config->shows[i]);
+	}
+	reexec_restore(sup, state);
+	/* Ends that came while nobody listened. */
+	child_reap_all(sup);
+	log_info("re-executed: version %s goes on with everything kept", UNDERSTUDY_VERSION);
+}
+
+static void supervisor_finish(struct supervisor *sup)
+{
+	struct show *show;
+
+	sup->is_ending = true;
+	while (!TAILQ_EMPTY(&sup->connections)) {
+		struct connection *c = TAILQ_FIRST(&sup->connections);
+
+		child_disown(c->child);
+		if (c->source != NULL) {
+			c->source->connection = NULL;
+		}
+		connection_free(c);
+	}
+	while ((show = TAILQ_FIRST(&sup->shows)) != NULL) {
+		show_destroy(show);
+	}
+	resolver_finish(sup);
+	control_close(sup);
+	listener_close(&sup->rtmp);
+	listener_close(&sup->rtmps);
+	for (size_t i = 0; i < sizeof(sup->signals) / sizeof(sup->signals[0]); i++) {
+		if (sup->signals[i] != NULL) {
+			event_free(sup->signals[i]);
+		}
+	}
+	if (sup->ending != NULL) {
+		event_free(sup->ending);
+	}
+	secrets_finish(&sup->secrets);
+	config_destroy(&sup->config);
+	json_decref(sup->events);
+	explicit_bzero(sup->generated, sizeof(sup->generated));
+}
+
+static void children_bury(struct supervisor *sup)
+{
+	while (!TAILQ_EMPTY(&sup->children)) {
+		struct child *child = TAILQ_FIRST(&sup->children);
+
+		child_kill(child, NULL);
+		child_disown(child);
+		child_bury(child);
+	}
+	if (sup->base != NULL) {
+		event_base_free(sup->base);
+	}
+}
+
+static int supervisor_start(struct supervisor *sup, const json_t *inherited, bool check_only)
+{
+	int result = prepare_default_show(sup);
+
+	if (result == 0 && supervisor_load_config(sup, &sup->config) < 0) {
+		return 2;
+	}
+	if (result == 0) {
+		secrets_collect(&sup->secrets, sup->config);
+		places_choose(sup);
+		result = find_ourselves(sup);
+	}
+	if (result == 0 && inherited != NULL) {
+		result = reexec_validate(sup, inherited);
+	}
+	if (result < 0 || check_only) {
+		return result < 0 ? 1 : 0;
+	}
+	if (loop_prepare(sup) < 0) {
+		return 1;
+	}
+	if (inherited != NULL) {
+		start_inherited(sup, inherited);
+	} else if (start_afresh(sup) < 0) {
+		return 1;
+	}
+	notify_send("READY=1");
+	event_base_dispatch(sup->base);
+	return 0;
+}
+
+int supervisor_run(const struct supervisor_options *options)
+{
+	static struct supervisor supervisor; /* one a process; the log needs to find it */
+	struct supervisor *sup = &supervisor;
+	bool check_only = false;
+
+	*sup = (struct supervisor){ .options = *options, .rtmp = { .fd = -1 }, .rtmps = { .fd = -1 },
+				    .events = json_array() };
+	TAILQ_INIT(&sup->connections);
+	TAILQ_INIT(&sup->children);
+	TAILQ_INIT(&sup->shows);
+	log_owner = sup;
+	log_set_sink(log_stamped);
+	json_t *inherited = reexec_inherit(&check_only);
+	secrets_hide_environment();
+	process_prepare(sup);
+	int code = supervisor_start(sup, inherited, check_only);
+	json_decref(inherited);
+	supervisor_finish(sup);
+	children_bury(sup);
+	log_set_sink(NULL);
+	return code;
+}

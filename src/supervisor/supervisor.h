@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The supervisor's inventory: what it owns and how it hangs together.
+ *
+ *   supervisor --- listener*         TCP sockets encoders come to
+ *      |---------- connection*       one ingest worker each; before and after its key is known
+ *      |---------- show*
+ *      |             |--- feed*      in order of preference
+ *      |             |     '-- source*   one connection's ring (feed + incarnation)
+ *      |             |--- switch     the worker that owns the timeline, and the show ring
+ *      |             |--- relay*     workers that read the show ring
+ *      |             '--- destination*   each carried by one relay
+ *      |---------- resolver          at most one, while there are names to look up
+ *      |---------- child*            every worker process, whoever owns it
+ *      '---------- control           the Unix socket, its clients, the recent events
+ *
+ * Ownership: the lists above own their members. A child knows its owner; an owner's pointer to
+ * its child is NULL whenever no process runs. Descriptors of rings and wake-ups stay open here
+ * as long as a restarted worker may need them.
+ */
+#ifndef SUPERVISOR_PRIVATE_H
+#define SUPERVISOR_PRIVATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include <event2/event.h>
+#include <jansson.h>
+
+#include <understudy/config.h>
+#include <understudy/ipc.h>
+#include <understudy/policy.h>
+#include <understudy/supervisor.h>
+#include <understudy/worker.h>
+
+#define LOG_LINE_MAX 1024
+
+struct supervisor;
+struct child;
+
+/* ---- child.c: worker processes ---- */
+
+struct child_ops {
+	/* A message arrived; ownership of `m` stays with the caller. */
+	void (*message)(struct child *child, struct ipc_message *m);
+	/* The process is gone and reaped; `cause` for people. The child is freed afterwards. */
+	void (*exited)(struct child *child, const char *cause);
+};
+
+struct child {
+	TAILQ_ENTRY(child) entry;
+	struct supervisor *supervisor;
+	const struct child_ops *ops;
+	void *owner;               /* connection, show, relay or resolver, by role */
+	enum worker_role role;
+	pid_t pid;
+	int control_fd, log_fd;
+	struct event *control_event, *log_event, *deadline;
+	int64_t started_us;
+	bool is_stopping;          /* told to stop: its end is no news */
+	char label[2 * IPC_NAME];  /* "switch main", for log lines */
+	char line[LOG_LINE_MAX];   /* unfinished log line */
+	size_t line_bytes;
+};
+TAILQ_HEAD(child_list, child);
+
+/* Starts a worker; NULL if it cannot be started (logged). */
+struct child *child_spawn(struct supervisor *sup, enum worker_role role,
+			  const struct child_ops *ops, void *owner, const char *label);
+/* Takes over a process that was started by our predecessor before re-execution. */
+struct child *child_adopt(struct supervisor *sup, enum worker_role role,
+			  const struct child_ops *ops, void *owner, const char *label, pid_t pid,
+			  int control_fd, int log_fd, int64_t started_us);
+/* Sends one order; a worker that does not take it is killed. False if it was not taken. */
+bool child_send(struct child *child, enum ipc_type type, const void *body, const int *fds,
+		unsigned fd_count);
+/* STOP, and SIGKILL if it is still there after a second. */
+void child_stop(struct child *child, bool unpublish);
+void child_kill(struct child *child, const char *why);
+/* The owner goes away before the process: nobody is told of its end. */
+void child_disown(struct child *child);
+/* At the end of all: waits for a child that was killed. */
+void child_bury(struct child *child);
+/* SIGCHLD: reaps every child that has ended. */
+void child_reap_all(struct supervisor *sup);
+/* Opens the workers' programs beside our own or in libexec. 0 or negative errno (logged). */
+int child_open_programs(struct supervisor *sup);
+const struct child_ops *child_ops_of(enum worker_role role);
+
+/* ---- listener.c, connection.c: encoders come in ---- */
+
+struct listener {
+	struct supervisor *supervisor;
+	char address[IPC_NAME + IPC_HOST]; /* as configured */
+	char bound[IPC_NAME];              /* with the real port */
+	bool is_tls;
+	int fd;                            /* -1 = not listening */
+	struct event *event;
+};
+
+struct connection {
+	TAILQ_ENTRY(connection) entry;
+	struct supervisor *supervisor;
+	struct child *child;
+	struct source *source;     /* NULL until its key was accepted */
+	uint64_t id;
+	uint64_t address_key;      /* hash of the peer's address, for limits */
+	unsigned questions;        /* PUBLISH_ASKs so far */
+	bool is_tls;
+	struct ipc_ingest_status status;
+	char peer[IPC_NAME];
+	char cause[IPC_TEXT];      /* why it ended, as its worker said */
+};
+TAILQ_HEAD(connection_list, connection);
+
+int listener_open(struct supervisor *sup, struct listener *l, const char *address, bool is_tls);
+void listener_adopt(struct supervisor *sup, struct listener *l, const char *address, bool is_tls,
+		    int fd);
+void listener_close(struct listener *l);
+/* Accepting pauses while too many connections have not shown a key yet. */
+void listener_update(struct supervisor *sup);
+
+extern const struct child_ops connection_ops;
+void connection_create(struct supervisor *sup, int fd, bool is_tls, uint64_t address_key,
+		       const char *peer);
+unsigned connection_count_unauthorised(const struct supervisor *sup, uint64_t address_key);
+/* Ends a live connection at once; its source is closed with `cause`. */
+void connection_end(struct connection *c, const char *cause);
+void connection_free(struct connection *c);
+
+/* ---- keys.c: who may publish ---- */
+
+/* The feed whose key is in the publish command, or NULL. Looks at every key, in constant time. */
+struct feed *keys_find_feed(struct supervisor *sup, const char *app, const char *stream);
+/* Makes the embedded show's keys in the state directory unless they are there. */
+int keys_generate(struct supervisor *sup, const char *state_directory);
+const char *keys_environment(void *supervisor, const char *name);
+
+/* ---- show.c, feed.c, relay.c: what is on air ---- */
+
+struct source {
+	TAILQ_ENTRY(source) entry;
+	struct feed *feed;
+	struct connection *connection; /* NULL once it is gone */
+	uint32_t incarnation;
+	int ring_fd, wake_fd;      /* wake_fd -1 in a show with a delay */
+	bool is_ready;             /* mapped and sealed by its writer, checked by us */
+	bool is_closed;
+	char cause[IPC_TEXT];
+};
+TAILQ_HEAD(source_list, source);
+
+struct feed {
+	TAILQ_ENTRY(feed) entry;
+	struct show *show;
+	const struct config_feed *config;
+	uint16_t id;
+	int64_t takeover_us;       /* when a second connection last took over */
+	unsigned takeovers;        /* in quick succession */
+	struct source_list sources;
+};
+TAILQ_HEAD(feed_list, feed);
+
+struct relay {
+	TAILQ_ENTRY(relay) entry;
+	struct show *show;
+	enum worker_role role;
+	struct child *child;
+	uint32_t reader;           /* its number towards the switch */
+	int wake_fd;
+	bool is_shared;            /* carries every destination that is not isolated */
+	struct restart restart;
+	struct event *retry;
+};
+TAILQ_HEAD(relay_list, relay);
+
+struct destination {
+	TAILQ_ENTRY(destination) entry;
+	struct show *show;
+	const struct config_destination *config;
+	struct relay *relay;       /* NULL while the show is not started */
+	uint32_t id;
+	struct ipc_destination_status status;
+};
+TAILQ_HEAD(destination_list, destination);
+
+struct show {
+	TAILQ_ENTRY(show) entry;
+	struct supervisor *supervisor;
+	const struct config_show *config;
+	struct feed_list feeds;
+	struct relay_list relays;
+	struct destination_list destinations;
+	struct child *switcher;    /* the switch */
+	int ring_fd, old_ring_fd;
+	bool is_ring_ready;
+	bool is_started;           /* administrative: destinations shall be served */
+	bool was_flowing;          /* for on_air / off_air events */
+	uint16_t taken_feed;
+	uint16_t next_feed_id;
+	uint32_t next_incarnation;
+	struct restart restart;
+	struct event *retry;
+	struct ipc_switch_status status;
+};
+TAILQ_HEAD(show_list, show);
+
+extern const struct child_ops show_ops, relay_ops;
+
+struct show *show_create(struct supervisor *sup, const struct config_show *config);
+void show_destroy(struct show *show);
+struct show *show_find(struct supervisor *sup, const char *name);
+void show_start_switch(struct show *show);
+/* Tells the running switch to end; it is started again with the config of that moment and goes
+ * on where it was. */
+void show_restart_switch(struct show *show);
+void show_go(struct show *show);       /* start: serve destinations */
+void show_end(struct show *show);      /* end: unpublish them */
+void show_take(struct show *show, uint16_t feed);
+int64_t show_feed_span_us(const struct show *show);
+/* After a reload: brings the show in line with `config`, touching nothing that did not change. */
+void show_sync(struct show *show, const struct config_show *config);
+
+struct feed *feed_create(struct show *show, const struct config_feed *config);
+void feed_destroy(struct feed *feed, const char *cause);
+struct feed *feed_find(struct show *show, const char *name);
+struct feed *feed_by_id(struct show *show, uint16_t id);
+/* The feed's open source or NULL. */
+struct source *feed_current(const struct feed *feed);
+/* A new ring for a connection whose key was accepted; ends the earlier connection. NULL if
+ * refused (`reason` says why, for the encoder's user). */
+struct source *feed_publish(struct feed *feed, struct connection *c, char reason[IPC_TEXT]);
+bool source_ready(struct source *source);
+void source_close(struct source *source, const char *cause);
+void source_release(struct source *source);
+void source_announce(struct source *source);
+int source_new_wake(const struct show *show);
+
+struct destination *destination_create(struct show *show, const struct config_destination *config);
+void destination_remove(struct destination *d, bool unpublish);
+struct destination *destination_by_id(struct show *show, uint32_t id);
+void destination_assign(struct destination *d);
+/* True if both would be sent to the same place with the same key. */
+bool destination_is_same(const struct config_destination *a, const struct config_destination *b);
+struct relay *relay_create(struct show *show, enum worker_role role, bool is_shared);
+void relay_destroy(struct relay *relay, bool unpublish);
+/* Tells the switch whom to wake. */
+void relay_introduce(struct relay *relay);
+void relay_start(struct relay *relay);
+void relay_give_ring(struct relay *relay);
+bool relay_is_idle(const struct relay *relay);
+
+/* ---- resolver.c: names ---- */
+
+struct resolver;
+extern const struct child_ops resolver_ops;
+void resolver_ask(struct supervisor *sup, struct child *relay, const struct ipc_resolve_ask *ask);
+/* Answers to a worker that has ended go nowhere. */
+void resolver_forget(struct supervisor *sup, const struct child *relay);
+void resolver_finish(struct supervisor *sup);
+
+/* ---- events.c, control.c, status.c: people ---- */
+
+struct control;
+/* One thing people want to know: logged, kept, sent to followers. `extra` (taken, may be NULL)
+ * joins the event's JSON object. */
+void events_add(struct supervisor *sup, const char *show, const char *kind, json_t *extra,
+		const char *format, ...) __attribute__((format(printf, 5, 6)));
+int control_open(struct supervisor *sup, const char *path);
+void control_adopt(struct supervisor *sup, int fd, int lock_fd);
+void control_close(struct supervisor *sup);
+void control_publish(struct supervisor *sup, json_t *event);
+int control_fds(const struct supervisor *sup, int *ret_lock_fd);
+json_t *status_json(struct supervisor *sup);
+/* RFC 3339 with milliseconds, UTC. */
+void status_time(char to[32], int64_t wall_us);
+
+/* ---- secrets.c ---- */
+
+#define SECRETS_MAX 512
+struct secrets {
+	char *items[SECRETS_MAX];
+	unsigned count;
+};
+void secrets_collect(struct secrets *s, const struct config *config);
+void secrets_finish(struct secrets *s);
+/* Replaces every secret in a line by stars, in place (the line never grows). */
+void secrets_redact(const struct secrets *s, char *line);
+/* Moves the environment out of the pages /proc/PID/environ shows, and overwrites those. */
+void secrets_hide_environment(void);
+
+/* ---- files.c ---- */
+
+/* Makes the directories above `path`. 0 or -errno. */
+int files_make_parents(const char *path, mode_t mode);
+/* Every descriptor a successor needs loses or regains its close-on-exec flag. */
+void files_set_cloexec(int fd, bool on);
+
+/* ---- reload.c, reexec.c, notify.c ---- */
+
+/* 0, or -EINVAL with every finding logged. */
+int supervisor_load_config(struct supervisor *sup, struct config **ret);
+/* SIGHUP. False, with everything as it was, if the file has errors. */
+bool reload_config(struct supervisor *sup);
+int reload_listeners(struct supervisor *sup, const struct config *config);
+/* SIGUSR2: asks a new process whether it understands our state; if so, becomes it. */
+void reexec_begin(struct supervisor *sup);
+/* A child that is not a worker: the validator. True if `pid` was it. */
+bool reexec_reaped(struct supervisor *sup, pid_t pid, int status);
+/* The state handed over by the predecessor; NULL if there was none. */
+json_t *reexec_inherit(bool *ret_check_only);
+/* Does the state fit this program and the config? 0 or -EINVAL (said). */
+int reexec_validate(const struct supervisor *sup, const json_t *state);
+void reexec_restore(struct supervisor *sup, const json_t *state);
+void notify_send(const char *message);
+
+struct supervisor {
+	struct supervisor_options options;
+	struct event_base *base;
+	struct config *config;
+	struct secrets secrets;
+	char state_directory[256], socket_path[256], exe_path[256];
+	char generated[2][64];     /* keys of the embedded show */
+	int programs[ROLES];
+	int null_fd;
+	uid_t worker_uid;
+	gid_t worker_gid;
+	bool drops_privileges, is_ending;
+	struct listener rtmp, rtmps;
+	struct connection_list connections;
+	struct child_list children;
+	struct show_list shows;
+	struct rate_table failures;
+	struct resolver *resolver;
+	struct control *control;
+	json_t *events;            /* array, newest last */
+	uint64_t next_connection;
+	uint32_t next_destination, next_reader;
+	struct event *signals[5];
+	struct event *ending;
+	pid_t validator;           /* 0 = none runs */
+};
+
+#endif
