@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Encoders as people have them: ffmpeg, GStreamer's rtmp2sink, librtmp.
+
+Pictures are encoded once for a run of tests and then published in real time as they are, so
+that many encoders fit on a small machine and every frame can be known again by its bytes.
+"""
+
+import hashlib
+import os
+import subprocess
+
+from lib import flv
+from lib.stage import Skip, need
+
+CLIP_SECONDS = 90
+GOP_SECONDS = 2
+
+# Two cameras: other pictures, other sounds, so that no frame of one equals one of the other.
+PICTURES = {
+    "primary": ("testsrc2", "", 1),
+    "backup": ("testsrc2", ",hue=h=150,hflip", 2),
+}
+
+
+def _recipe(camera, fps, b_frames, seconds):
+    source, effect, seed = PICTURES[camera]
+    # Reordering needs a look ahead; without it the encoder is as simple as it gets.
+    order = ["-b_strategy", "0", "-rc-lookahead", "5"] if b_frames else ["-tune", "zerolatency"]
+    return [
+        "ffmpeg", "-nostdin", "-v", "error",
+        "-f", "lavfi", "-i", f"{source}=size=320x180:rate={fps}",
+        "-f", "lavfi", "-i", f"anoisesrc=seed={seed}:amplitude=0.1:sample_rate=48000",
+        "-t", str(seconds), "-vf", f"format=yuv420p{effect}",
+        "-c:v", "libx264", "-preset", "ultrafast", "-bf", str(b_frames), *order,
+        "-g", str(fps * GOP_SECONDS), "-keyint_min", str(fps * GOP_SECONDS),
+        "-sc_threshold", "0", "-b:v", "300k", "-maxrate", "400k", "-bufsize", "400k",
+        "-threads", "1", "-c:a", "aac", "-ac", "2", "-b:a", "64k", "-f", "flv"]
+
+
+def clip(stage, camera, fps=30, b_frames=0, seconds=CLIP_SECONDS):
+    """A Clip of the camera; encoded the first time anyone asks for it in this build."""
+    need("ffmpeg")
+    recipe = _recipe(camera, fps, b_frames, seconds)
+    mark = hashlib.blake2b(repr(recipe).encode(), digest_size=6).hexdigest()
+    path = os.path.join(stage.shared, f"{camera}-{fps}fps-{mark}.flv")
+    if not os.path.exists(path):
+        part = f"{path}.{os.getpid()}"
+        subprocess.run([*recipe, part], check=True)
+        os.rename(part, path)
+    return flv.Clip(path, fps)
+
+
+def ffmpeg(stage, name, of, url):
+    """ffmpeg publishes the clip."""
+    return stage.start(name, [
+        "ffmpeg", "-nostdin", "-v", "warning", "-re", "-i", of.path, "-c", "copy",
+        "-flvflags", "no_duration_filesize", "-f", "flv", url])
+
+
+def _gstreamer(stage, name, of, sink):
+    need("gst-launch-1.0", "gst-inspect-1.0")
+    element = sink.split()[0]
+    for wanted in (element, "flvdemux", "flvmux", "clocksync"):
+        if subprocess.run(["gst-inspect-1.0", "--exists", wanted], check=False).returncode:
+            raise Skip(f"not on this machine: GStreamer's {wanted}")
+    return stage.start(name, [
+        "gst-launch-1.0", "-e", "filesrc", f"location={of.path}", "!", "flvdemux", "name=d",
+        "d.video", "!", "queue", "!", "clocksync", "!", "m.video",
+        "d.audio", "!", "queue", "!", "clocksync", "!", "m.audio",
+        "flvmux", "name=m", "streamable=true", "!", *sink.split()])
+
+
+def rtmp2sink(stage, name, of, url):
+    """GStreamer's own RTMP client publishes the clip."""
+    return _gstreamer(stage, name, of, f"rtmp2sink location={url}")
+
+
+def librtmp(stage, name, of, url):
+    """librtmp publishes the clip (GStreamer's rtmpsink is a thin coat over it)."""
+    return _gstreamer(stage, name, of, f"rtmpsink location={url}")

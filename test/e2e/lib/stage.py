@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs test cases and reports them as TAP.
+
+    from lib.stage import case, main
+
+    @case
+    def backup_takes_over(stage):
+        relay = stage.relay(...)
+
+Each case gets a Stage of its own: a temporary directory and whatever it started, all of it
+gone afterwards. A case that fails shows what its processes said.
+"""
+
+import argparse
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+
+from lib.process import Process, kill_stragglers
+
+_cases = []
+
+
+class Skip(Exception):
+    """A case that cannot run here; its text says why."""
+
+
+def case(function):
+    _cases.append(function)
+    return function
+
+
+def need(*programs):
+    """Skips the case unless all of these are on the machine."""
+    missing = [p for p in programs if not shutil.which(p, path=tool_path())]
+    if missing:
+        raise Skip(f"not on this machine: {', '.join(missing)}")
+
+
+def tool_path():
+    return "/usr/sbin:/usr/bin:/sbin:/bin:" + os.environ.get("PATH", "")
+
+
+class Stage:
+    def __init__(self, build, name, shared):
+        self.build = build
+        self.name = name
+        self.shared = shared # kept between runs: encoded clips
+        self.directory = tempfile.mkdtemp(prefix=f"understudy-{name[:24]}-")
+        os.chmod(self.directory, 0o755)
+        self.processes = []
+        self.notes = []
+        self._closers = contextlib.ExitStack()
+
+    def path(self, *parts):
+        return os.path.join(self.directory, *parts)
+
+    def program(self, name):
+        """A program of ours in the build directory."""
+        path = os.path.join(self.build, "src", name)
+        if not os.path.exists(path):
+            raise AssertionError(f"{path} has not been built")
+        return path
+
+    def start(self, name, command, **more):
+        process = Process(name, command, **more)
+        self.processes.append(process)
+        return process
+
+    def on_close(self, function, *arguments):
+        self._closers.callback(function, *arguments)
+
+    def note(self, text):
+        """Something measured: shown whether the case fails or not."""
+        self.notes.append(text)
+
+    def close(self):
+        self._closers.close()
+        for process in reversed(self.processes):
+            process.kill()
+        kill_stragglers()
+
+    def dump(self):
+        for process in self.processes:
+            yield from process.dump()
+        for root, _, names in os.walk(self.directory):
+            for name in names:
+                if name.endswith(".log"):
+                    yield f"{os.path.join(root, name)}:"
+                    with open(os.path.join(root, name), errors="replace", encoding="utf-8") as log:
+                        yield from ("  " + line.rstrip("\n")[:400] for line in log.readlines()[-60:])
+
+
+def run_case(function, build, shared, keep):
+    """(what TAP says after the number, diagnostics)"""
+    name = function.__name__
+    stage = Stage(build, name, shared)
+    diagnostics = []
+    started = time.monotonic()
+    try:
+        function(stage)
+        outcome = f"ok {{}} - {name}"
+    except Skip as skip:
+        outcome = f"ok {{}} - {name} # SKIP {skip}"
+    except (Exception, KeyboardInterrupt): # pylint: disable=broad-except
+        outcome = f"not ok {{}} - {name}"
+        diagnostics += traceback.format_exc().splitlines()
+    finally:
+        stage.close()
+    if diagnostics:
+        diagnostics += stage.dump()
+    diagnostics = stage.notes + diagnostics
+    diagnostics.append(f"{name} took {time.monotonic() - started:.1f} s")
+    if keep:
+        diagnostics.append(f"kept: {stage.directory}")
+    else:
+        shutil.rmtree(stage.directory, ignore_errors=True)
+    return outcome, diagnostics
+
+
+def main():
+    parser = argparse.ArgumentParser(description="End-to-end tests of understudy; prints TAP.")
+    parser.add_argument("build", help="build directory")
+    parser.add_argument("cases", nargs="*", help="names of cases; all if none is given")
+    parser.add_argument("--keep", action="store_true", help="keep the temporary directories")
+    arguments = parser.parse_args()
+    os.environ["PATH"] = tool_path()
+
+    chosen = [c for c in _cases if not arguments.cases or c.__name__ in arguments.cases]
+    build = os.path.abspath(arguments.build)
+    shared = os.path.join(build, "test", "e2e", "clips")
+    os.makedirs(shared, exist_ok=True)
+    failed = 0
+    print(f"1..{len(chosen)}", flush=True)
+    for number, function in enumerate(chosen, 1):
+        outcome, diagnostics = run_case(function, build, shared, arguments.keep)
+        for line in diagnostics:
+            print("#", line)
+        print(outcome.format(number), flush=True)
+        failed += outcome.startswith("not ok")
+    sys.exit(1 if failed or not chosen else 0)
