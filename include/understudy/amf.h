@@ -41,8 +41,10 @@ bool amf_skip(struct amf_reader *r);
 /* Skips the rest of a value whose marker amf_read() has just consumed. */
 bool amf_skip_rest(struct amf_reader *r, const struct amf_value *v);
 bool amf_is_string(const struct amf_value *v, const char *text);
+/* A NUMBER as an integer, fraction dropped; false for anything that does not fit. */
+bool amf_get_u32(const struct amf_value *v, uint32_t *ret);
 
-/* Writing into a buffer; a full buffer makes them return false. */
+/* Writing into a buffer; a full buffer makes them return false and stays as it was. */
 bool amf_put_number(struct buffer *b, double value);
 bool amf_put_boolean(struct buffer *b, bool value);
 bool amf_put_string(struct buffer *b, const char *text);
