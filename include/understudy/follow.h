@@ -66,14 +66,14 @@ void follower_close(struct follower **f);
  * short from the oldest on, which comes out as FOLLOW_LAPPED. */
 int follower_switch(struct follower *f, int ring_fd);
 
-/* The next thing to know; *ret is always filled. Call until FOLLOW_EMPTY. Gives every packet
- * in ring order, except REPEAT packets and headers that are already in force (a REPEAT header
+/* The next thing to know; *ret is always filled. Call until FOLLOW_EMPTY (what is left by a
+ * bounded amount of work is given at the next wake-up). Gives every packet in ring order, except REPEAT packets and headers that are already in force (a REPEAT header
  * that differs from the one in force is given as a new header: it had been missed). */
 enum follow_event follower_next(struct follower *f, struct follow *ret);
 
 /* False if the packet given last was overwritten meanwhile: what was copied from its payload
  * is to be thrown away. The next call of follower_next() says FOLLOW_LAPPED. */
-bool follower_is_valid(const struct follower *f);
+bool follower_is_valid(struct follower *f);
 
 /* Headers in force at the packet given last (that packet included). */
 const struct header_set *follower_headers(const struct follower *f);
