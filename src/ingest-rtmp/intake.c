@@ -14,8 +14,8 @@
 
 #define REPEAT_VIDEO_US 1000000 /* before a key frame, at most once in this time */
 #define REPEAT_AUDIO_US 2000000 /* feeds without video */
-#define STALE_90K MEDIA_HZ      /* how far from the media a header's own time may lie */
-#define NAL_LENGTH_BYTES 4      /* what encoders use, until the codec header says */
+#define STALE_90K MEDIA_HZ	/* how far from the media a header's own time may lie */
+#define NAL_LENGTH_BYTES 4	/* what encoders use, until the codec header says */
 
 int intake_init(struct intake *in, int ring_fd, int64_t span_us, int wake)
 {
@@ -147,12 +147,14 @@ static void intake_item(struct intake *in, const struct flv_item *item)
 	}
 	if (p.type == PACKET_FRAME) {
 		if (p.kind == PACKET_VIDEO) {
-			unsigned seen = codec_random_access(p.codec, nal_length_bytes, item->payload,
-							    p.size, p.flags & PACKET_KEY);
+			unsigned seen = codec_random_access(p.codec, nal_length_bytes,
+							    item->payload, p.size,
+							    p.flags & PACKET_KEY);
 
 			p.flags = (uint16_t)((p.flags & ~random_access) | seen);
 		}
-		p.fingerprint = media_fingerprint(p.codec, nal_length_bytes, item->payload, p.size, 0);
+		p.fingerprint =
+			media_fingerprint(p.codec, nal_length_bytes, item->payload, p.size, 0);
 	}
 	if (packet_is_header(&p)) {
 		intake_header(in, &p, item->payload);
@@ -164,54 +166,35 @@ static void intake_item(struct intake *in, const struct flv_item *item)
 	intake_write(in, &p, item->payload);
 }
 
-static enum packet_kind intake_kind(uint8_t message)
+static bool intake_is_media(const struct packet *p)
 {
-	switch (message) {
-	case FLV_VIDEO:
-		return PACKET_VIDEO;
-	case FLV_AUDIO:
-		return PACKET_AUDIO;
-	default:
-		return PACKET_DATA;
-	}
+	return p->type == PACKET_FRAME || (p->type == PACKET_OPAQUE && p->kind != PACKET_DATA);
 }
 
-/* Audio and video pass a wrap at different messages, so each has a clock of its own; one that
- * starts late goes by the other, and so does data, which may be silent for days. */
-static struct unwrap intake_clock(const struct intake *in, enum packet_kind kind)
-{
-	const struct unwrap *own = &in->clocks[kind];
-
-	return kind != PACKET_DATA && own->started ? *own : in->clocks[in->newest_kind];
-}
-
-static bool intake_has_frame(const struct flv_item *items, int count)
+static bool intake_has_media(const struct flv_item *items, int count)
 {
 	for (int i = 0; i < count; i++) {
-		if (items[i].packet.type == PACKET_FRAME) {
+		if (intake_is_media(&items[i].packet)) {
 			return true;
 		}
 	}
 	return false;
 }
 
-/* Only frames move the clock. What is no frame may bear a time that means nothing (OBS ends AV1
- * with time 0; headers sent anew often have 0): then it happens now. */
+/* Only media moves the clock. The rest may bear a time that means nothing (OBS ends AV1 with time
+ * 0; headers sent anew often have 0): then it happens now. */
 static int64_t intake_place(const struct intake *in, int64_t dts_90k)
 {
 	int64_t off = dts_90k - in->newest_dts_90k;
+	bool is_stale = in->clock.started && (off > STALE_90K || off < -STALE_90K);
 
-	if (in->newest_kind == PACKET_NONE || (off <= STALE_90K && off >= -STALE_90K)) {
-		return dts_90k;
-	}
-	return in->newest_dts_90k;
+	return is_stale ? in->newest_dts_90k : dts_90k;
 }
 
 void intake_message(struct intake *in, uint8_t message, uint32_t timestamp_ms, const uint8_t *body,
 		    size_t size, int64_t now_us)
 {
-	enum packet_kind kind = intake_kind(message);
-	struct unwrap clock = intake_clock(in, kind);
+	struct unwrap clock = in->clock;
 	int64_t dts_90k = unwrap_ms(&clock, timestamp_ms) * (MEDIA_HZ / 1000);
 	struct flv_item items[FLV_ITEMS_MAX];
 	int count = flv_parse((enum flv_message)message, dts_90k, body, size, items);
@@ -220,16 +203,15 @@ void intake_message(struct intake *in, uint8_t message, uint32_t timestamp_ms, c
 		in->dropped++;
 		return;
 	}
-	if (kind != PACKET_DATA && intake_has_frame(items, count)) {
-		in->clocks[kind] = clock;
-		in->newest_kind = kind;
+	if (intake_has_media(items, count)) {
+		in->clock = clock;
 		in->newest_dts_90k = dts_90k;
 	}
 	for (int i = 0; i < count; i++) {
 		struct packet *p = &items[i].packet;
 
 		p->arrival_us = now_us;
-		if (p->type != PACKET_FRAME) {
+		if (!intake_is_media(p)) {
 			p->dts_90k = intake_place(in, dts_90k);
 			p->pts_90k = p->dts_90k;
 		}

@@ -13,11 +13,10 @@
 #include "pem.h"
 #include "session.h"
 
-#define READS_MAX 4           /* a step, so that a flood leaves room for control and timers */
-#define ASKS_MAX 2            /* a connection */
+#define READS_MAX 4 /* a step, so that a flood leaves room for control and timers */
 #define STATUS_US 1000000
 #define LEAVE_US 500000
-#define OVER_LIMIT_SECONDS 5  /* above max_kbps for so long, then the connection ends */
+#define OVER_LIMIT_SECONDS 5 /* above max_kbps for so long, then the connection ends */
 
 static struct stream *session_secure_stream(int socket, int chain, int key, const char **ret_error)
 {
@@ -135,7 +134,8 @@ static void session_lost_by_error(struct session *s, ssize_t error)
 	} else if (error == -ECONNRESET || error == -EPIPE) {
 		session_lost(s, "connection reset");
 	} else {
-		text_format(cause, sizeof(cause), "connection lost: %s", stream_error_str(s->stream));
+		text_format(cause, sizeof(cause), "connection lost: %s",
+			    stream_error_str(s->stream));
 		session_lost(s, cause);
 	}
 }
@@ -165,6 +165,7 @@ static void session_flush(struct session *s)
 	}
 }
 
+/* Once a connection: after a refusal the RTMP session is over. */
 static void session_ask(struct session *s, const struct rtmp_event *event)
 {
 	struct ipc_publish_ask ask = { 0 };
@@ -175,8 +176,6 @@ static void session_ask(struct session *s, const struct rtmp_event *event)
 	    !text_copy(ask.stream, sizeof(ask.stream), event->stream)) {
 		rtmp_server_answer(s->rtmp, false, "application or stream name too long");
 		session_leave(s, false, "publish refused: application or stream name too long");
-	} else if (++s->asks > ASKS_MAX) {
-		session_leave(s, false, "asked to publish too often");
 	} else if (session_report(s, IPC_PUBLISH_ASK, &ask)) {
 		s->phase = SESSION_ASKING;
 	}
@@ -212,8 +211,8 @@ static void session_feed(struct session *s)
 	struct rtmp_event event;
 
 	while (session_is_parsing(s) && s->at < s->filled) {
-		ssize_t used = rtmp_server_feed(s->rtmp, s->in + s->at, s->filled - s->at,
-						s->read_us);
+		ssize_t used =
+			rtmp_server_feed(s->rtmp, s->in + s->at, s->filled - s->at, s->read_us);
 		if (used < 0) {
 			session_leave(s, false, rtmp_error_str((int)used));
 			return;

@@ -44,22 +44,21 @@ struct session {
 	struct stream *stream;
 	struct rtmp_server *rtmp;
 	struct rtmp_limits limits;
-	struct intake intake;       /* LIVE */
-	int control;                /* not owned */
-	int wake;                   /* signals the switch; owned, -1 = none */
-	unsigned asks;
-	char encoder[IPC_TEXT];     /* flashVer, escaped */
+	struct intake intake; /* LIVE */
+	int control;	      /* not owned */
+	int wake;	      /* signals the switch; owned, -1 = none */
+	char encoder[IPC_TEXT]; /* flashVer, escaped */
 
-	uint32_t max_kbps;          /* 0 = no limit */
+	uint32_t max_kbps; /* 0 = no limit */
 	unsigned seconds_over_limit;
 	uint64_t bytes_at_status;
-	int64_t status_us;          /* when the last status was due */
-	int64_t leave_us;           /* LEAVING ends; CLOCK_NEVER before */
-	int64_t read_us;            /* when the bytes in `in` were read */
-	bool is_readable;           /* there may be more to read, whatever the socket says */
-	bool is_finished;           /* LEAVING: the last reply is out, our side is shut */
+	int64_t status_us; /* when the last status was due */
+	int64_t leave_us;  /* LEAVING ends; CLOCK_NEVER before */
+	int64_t read_us;   /* when the bytes in `in` were read */
+	bool is_readable;  /* there may be more to read, whatever the socket says */
+	bool is_finished;  /* LEAVING: the last reply is out, our side is shut */
 
-	size_t at, filled;          /* unparsed part of `in` */
+	size_t at, filled; /* unparsed part of `in` */
 	uint8_t in[SESSION_READ_BYTES];
 };
 

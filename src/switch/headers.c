@@ -42,8 +42,8 @@ int header_history_put(struct header_history *h, const struct packet *p, const u
 		free(copy);
 		return change;
 	}
-	while (h->count > 0 && (h->count == HEADER_CHANGES_MAX ||
-				h->bytes + p->size > HEADER_CHANGES_BYTES_MAX)) {
+	while (h->count > 0 &&
+	       (h->count == HEADER_CHANGES_MAX || h->bytes + p->size > HEADER_CHANGES_BYTES_MAX)) {
 		header_history_pass(h, 0);
 	}
 	if (p->size > 0) {

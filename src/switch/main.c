@@ -56,9 +56,9 @@ struct program {
 	struct slot slots[TIMELINE_SOURCES_MAX]; /* by the timeline's handle */
 	struct reader readers[READERS_MAX];
 	unsigned reader_count;
-	uint64_t seed;      /* of fingerprints */
+	uint64_t seed; /* of fingerprints */
 	int64_t delay_us;
-	bool has_changed;   /* since the last checkpoint, other than by packets sent */
+	bool has_changed;	     /* since the last checkpoint, other than by packets sent */
 	uint64_t lapped_of_released; /* packets lapped in sources that are gone */
 };
 
@@ -165,8 +165,8 @@ static void program_arm(struct program *p, int64_t at_us, bool is_open, int64_t 
 	}
 	int64_t left_us = at_us - clock_monotonic_us();
 	left_us = left_us > 0 ? left_us : 0;
-	event_add(p->timer, &(struct timeval){ .tv_sec = left_us / 1000000,
-					       .tv_usec = left_us % 1000000 });
+	event_add(p->timer,
+		  &(struct timeval){ .tv_sec = left_us / 1000000, .tv_usec = left_us % 1000000 });
 }
 
 static void program_round(struct program *p)
@@ -215,16 +215,17 @@ static void program_open(struct program *p, struct ipc_message *m)
 	const char *name = report_feed_name(&p->report, order->feed);
 	struct source *source = NULL;
 	int ring = ipc_take_fd(m, 0), wake = ipc_take_fd(m, 1);
-	int error = program_find(p, order->feed, order->incarnation) != NULL ? -EEXIST :
-			    source_create(p->timeline, ring, order->feed, order->incarnation, p->seed,
-					  clock_monotonic_us(), &source);
+	int error = program_find(p, order->feed, order->incarnation) != NULL
+			    ? -EEXIST
+			    : source_create(p->timeline, ring, order->feed, order->incarnation,
+					    p->seed, clock_monotonic_us(), &source);
 
 	if (ring >= 0) {
 		close(ring);
 	}
 	if (error != 0) {
-		log_error("cannot open a source show=%s feed=%s incarnation=%u: %s", p->report.show, name,
-			  order->incarnation, strerror(-error));
+		log_error("cannot open a source show=%s feed=%s incarnation=%u: %s", p->report.show,
+			  name, order->incarnation, strerror(-error));
 		if (wake >= 0) {
 			close(wake);
 		}
@@ -236,7 +237,8 @@ static void program_open(struct program *p, struct ipc_message *m)
 	struct slot *slot = &p->slots[source->handle];
 	slot->source = source;
 	if (wake >= 0) {
-		slot->wake = event_new(p->base, wake, EV_READ | EV_ET | EV_PERSIST, program_on_wake, p);
+		slot->wake =
+			event_new(p->base, wake, EV_READ | EV_ET | EV_PERSIST, program_on_wake, p);
 		event_add(slot->wake, NULL);
 	}
 	log_info("source opened show=%s feed=%s incarnation=%u", p->report.show, name,
@@ -286,7 +288,8 @@ static void program_add_reader(struct program *p, struct ipc_message *m)
 static void program_take(struct program *p, uint16_t feed)
 {
 	if (timeline_take(p->timeline, feed, clock_monotonic_us()) != 0) {
-		log_error("cannot take a feed that is not there show=%s feed=%u", p->report.show, feed);
+		log_error("cannot take a feed that is not there show=%s feed=%u", p->report.show,
+			  feed);
 		return;
 	}
 	log_info("take show=%s feed=%s", p->report.show,
@@ -308,7 +311,8 @@ static void program_obey(struct program *p, struct ipc_message *m)
 		program_add_reader(p, m);
 		break;
 	case IPC_READER_REMOVE:
-		program_remove_reader(p, ((const struct ipc_reader_remove *)(const void *)m->body)->reader);
+		program_remove_reader(
+			p, ((const struct ipc_reader_remove *)(const void *)m->body)->reader);
 		break;
 	case IPC_TAKE:
 		program_take(p, ((const struct ipc_take *)(const void *)m->body)->feed);
@@ -379,7 +383,8 @@ static void program_inherit(struct program *p, int old_ring, int64_t now_us)
 		return;
 	}
 	log_info("show resumed show=%s live=%s at_90k=%lld", p->report.show,
-		 report_feed_name(&p->report, checkpoint.live_feed), (long long)checkpoint.show_90k);
+		 report_feed_name(&p->report, checkpoint.live_feed),
+		 (long long)checkpoint.show_90k);
 }
 
 static int program_start(struct program *p, struct ipc_message *m)
@@ -388,8 +393,9 @@ static int program_start(struct program *p, struct ipc_message *m)
 	const struct ipc_ring_ready ready = { 0 };
 	int ring = ipc_take_fd(m, 0), old_ring = ipc_take_fd(m, 1);
 	int64_t now_us = clock_monotonic_us();
-	int error = start->feed_count <= TIMELINE_FEEDS_MAX ? show_init(&p->show, ring, start->span_us)
-							    : -EINVAL;
+	int error = start->feed_count <= TIMELINE_FEEDS_MAX
+			    ? show_init(&p->show, ring, start->span_us)
+			    : -EINVAL;
 
 	if (error == 0) {
 		report_init(&p->report, WORKER_CONTROL_FD, start);
@@ -436,8 +442,8 @@ static bool program_init_loop(struct program *p)
 	if (p->base == NULL) {
 		return false;
 	}
-	p->control = event_new(p->base, WORKER_CONTROL_FD, EV_READ | EV_PERSIST, program_on_control,
-			       p);
+	p->control =
+		event_new(p->base, WORKER_CONTROL_FD, EV_READ | EV_PERSIST, program_on_control, p);
 	p->timer = event_new(p->base, -1, 0, program_on_timer, p);
 	return p->control != NULL && p->timer != NULL && event_add(p->control, NULL) == 0;
 }

@@ -11,7 +11,9 @@
 
 void report_init(struct report *r, int control, const struct ipc_switch_start *start)
 {
-	*r = (struct report){ .control = control, .feed_count = start->feed_count, .has_news = true };
+	*r = (struct report){ .control = control,
+			      .feed_count = start->feed_count,
+			      .has_news = true };
 	text_copy(r->show, sizeof(r->show), start->show);
 	memcpy(r->feeds, start->feeds, sizeof(r->feeds));
 }
@@ -29,24 +31,26 @@ const char *report_feed_name(const struct report *r, uint16_t feed)
 static const char *event_str(enum timeline_event_kind kind)
 {
 	static const char *const names[] = {
-		[TIMELINE_ON] = "on air",      [TIMELINE_SPLICED] = "spliced",
+		[TIMELINE_ON] = "on air",	[TIMELINE_SPLICED] = "spliced",
 		[TIMELINE_STARVED] = "starved", [TIMELINE_RESUMED] = "resumed",
-		[TIMELINE_GAP] = "gap",        [TIMELINE_STATE] = "feed state",
+		[TIMELINE_GAP] = "gap",		[TIMELINE_STATE] = "feed state",
 	};
 	unsigned index = (unsigned)kind;
 
-	return index < sizeof(names) / sizeof(names[0]) && names[index] != NULL ? names[index] : "event";
+	return index < sizeof(names) / sizeof(names[0]) && names[index] != NULL ? names[index]
+										: "event";
 }
 
 static void report_log(const struct report *r, const struct timeline_event *e, int64_t now_us)
 {
 	bool is_bad = e->kind == TIMELINE_STARVED || e->kind == TIMELINE_GAP;
 
-	log_line(is_bad ? LOG_WARN : LOG_INFO,
-		 "%s show=%s from=%s to=%s at_90k=%lld gap_ms=%lld noticed_ms_ago=%lld cause=\"%s\"",
-		 event_str(e->kind), r->show, report_feed_name(r, e->from), report_feed_name(r, e->to),
-		 (long long)e->show_90k, (long long)e->gap_90k / 90,
-		 (long long)(now_us - e->noticed_us) / 1000, e->cause);
+	log_line(
+		is_bad ? LOG_WARN : LOG_INFO,
+		"%s show=%s from=%s to=%s at_90k=%lld gap_ms=%lld noticed_ms_ago=%lld cause=\"%s\"",
+		event_str(e->kind), r->show, report_feed_name(r, e->from),
+		report_feed_name(r, e->to), (long long)e->show_90k, (long long)e->gap_90k / 90,
+		(long long)(now_us - e->noticed_us) / 1000, e->cause);
 }
 
 void report_event(struct report *r, const struct timeline_event *event, int64_t now_us)
@@ -61,8 +65,8 @@ void report_event(struct report *r, const struct timeline_event *event, int64_t 
 void report_released(struct report *r, uint16_t feed, uint32_t incarnation)
 {
 	if (r->released_count == TIMELINE_SOURCES_MAX) {
-		log_error("the supervisor does not read: a release is lost show=%s feed=%s", r->show,
-			  report_feed_name(r, feed));
+		log_error("the supervisor does not read: a release is lost show=%s feed=%s",
+			  r->show, report_feed_name(r, feed));
 		return;
 	}
 	r->released[r->released_count++] =

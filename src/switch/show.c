@@ -30,7 +30,7 @@ static void show_write_header(struct show *show, const struct header *header,
 	struct packet p = header->packet;
 	struct iovec part = { .iov_base = header->payload, .iov_len = p.size };
 
-	p.flags = (uint16_t)((p.flags & ~(unsigned)PACKET_REPEAT) | flags);
+	p.flags |= (uint16_t)flags;
 	p.feed = at->feed;
 	p.incarnation = at->incarnation;
 	p.dts_90k = at->dts_90k;
@@ -97,9 +97,8 @@ static void show_begin(struct show *show, struct source *source, const struct pa
 		       int64_t now_us)
 {
 	for (unsigned kind = PACKET_NONE + 1; kind < PACKET_KINDS; kind++) {
-		const struct header_set *set = header_history_at(&source->headers,
-								 (enum packet_kind)kind,
-								 p->source_seq);
+		const struct header_set *set =
+			header_history_at(&source->headers, (enum packet_kind)kind, p->source_seq);
 
 		for (unsigned track = 0; track < PACKET_TRACKS_MAX; track++) {
 			show_adopt_headers(show, set, (enum packet_kind)kind, track, p, now_us);
@@ -153,8 +152,8 @@ int show_send(struct show *show, struct source *source, const struct packet *p, 
 	void *place = NULL;
 	int error = ring_map(source->ring, p->source_seq, &original, &payload);
 
-	if (error == 0 && (original.size != p->size || original.kind != p->kind ||
-			   original.type != p->type)) {
+	if (error == 0 &&
+	    (original.size != p->size || original.kind != p->kind || original.type != p->type)) {
 		error = -EBADMSG;
 	}
 	if (error != 0) {

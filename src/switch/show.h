@@ -31,12 +31,13 @@ struct show_origin {
 
 struct show {
 	struct ring_writer *ring; /* owned */
-	uint64_t next_seq;        /* of the show ring, to be written */
+	uint64_t next_seq;	  /* of the show ring, to be written */
 	uint64_t published_seq;
 	struct header_set headers; /* in force in the show */
-	struct show_origin origins[PACKET_KINDS][PACKET_TRACKS_MAX]; /* whose frames went out last */
+	struct show_origin origins[PACKET_KINDS]
+				  [PACKET_TRACKS_MAX]; /* whose frames went out last */
 	bool has_begun;
-	int64_t repeated_us;      /* when the headers were last repeated */
+	int64_t repeated_us; /* when the headers were last repeated */
 };
 
 int show_init(struct show *show, int ring_fd, int64_t span_us);

@@ -82,8 +82,8 @@ static void source_examine_frame(const struct source *s, struct packet *p, const
 
 	if (p->kind == PACKET_VIDEO) {
 		nal_length_bytes = s->nal_length_bytes[p->track];
-		p->flags |= (uint16_t)codec_random_access(p->codec, nal_length_bytes, payload, p->size,
-							  claimed);
+		p->flags |= (uint16_t)codec_random_access(p->codec, nal_length_bytes, payload,
+							  p->size, claimed);
 	}
 	p->fingerprint = media_fingerprint(p->codec, nal_length_bytes, payload, p->size, s->seed);
 }
