@@ -117,7 +117,8 @@ def workers_have_no_power_of_their_own(stage):
         raise AssertionError(f"{len(pids)} workers")
     for pid in pids:
         with open(f"/proc/{pid}/status", encoding="utf-8") as file:
-            status = dict(line.split(":\t", 1) for line in file.read().splitlines() if ":\t" in line)
+            lines = [line.partition(":\t") for line in file.read().splitlines()]
+        status = {key: value for key, _, value in lines}
         if status["NoNewPrivs"] != "1" or status["Seccomp"] != "2":
             raise AssertionError(f"{status['Name']}: NoNewPrivs {status['NoNewPrivs']}, "
                                  f"Seccomp {status['Seccomp']}")

@@ -89,10 +89,12 @@ class Stage:
             yield from process.dump()
         for root, _, names in os.walk(self.directory):
             for name in names:
-                if name.endswith(".log"):
-                    yield f"{os.path.join(root, name)}:"
-                    with open(os.path.join(root, name), errors="replace", encoding="utf-8") as log:
-                        yield from ("  " + line.rstrip("\n")[:400] for line in log.readlines()[-60:])
+                if not name.endswith(".log"):
+                    continue
+                path = os.path.join(root, name)
+                yield f"{path}:"
+                with open(path, errors="replace", encoding="utf-8") as log:
+                    yield from ("  " + line.rstrip("\n")[:400] for line in log.readlines()[-60:])
 
 
 def run_case(function, build, shared, keep):
