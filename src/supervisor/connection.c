@@ -215,7 +215,7 @@ static void connection_exited(struct child *child, const char *cause)
 		if (!c->source->is_ready) {
 			source_release(c->source);
 		}
-	} else {
+	} else if (!child->is_stopping) {
 		log_info("connection ended before a key was accepted peer=%s: %s", c->peer, why);
 	}
 	connection_free(c);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -47,6 +48,16 @@ static int recording_open(const char *pattern, char *path, size_t size)
 		}
 	}
 	return result < 0 ? result : -EEXIST;
+}
+
+/* A file that nothing could be written to (the disk is full) helps nobody. */
+static void recording_tidy(const struct relay *relay)
+{
+	struct stat st;
+
+	if (relay->path[0] != '\0' && stat(relay->path, &st) == 0 && st.st_size == 0) {
+		unlink(relay->path);
+	}
 }
 
 static struct destination *relay_only_destination(struct relay *relay)
@@ -118,26 +129,19 @@ static void relay_brief_rtmp(struct relay *relay)
 	}
 }
 
-static bool relay_brief_recorder(struct relay *relay)
+static void relay_brief_recorder(struct relay *relay, int file)
 {
 	struct show *show = relay->show;
 	struct destination *d = relay_only_destination(relay);
-	struct ipc_record_start start = { .batch_us = (int64_t)show->config->batch_ms * 1000 };
-	char path[PATH_MAX];
-
-	int file = recording_open(d->config->path, path, sizeof(path));
-	if (file < 0) {
-		destination_failed(d, d->config->path, file);
-		return false;
-	}
+	struct ipc_record_start start = { .id = d->id,
+					  .batch_us = (int64_t)show->config->batch_ms * 1000 };
 	int fds[3] = { show->ring_fd, file, relay->wake_fd };
-	start.id = d->id;
+
 	text_copy(start.show, sizeof(start.show), show->config->name);
 	text_copy(start.name, sizeof(start.name), d->config->name);
 	child_send(relay->child, IPC_RECORD_START, &start, fds, 3);
-	close(file);
-	log_info("recording show=%s destination=%s path=%s", show->config->name, d->config->name, path);
-	return true;
+	log_info("recording show=%s destination=%s path=%s", show->config->name, d->config->name,
+		 relay->path);
 }
 
 /* ---- life of a relay ---- */
@@ -151,8 +155,10 @@ static void relay_retry(evutil_socket_t fd, short what, void *context)
 
 static void relay_start_later(struct relay *relay, int64_t ran_us)
 {
+	const struct restart_policy *policy = relay->role == ROLE_RELAY_FLV ?
+		&restart_policy_destination : &restart_policy_worker;
 	int64_t now_us = clock_monotonic_us();
-	int64_t at_us = restart_after(&relay->restart, &restart_policy_worker, ran_us, 0, now_us);
+	int64_t at_us = restart_after(&relay->restart, policy, ran_us, 0, now_us);
 	struct timeval wait = { .tv_sec = (at_us - now_us) / 1000000,
 				.tv_usec = (at_us - now_us) % 1000000 };
 
@@ -186,14 +192,11 @@ struct relay *relay_create(struct show *show, enum worker_role role, bool is_sha
 	return relay;
 }
 
-void relay_start(struct relay *relay)
+static void relay_spawn(struct relay *relay)
 {
 	struct show *show = relay->show;
 	char label[2 * IPC_NAME];
 
-	if (!show->is_ring_ready || relay->child != NULL) {
-		return; /* relay_give_ring() comes when the ring is ready */
-	}
 	text_format(label, sizeof(label), "relay %s", show->config->name);
 	if (!relay->is_shared) {
 		text_format(label, sizeof(label), "relay %s/%s", show->config->name,
@@ -202,10 +205,38 @@ void relay_start(struct relay *relay)
 	relay->child = child_spawn(show->supervisor, relay->role, &relay_ops, relay, label);
 	if (relay->child == NULL) {
 		relay_start_later(relay, 0);
-	} else if (relay->role == ROLE_RELAY_RTMP) {
+	}
+}
+
+static void relay_start_recorder(struct relay *relay)
+{
+	struct destination *d = relay_only_destination(relay);
+	int file = recording_open(d->config->path, relay->path, sizeof(relay->path));
+
+	if (file < 0) {
+		destination_failed(d, d->config->path, file);
+		relay_start_later(relay, 0);
+		return;
+	}
+	relay_spawn(relay);
+	if (relay->child != NULL) {
+		relay_brief_recorder(relay, file);
+	}
+	close(file);
+}
+
+void relay_start(struct relay *relay)
+{
+	if (!relay->show->is_ring_ready || relay->child != NULL) {
+		return; /* relay_give_ring() comes when the ring is ready */
+	}
+	if (relay->role == ROLE_RELAY_FLV) {
+		relay_start_recorder(relay);
+		return;
+	}
+	relay_spawn(relay);
+	if (relay->child != NULL) {
 		relay_brief_rtmp(relay);
-	} else if (!relay_brief_recorder(relay)) {
-		child_kill(relay->child, NULL);
 	}
 }
 
@@ -230,6 +261,7 @@ void relay_destroy(struct relay *relay, bool unpublish)
 
 		child_send(show->switcher, IPC_READER_REMOVE, &remove, NULL, 0);
 	}
+	recording_tidy(relay);
 	if (relay->child != NULL) {
 		resolver_forget(show->supervisor, relay->child);
 		child_stop(relay->child, unpublish);
@@ -283,6 +315,7 @@ static void relay_exited(struct child *child, const char *cause)
 
 	relay->child = NULL;
 	resolver_forget(show->supervisor, child);
+	recording_tidy(relay);
 	if (show->supervisor->is_ending) {
 		return;
 	}

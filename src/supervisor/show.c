@@ -179,6 +179,10 @@ static void switch_ring_ready(struct show *show)
 		return;
 	}
 	show->is_ring_ready = true;
+	if (show->old_ring_fd >= 0) {
+		close(show->old_ring_fd); /* read by now; its checkpoint is in the new one */
+		show->old_ring_fd = -1;
+	}
 	TAILQ_FOREACH(relay, &show->relays, entry) {
 		relay_give_ring(relay);
 	}
@@ -219,10 +223,24 @@ static json_t *feed_name_json(struct show *show, uint16_t id)
 	return feed != NULL ? json_string(feed->config->name) : json_null();
 }
 
+static void event_text(struct show *show, const struct timeline_event *e, const char *cause,
+		       char *to, size_t size)
+{
+	struct feed *from = feed_by_id(show, e->from), *goes_to = feed_by_id(show, e->to);
+
+	if (e->kind == TIMELINE_SPLICED && from != NULL && goes_to != NULL) {
+		text_format(to, size, "%s -> %s: %s", from->config->name, goes_to->config->name, cause);
+	} else if (e->kind == TIMELINE_STATE && goes_to != NULL) {
+		text_format(to, size, "feed %s: %s", goes_to->config->name, cause);
+	} else {
+		text_copy(to, size, cause);
+	}
+}
+
 static void switch_event(struct show *show, struct ipc_switch_event *message)
 {
 	struct timeline_event *e = &message->event;
-	char cause[2 * TIMELINE_TEXT_MAX];
+	char cause[2 * TIMELINE_TEXT_MAX], text[3 * TIMELINE_TEXT_MAX];
 
 	if (e->kind < TIMELINE_ON || e->kind > TIMELINE_STATE) {
 		return;
@@ -232,7 +250,8 @@ static void switch_event(struct show *show, struct ipc_switch_event *message)
 	json_t *extra = json_pack("{s:o, s:o, s:I, s:I}", "from", feed_name_json(show, e->from), "to",
 				  feed_name_json(show, e->to), "timeline_90k", (json_int_t)e->show_90k,
 				  "gap_ms", (json_int_t)(e->gap_90k / 90));
-	events_add(show->supervisor, show->config->name, event_kind(show, e), extra, "%s", cause);
+	event_text(show, e, cause, text, sizeof(text));
+	events_add(show->supervisor, show->config->name, event_kind(show, e), extra, "%s", text);
 }
 
 static void switch_released(struct show *show, const struct ipc_source_released *released)

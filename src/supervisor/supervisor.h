@@ -21,6 +21,7 @@
 #ifndef SUPERVISOR_PRIVATE_H
 #define SUPERVISOR_PRIVATE_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -173,6 +174,7 @@ struct relay {
 	bool is_shared;            /* carries every destination that is not isolated */
 	struct restart restart;
 	struct event *retry;
+	char path[PATH_MAX];       /* of a recording: the file now written */
 };
 TAILQ_HEAD(relay_list, relay);
 
