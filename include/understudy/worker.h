@@ -3,9 +3,14 @@
  * How every worker begins. The supervisor starts `understudy-ROLE` with
  *   fd 2  a pipe to the supervisor (log lines)
  *   fd 3  the control socket, SOCK_SEQPACKET (ipc.h)
- * and nothing else open, a clean environment, no argument that matters. worker_begin()
- * sets the process name, drops dumpability, sets no_new_privs, rlimits and the role's
- * seccomp filter and Landlock rules, and ignores SIGPIPE. The worker ends when fd 3 closes.
+ * and nothing else open, a clean environment, no argument that matters. worker_begin() closes
+ * what lies beyond fd 3, sets the process name, drops dumpability and capabilities, sets
+ * no_new_privs, rlimits and the role's Landlock rules and seccomp filter. SIGPIPE, SIGINT, SIGTERM,
+ * SIGHUP, SIGUSR1 and SIGUSR2 are ignored: the worker ends when fd 3 closes, or by SIGKILL.
+ *
+ * Afterwards a forbidden call fails with EPERM, opening a file with ENOENT (resolve: EACCES
+ * outside its list), and what only an intruder tries (execve, fork, threads, ptrace, ...) ends
+ * the process with SIGSYS. Memory that is out is NULL from malloc(): private memory is limited.
  */
 #ifndef UNDERSTUDY_WORKER_H
 #define UNDERSTUDY_WORKER_H

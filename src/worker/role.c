@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Names of the roles, for the supervisor that starts workers and for the workers. */
+#include <stddef.h>
+
+#include <understudy/worker.h>
+
+const char *worker_role_str(enum worker_role role)
+{
+	static const char *const names[ROLES] = {
+		[ROLE_NONE] = "none",
+		[ROLE_INGEST_RTMP] = "ingest-rtmp",
+		[ROLE_SWITCH] = "switch",
+		[ROLE_RELAY_RTMP] = "relay-rtmp",
+		[ROLE_RELAY_FLV] = "relay-flv",
+		[ROLE_RESOLVE] = "resolve",
+	};
+
+	return (unsigned)role < ROLES ? names[role] : "unknown";
+}
