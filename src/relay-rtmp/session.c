@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A connection to a platform (session.h). Runs in relay-rtmp. Never blocks. Owns its stream, its
+ * RTMP client and its outlet.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include <understudy/rtmp.h>
+#include <understudy/text.h>
+
+#include "session.h"
+
+#define AGENT "FMLE/3.0 (compatible; understudy/" UNDERSTUDY_VERSION ")"
+#define SECURING_US 5000000
+#define ASKING_US 10000000
+#define STALL_US 10000000
+#define READ_BYTES 16384
+#define READS_MAX 64 /* in one step: a platform has next to nothing to say */
+
+enum phase { PHASE_SECURING, PHASE_ASKING, PHASE_PUBLISHING, PHASE_LEAVING };
+
+struct session {
+	enum phase phase;
+	struct stream *stream;
+	struct rtmp_client *client;
+	struct outlet outlet;
+	int64_t deadline_us; /* SECURING */
+	int64_t progress_us; /* when something was written last, or nothing was waiting */
+	bool is_full;        /* the socket took less than there was: wait for it */
+	bool has_finished;   /* LEAVING: our direction is closed */
+	uint64_t bytes;
+	char *secret; /* owned copy of the stream name, to keep it out of texts */
+	char error[160];
+};
+
+static enum session_result fail(struct session *s, enum session_result result, const char *text)
+{
+	if (text != s->error) {
+		(void)text_copy(s->error, sizeof(s->error), text);
+	}
+	return result;
+}
+
+static struct rtmp_client *client_create(const struct session_config *c, int64_t now_us)
+{
+	const struct rtmp_client_config config = {
+		.app = c->app,
+		.stream = c->stream,
+		.tc_url = c->tc_url,
+		.agent = AGENT,
+		.is_enhanced = c->is_enhanced,
+	};
+	struct rtmp_limits limits;
+	uint8_t random[1528];
+
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
+		return NULL;
+	}
+	rtmp_limits_default(&limits);
+	limits.handshake_us = limits.connect_us = limits.publish_us = ASKING_US;
+	return rtmp_client_create(&config, &limits, random, now_us);
+}
+
+struct session *session_create(const struct session_config *config, int fd, int64_t now_us)
+{
+	struct session *s = calloc(1, sizeof(*s));
+
+	if (!s) {
+		return NULL;
+	}
+	s->phase = config->trust ? PHASE_SECURING : PHASE_ASKING;
+	s->deadline_us = now_us + SECURING_US;
+	s->progress_us = now_us;
+	s->secret = strdup(config->stream);
+	s->client = client_create(config, now_us);
+	if (s->secret && s->client) {
+		s->stream = config->trust
+				    ? stream_create_tls_client(fd, config->trust, config->host)
+				    : stream_create_plain(fd);
+	}
+	if (!s->stream) {
+		session_destroy(&s, true);
+		return NULL;
+	}
+	return s;
+}
+
+void session_destroy(struct session **s, bool unclean)
+{
+	struct session *gone = *s;
+
+	if (!gone) {
+		return;
+	}
+	*s = NULL;
+	stream_destroy(&gone->stream, unclean);
+	rtmp_client_destroy(&gone->client);
+	outlet_finish(&gone->outlet);
+	if (gone->secret) {
+		explicit_bzero(gone->secret, strlen(gone->secret));
+		free(gone->secret);
+	}
+	free(gone);
+}
+
+int session_fd(const struct session *s)
+{
+	return stream_fd(s->stream);
+}
+
+unsigned session_wants(const struct session *s)
+{
+	if (s->phase == PHASE_SECURING) {
+		return stream_wants(s->stream);
+	}
+	return STREAM_WANT_READ | (s->is_full ? STREAM_WANT_WRITE : 0u);
+}
+
+bool session_is_publishing(const struct session *s)
+{
+	return s->phase == PHASE_PUBLISHING;
+}
+
+const char *session_error(const struct session *s)
+{
+	return s->error;
+}
+
+/* The stream name, or what stands before its parameters, occurs in the text. */
+static bool tells_secret(const struct session *s, const char *text)
+{
+	char name[512];
+	size_t size = strcspn(s->secret, "?&");
+
+	if (!*s->secret) {
+		return false;
+	}
+	(void)text_copy_bytes(name, sizeof(name), s->secret, size);
+	return strstr(text, s->secret) || (*name && strstr(text, name));
+}
+
+static enum session_result reject(struct session *s, const struct rtmp_event *e)
+{
+	const char *code = e->code && *e->code ? e->code : "no reason given";
+	const char *why = e->description ? e->description : "";
+
+	if (tells_secret(s, code)) {
+		code = "reason withheld: it holds the key";
+	}
+	if (*why && !tells_secret(s, why)) {
+		(void)text_format(s->error, sizeof(s->error), "rejected by the platform: %s (%s)",
+				  code, why);
+	} else {
+		(void)text_format(s->error, sizeof(s->error), "rejected by the platform: %s", code);
+	}
+	return SESSION_REJECTED;
+}
+
+static enum session_result handle(struct session *s, const struct rtmp_event *e, int64_t now_us)
+{
+	switch (e->type) {
+	case RTMP_EVENT_PUBLISHING:
+		if (s->phase != PHASE_ASKING) {
+			return SESSION_GOES_ON;
+		}
+		s->phase = PHASE_PUBLISHING;
+		s->progress_us = now_us;
+		outlet_init(&s->outlet, rtmp_client_message_stream(s->client),
+			    &outlet_limits_default);
+		return SESSION_ACCEPTED;
+	case RTMP_EVENT_REFUSED:
+		return reject(s, e);
+	case RTMP_EVENT_RECONNECT:
+		return s->phase == PHASE_PUBLISHING
+			       ? fail(s, SESSION_RECONNECT, "the platform asked to connect anew")
+			       : SESSION_GOES_ON;
+	default:
+		return SESSION_GOES_ON;
+	}
+}
+
+/* Feeds what was read. ACCEPTED does not end it: what follows belongs to the session too. */
+static enum session_result feed(struct session *s, const uint8_t *bytes, size_t n, int64_t now_us)
+{
+	enum session_result accepted = SESSION_GOES_ON, result;
+	struct rtmp_event event;
+
+	while (n > 0) {
+		ssize_t used = rtmp_client_feed(s->client, bytes, n, now_us);
+		bool has_event = false;
+
+		if (used < 0) {
+			return fail(s, SESSION_BROKEN, rtmp_error_str((int)used));
+		}
+		bytes += used;
+		n -= (size_t)used;
+		while (rtmp_client_next(s->client, &event)) {
+			has_event = true;
+			result = handle(s, &event, now_us);
+			if (result == SESSION_ACCEPTED) {
+				accepted = result;
+			} else if (result != SESSION_GOES_ON) {
+				return result;
+			}
+		}
+		if (used == 0 && !has_event) {
+			return fail(s, SESSION_BROKEN, "RTMP session does not go on");
+		}
+	}
+	return accepted;
+}
+
+static enum session_result end_of_stream(struct session *s)
+{
+	if (s->phase == PHASE_LEAVING) {
+		return SESSION_LEFT;
+	}
+	return fail(s, SESSION_BROKEN, "closed by the platform");
+}
+
+static enum session_result read_all(struct session *s, int64_t now_us)
+{
+	static uint8_t bytes[READ_BYTES];
+	enum session_result accepted = SESSION_GOES_ON, result;
+	int reads;
+
+	for (reads = 0; reads < READS_MAX; reads++) {
+		ssize_t n = stream_read(s->stream, bytes, sizeof(bytes));
+
+		if (n == -EAGAIN) {
+			return accepted;
+		}
+		if (n == 0) {
+			return end_of_stream(s);
+		}
+		if (n < 0) {
+			return s->phase == PHASE_LEAVING
+				       ? SESSION_LEFT
+				       : fail(s, SESSION_BROKEN, stream_error_str(s->stream));
+		}
+		result = feed(s, bytes, (size_t)n, now_us);
+		if (result == SESSION_ACCEPTED) {
+			accepted = result;
+		} else if (result != SESSION_GOES_ON) {
+			return result;
+		}
+		if ((size_t)n < sizeof(bytes) && !stream_is_tls(s->stream)) {
+			return accepted; /* the socket is drained */
+		}
+	}
+	return fail(s, SESSION_BROKEN, "the platform sends far too much");
+}
+
+/* Everything that may go into one write: the rest of a message that has been begun, then session
+ * bytes, then further messages. Returns the number of session bytes. */
+static size_t gather(struct session *s, struct gather *g)
+{
+	const struct queue *q = &s->outlet.queue;
+	unsigned begun = queue_begun_bytes(q) > 0;
+	const uint8_t *bytes;
+	size_t size;
+
+	g->count = 0;
+	g->bytes = 0;
+	g->is_full = false;
+	queue_gather(q, 0, begun, g);
+	if (g->is_full) {
+		return 0;
+	}
+	size = rtmp_client_output(s->client, &bytes);
+	gather_put(g, bytes, size);
+	queue_gather(q, begun, q->count, g);
+	return size;
+}
+
+/* `n` bytes of what was gathered have left: `begun` of a message, then `session` bytes, then
+ * messages. */
+static void account(struct session *s, size_t n, size_t begun, size_t session)
+{
+	size_t part = n < begun ? n : begun;
+
+	s->bytes += n;
+	queue_sent(&s->outlet.queue, part);
+	n -= part;
+	part = n < session ? n : session;
+	rtmp_client_sent(s->client, part);
+	queue_sent(&s->outlet.queue, n - part);
+}
+
+static enum session_result write_failed(struct session *s)
+{
+	return s->phase == PHASE_LEAVING ? SESSION_LEFT
+					 : fail(s, SESSION_BROKEN, stream_error_str(s->stream));
+}
+
+static enum session_result write_all(struct session *s, int64_t now_us)
+{
+	static struct gather g;
+
+	for (;;) {
+		size_t begun = queue_begun_bytes(&s->outlet.queue);
+		size_t session = gather(s, &g);
+		ssize_t n;
+
+		if (!g.bytes) {
+			int error = stream_flush(s->stream);
+
+			if (error && error != -EAGAIN) {
+				return write_failed(s);
+			}
+			s->is_full = error == -EAGAIN;
+			s->progress_us = s->is_full ? s->progress_us : now_us;
+			return SESSION_GOES_ON;
+		}
+		n = stream_write(s->stream, g.iov, g.count);
+		if (n < 0 && n != -EAGAIN) {
+			return write_failed(s);
+		}
+		if (n > 0) {
+			account(s, (size_t)n, begun, session);
+			s->progress_us = now_us;
+		}
+		s->is_full = n < 0 || (size_t)n < g.bytes;
+		if (s->is_full) {
+			return SESSION_GOES_ON;
+		}
+		if (!stream_is_tls(s->stream) && !s->outlet.queue.count) {
+			return SESSION_GOES_ON;
+		}
+	}
+}
+
+/* Once all is said, our direction is closed; the platform's end of stream completes it. */
+static void finish_leaving(struct session *s)
+{
+	if (s->phase == PHASE_LEAVING && !s->is_full) {
+		stream_finish(s->stream);
+		s->has_finished = true;
+	}
+}
+
+static enum session_result secure(struct session *s)
+{
+	int error = stream_handshake(s->stream);
+
+	if (error == -EAGAIN) {
+		return SESSION_GOES_ON;
+	}
+	if (error) {
+		(void)text_format(s->error, sizeof(s->error), "TLS: %s",
+				  stream_error_str(s->stream));
+		return SESSION_BROKEN;
+	}
+	s->phase = PHASE_ASKING;
+	return SESSION_GOES_ON;
+}
+
+enum session_result session_flush(struct session *s, int64_t now_us)
+{
+	enum session_result result;
+
+	if (s->phase == PHASE_SECURING || s->is_full || s->has_finished) {
+		return SESSION_GOES_ON;
+	}
+	result = write_all(s, now_us);
+	if (result == SESSION_GOES_ON) {
+		finish_leaving(s);
+	}
+	return result;
+}
+
+enum session_result session_step(struct session *s, int64_t now_us)
+{
+	enum session_result result = SESSION_GOES_ON, written;
+
+	if (s->phase == PHASE_SECURING) {
+		result = secure(s);
+		if (result != SESSION_GOES_ON || s->phase == PHASE_SECURING) {
+			return result;
+		}
+	}
+	result = read_all(s, now_us);
+	if (result != SESSION_GOES_ON && result != SESSION_ACCEPTED) {
+		return result;
+	}
+	s->is_full = false;
+	written = session_flush(s, now_us);
+	return written == SESSION_GOES_ON ? result : written;
+}
+
+enum session_result session_tick(struct session *s, int64_t now_us)
+{
+	int error;
+
+	switch (s->phase) {
+	case PHASE_SECURING:
+		return now_us < s->deadline_us
+			       ? SESSION_GOES_ON
+			       : fail(s, SESSION_BROKEN, "TLS: no answer within 5 s");
+	case PHASE_LEAVING:
+		return SESSION_GOES_ON;
+	case PHASE_ASKING:
+	case PHASE_PUBLISHING:
+		break;
+	}
+	error = rtmp_client_tick(s->client, now_us);
+	if (error != RTMP_OK) {
+		return fail(s, SESSION_BROKEN,
+			    s->phase == PHASE_ASKING ? "RTMP: no answer within 10 s"
+						     : rtmp_error_str(error));
+	}
+	if (s->is_full && now_us - s->progress_us >= STALL_US) {
+		return fail(s, SESSION_BROKEN, "stalled: nothing taken for 10 s");
+	}
+	return SESSION_GOES_ON;
+}
+
+enum session_result session_offer(struct session *s, struct message *m,
+				  const struct outlet_start *start)
+{
+	int error = outlet_offer(&s->outlet, m, start);
+
+	if (error == -ETIMEDOUT) {
+		return fail(s, SESSION_BROKEN, "too slow: more than 10 s behind");
+	}
+	return error ? fail(s, SESSION_BROKEN, net_error_str(error)) : SESSION_GOES_ON;
+}
+
+void session_rejoin(struct session *s)
+{
+	outlet_rejoin(&s->outlet);
+}
+
+void session_rebase(struct session *s)
+{
+	outlet_rebase(&s->outlet);
+}
+
+void session_leave(struct session *s)
+{
+	assert(s->phase == PHASE_PUBLISHING);
+	s->phase = PHASE_LEAVING;
+
+	queue_cut(&s->outlet.queue);
+	rtmp_client_unpublish(s->client);
+}
+
+struct session_counts session_counts(const struct session *s)
+{
+	return (struct session_counts){
+		.bytes = s->bytes,
+		.dropped = s->outlet.dropped,
+		.backlog_ms = queue_span_90k(&s->outlet.queue) / 90,
+		.has_started = s->outlet.state != OUTLET_WAITING,
+	};
+}
