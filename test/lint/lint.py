@@ -182,20 +182,16 @@ def judge_contract(name, room, contract):
     return f"{room} may not use {owner} (understudy/{contract}.h)"
 
 
-def judge_local(tree, name, room, target):
+def judge_local(name, room, target):
     own = os.path.normpath(os.path.join(os.path.dirname(name), target))
-    if os.path.dirname(own) == os.path.dirname(name):
-        if not os.path.exists(tree.path(own)) and not target.endswith(".inc"):
-            return f"there is no {own}"
-        return None
-    if is_allowed(name, own):
+    if os.path.dirname(own) == os.path.dirname(name) or is_allowed(name, own):
         return None
     return f"{room} may not use {own}: rooms share by include/understudy/ only"
 
 
-def judge_include(tree, name, room, is_local, target):
+def judge_include(name, room, is_local, target):
     if is_local:
-        return judge_local(tree, name, room, target)
+        return judge_local(name, room, target)
     if target.startswith("understudy/"):
         return judge_contract(name, room, target[len("understudy/"):-len(".h")])
     if room in PURE and target not in PURE_SYSTEM_HEADERS:
@@ -213,7 +209,7 @@ def check_rooms(tree, _):
             findings.append(f"{name}:1: belongs to no room of the lint's table")
             continue
         for number, is_local, target in includes(tree, name):
-            why = judge_include(tree, name, room, is_local, target)
+            why = judge_include(name, room, is_local, target)
             if why:
                 findings.append(f"{name}:{number}: {why}")
     yield "every include keeps to the table of rooms", findings

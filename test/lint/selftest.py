@@ -31,8 +31,6 @@ MUTATIONS = {
         "rooms", "src/base/a.c", HEAD + "#include <understudy/amf.h>\n", "base may not use rtmp"),
     "a program that reaches into another": (
         "rooms", "src/switch/a.c", HEAD + '#include "../rtmp/amf_local.h"\n', "rooms share by"),
-    "an include of a file that is not there": (
-        "rooms", "src/switch/a.c", HEAD + '#include "gone.h"\n', "there is no"),
     "a contract without a room": (
         "rooms", "include/understudy/new.h", HEAD, "belongs to no room"),
     "a folder without a row": ("rooms", "src/new/a.c", HEAD, "belongs to no room"),
