@@ -14,8 +14,8 @@
 
 #define REPEAT_VIDEO_US 1000000 /* before a key frame, at most once in this time */
 #define REPEAT_AUDIO_US 2000000 /* feeds without video */
-#define STALE_90K MEDIA_HZ	/* how far from the media a header's own time may lie */
-#define NAL_LENGTH_BYTES 4	/* what encoders use, until the codec header says */
+#define STALE_90K MEDIA_HZ      /* how far from the media a header's own time may lie */
+#define NAL_LENGTH_BYTES 4      /* what encoders use, until the codec header says */
 
 int intake_init(struct intake *in, int ring_fd, int64_t span_us, int wake)
 {
@@ -153,8 +153,8 @@ static void intake_item(struct intake *in, const struct flv_item *item)
 
 			p.flags = (uint16_t)((p.flags & ~random_access) | seen);
 		}
-		p.fingerprint =
-			media_fingerprint(p.codec, nal_length_bytes, item->payload, p.size, 0);
+		p.fingerprint = media_fingerprint(p.codec, nal_length_bytes, item->payload, p.size,
+						  0);
 	}
 	if (packet_is_header(&p)) {
 		intake_header(in, &p, item->payload);

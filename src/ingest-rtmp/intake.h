@@ -20,13 +20,13 @@
 struct intake {
 	struct ring_writer *ring;
 	struct header_set headers;
-	struct unwrap clock;	/* one for all kinds, as encoders have one; moved by media only */
+	struct unwrap clock;    /* one for all kinds, as encoders have one; moved by media only */
 	int64_t newest_dts_90k; /* of the newest media */
-	int64_t repeated_us;	/* when the headers in force were last repeated */
+	int64_t repeated_us;    /* when the headers in force were last repeated */
 	uint8_t nal_length_bytes[PACKET_TRACKS_MAX];
 	bool has_video;
-	bool has_unpublished;		  /* the ring holds packets its readers cannot see yet */
-	uint64_t packets, dropped;	  /* written to the ring; messages or headers refused */
+	bool has_unpublished;             /* the ring holds packets its readers cannot see yet */
+	uint64_t packets, dropped;        /* written to the ring; messages or headers refused */
 	char encoder[INTAKE_ENCODER_MAX]; /* named by onMetaData, escaped; "" if it was not */
 };
 

@@ -30,7 +30,7 @@ struct program {
 	struct event_base *base;
 	struct event *socket, *control, *timer;
 	struct session *session;
-	unsigned waits;	  /* enum stream_want the socket's event is armed for */
+	unsigned waits;   /* enum stream_want the socket's event is armed for */
 	int64_t timer_us; /* when the timer goes off, CLOCK_NEVER = not armed */
 };
 
@@ -174,8 +174,8 @@ static bool program_init(struct program *p)
 	if (p->base == NULL) {
 		return false;
 	}
-	p->control =
-		event_new(p->base, WORKER_CONTROL_FD, EV_READ | EV_PERSIST, program_on_control, p);
+	p->control = event_new(p->base, WORKER_CONTROL_FD, EV_READ | EV_PERSIST, program_on_control,
+			       p);
 	p->timer = event_new(p->base, -1, 0, program_on_timer, p);
 	p->socket = event_new(p->base, stream_fd(p->session->stream), EV_READ | EV_PERSIST,
 			      program_on_socket, p);

@@ -211,8 +211,8 @@ static void session_feed(struct session *s)
 	struct rtmp_event event;
 
 	while (session_is_parsing(s) && s->at < s->filled) {
-		ssize_t used =
-			rtmp_server_feed(s->rtmp, s->in + s->at, s->filled - s->at, s->read_us);
+		ssize_t used = rtmp_server_feed(s->rtmp, s->in + s->at, s->filled - s->at,
+						s->read_us);
 		if (used < 0) {
 			session_leave(s, false, rtmp_error_str((int)used));
 			return;
@@ -428,10 +428,12 @@ unsigned session_wants(struct session *s)
 	if (s->phase == SESSION_ASKING) {
 		return 0;
 	}
-	if (s->phase == SESSION_SECURING) {
-		return stream_wants(s->stream);
-	}
 	unsigned wants = STREAM_WANT_READ;
+	if (s->phase == SESSION_SECURING) {
+		unsigned handshake = stream_wants(s->stream);
+
+		return handshake != 0 ? handshake : wants; /* none before the first try */
+	}
 	if (rtmp_server_output(s->rtmp, &bytes) > 0) {
 		wants |= STREAM_WANT_WRITE;
 	}

@@ -44,9 +44,9 @@ struct session {
 	struct stream *stream;
 	struct rtmp_server *rtmp;
 	struct rtmp_limits limits;
-	struct intake intake; /* LIVE */
-	int control;	      /* not owned */
-	int wake;	      /* signals the switch; owned, -1 = none */
+	struct intake intake;   /* LIVE */
+	int control;            /* not owned */
+	int wake;               /* signals the switch; owned, -1 = none */
 	char encoder[IPC_TEXT]; /* flashVer, escaped */
 
 	uint32_t max_kbps; /* 0 = no limit */

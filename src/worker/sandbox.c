@@ -64,6 +64,7 @@ static const struct rule common[] = {
 };
 
 static const struct rule ingest_rtmp[] = {
+	ANY(pread64), /* certificate and key, in descriptors others share */
 	IF(setsockopt, EQ(1, SOL_SOCKET)), IF(setsockopt, EQ(1, IPPROTO_TCP)),
 	IF(ioctl, EQ(1, FIONREAD)), IF(ioctl, EQ(1, SIOCOUTQ)),
 	IF(fcntl, EQ(1, F_ADD_SEALS)),
@@ -74,6 +75,7 @@ static const struct rule switch_[] = {
 };
 
 static const struct rule relay_rtmp[] = {
+	ANY(pread64), /* trusted certificates, likewise */
 	ANY(sendmsg), ANY(sendto), ANY(connect),
 	IF(socket, EQ(0, AF_INET), BITS(1, SOCKET_TYPE, SOCK_STREAM)),
 	IF(socket, EQ(0, AF_INET6), BITS(1, SOCKET_TYPE, SOCK_STREAM)),
