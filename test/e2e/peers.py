@@ -10,7 +10,7 @@ from lib.stage import case, main
 
 
 def replaced(stage, **more):
-    show = Show(stage, encoders.clip(stage, "primary"), encoders.clip(stage, "backup"), **more)
+    show = Show(stage, **more)
     show.primary.kill()
     show.fail_over()
     expect(show.verdict(), "primary", "backup")

@@ -4,7 +4,7 @@
 
 import time
 
-from lib import encoders, flv
+from lib import flv
 from lib.encoders import GOP_SECONDS
 from lib.show import Show, expect
 from lib.stage import case, main
@@ -33,8 +33,7 @@ def judge(show, silence_ms):
 
 
 def show_without_delay(stage):
-    return Show(stage, encoders.clip(stage, "primary"), encoders.clip(stage, "backup"),
-                delay_ms=0, batch_ms=0)
+    return Show(stage, delay_ms=0, batch_ms=0)
 
 
 @case

@@ -5,20 +5,16 @@
 import os
 import signal
 
-from lib import encoders, flv
-from lib.process import children_of, eventually
+from lib import flv
+from lib.process import eventually
 from lib.relay import destination
 from lib.show import Show, expect
 from lib.stage import case, main
 
 
-def show_of(stage, **more):
-    return Show(stage, encoders.clip(stage, "primary"), encoders.clip(stage, "backup"), **more)
-
-
 @case
 def killed_ingest_costs_its_connection_and_nothing_else(stage):
-    show = show_of(stage)
+    show = Show(stage)
     first = min(show.relay.workers("ingest-rtmp")) # the primary's: it came first
     os.kill(first, signal.SIGKILL)
     show.fail_over()
@@ -31,7 +27,7 @@ def killed_ingest_costs_its_connection_and_nothing_else(stage):
 
 @case
 def killed_switch_costs_nothing(stage):
-    show = show_of(stage)
+    show = Show(stage)
     old = show.relay.kill_worker("switch")
     show.relay.wait_worker("switch", other_than=[old])
     show.relay.wait_live("primary")
@@ -41,7 +37,7 @@ def killed_switch_costs_nothing(stage):
 
 @case
 def failover_works_after_the_switch_was_killed(stage):
-    show = show_of(stage)
+    show = Show(stage)
     old = show.relay.kill_worker("switch")
     show.relay.wait_worker("switch", other_than=[old])
     show.relay.wait_live("primary")
@@ -54,7 +50,7 @@ def failover_works_after_the_switch_was_killed(stage):
 
 @case
 def killed_relay_dials_again(stage):
-    show = show_of(stage)
+    show = Show(stage)
     old = show.relay.kill_worker("relay-rtmp")
     show.relay.wait_worker("relay-rtmp", other_than=[old])
     eventually(lambda: show.platform.publishes() == 2, "a second publish")
@@ -75,7 +71,7 @@ def killed_relay_dials_again(stage):
 @case
 def killed_recorder_starts_a_file_that_is_whole(stage):
     record = stage.path("show-%H%M%S.flv")
-    show = show_of(stage, destinations=[destination("record", f"file:{record}")])
+    show = Show(stage, destinations=[destination("record", f"file:{record}")])
 
     def files():
         return sorted(n for n in os.listdir(stage.directory) if n.startswith("show-"))
@@ -90,67 +86,6 @@ def killed_recorder_starts_a_file_that_is_whole(stage):
     for name in files():
         verdict = flv.Verdict(flv.read(stage.path(name)), show.clips)
         verdict.assert_unbroken()
-
-
-@case
-def new_binary_takes_over_without_anyone_noticing(stage):
-    show = show_of(stage)
-    before = children_of(show.relay.process.pid)
-    lines = len(show.relay.process.stdout)
-    os.kill(show.relay.process.pid, signal.SIGUSR2)
-    show.relay.wait_ready(since=lines)
-    show.relay.wait_live("primary")
-    show.platform.wait_media()
-    after = children_of(show.relay.process.pid)
-    if set(before) - set(after):
-        raise AssertionError(f"workers before: {before}, after: {after}")
-    show.primary.kill()
-    show.fail_over()
-    expect(show.verdict(), "primary", "backup")
-
-
-@case
-def workers_have_no_power_of_their_own(stage):
-    show = show_of(stage)
-    pids = children_of(show.relay.process.pid)
-    if len(pids) < 4:
-        raise AssertionError(f"{len(pids)} workers")
-    for pid in pids:
-        with open(f"/proc/{pid}/status", encoding="utf-8") as file:
-            lines = [line.partition(":\t") for line in file.read().splitlines()]
-        status = {key: value for key, _, value in lines}
-        if status["NoNewPrivs"] != "1" or status["Seccomp"] != "2":
-            raise AssertionError(f"{status['Name']}: NoNewPrivs {status['NoNewPrivs']}, "
-                                 f"Seccomp {status['Seccomp']}")
-
-
-@case
-def workers_end_with_the_supervisor(stage):
-    show = show_of(stage)
-    workers = children_of(show.relay.process.pid)
-    os.kill(show.relay.process.pid, signal.SIGKILL)
-    show.relay.process.wait()
-
-    def left():
-        return [pid for pid in workers if os.path.exists(f"/proc/{pid}/exe")
-                and os.access(f"/proc/{pid}", os.R_OK) and not is_zombie(pid)]
-    eventually(lambda: not left(), "the workers to end")
-
-
-def is_zombie(pid):
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as stat:
-            return stat.read().rpartition(b")")[2].split()[0] == b"Z"
-    except OSError:
-        return True
-
-
-@case
-def shutdown_takes_less_than_two_seconds(stage):
-    show = show_of(stage)
-    status = show.relay.process.stop(timeout_s=2)
-    if status != 0:
-        raise AssertionError(f"exit status {status}")
 
 
 if __name__ == "__main__":

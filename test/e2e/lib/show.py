@@ -12,10 +12,11 @@ DELAY_MS = 3500
 class Show:
     """A relay with both feeds published and one platform, on air."""
 
-    def __init__(self, stage, primary, backup, publish=encoders.ffmpeg, scheme="rtmp",
+    def __init__(self, stage, primary=None, backup=None, publish=encoders.ffmpeg, scheme="rtmp",
                  delay_ms=DELAY_MS, destinations=(), **more):
         self.stage = stage
-        self.clips = {"primary": primary, "backup": backup}
+        self.clips = {"primary": primary or encoders.clip(stage, "primary"),
+                      "backup": backup or encoders.clip(stage, "backup")}
         self.publish = publish
         self.scheme = scheme
         self.platform = Nginx(stage)
