@@ -159,8 +159,7 @@ int rtmp_client_tick(struct rtmp_client *c, int64_t now_us)
 
 size_t rtmp_client_output(struct rtmp_client *c, const uint8_t **ret)
 {
-	*ret = c->wire.out.data + c->wire.out.head;
-	return buffer_size(&c->wire.out);
+	return wire_output(&c->wire, ret);
 }
 
 void rtmp_client_sent(struct rtmp_client *c, size_t n)

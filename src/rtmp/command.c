@@ -179,14 +179,13 @@ void command_put_enhanced(struct buffer *b, const char *const *codecs)
 
 int command_send(struct wire *w, struct buffer *b, uint32_t csid, uint32_t stream)
 {
-	const struct message m = {
-		.type = MESSAGE_COMMAND,
-		.stream = stream,
-		.body = b->data + b->head,
-		.size = buffer_size(b),
-	};
-	int status = m.size > 0 ? wire_send(w, csid, &m) : RTMP_NO_MEMORY;
+	struct message m = { .type = MESSAGE_COMMAND, .stream = stream, .size = buffer_size(b) };
+	int status = RTMP_NO_MEMORY;
 
+	if (m.size > 0) {
+		m.body = buffer_bytes(b);
+		status = wire_send(w, csid, &m);
+	}
 	buffer_finish(b);
 	return status;
 }

@@ -291,8 +291,7 @@ int rtmp_server_tick(struct rtmp_server *s, int64_t now_us)
 
 size_t rtmp_server_output(struct rtmp_server *s, const uint8_t **ret)
 {
-	*ret = s->wire.out.data + s->wire.out.head;
-	return buffer_size(&s->wire.out);
+	return wire_output(&s->wire, ret);
 }
 
 void rtmp_server_sent(struct rtmp_server *s, size_t n)

@@ -41,6 +41,12 @@ void wire_finish(struct wire *w)
 
 /* ---- output ---- */
 
+size_t wire_output(const struct wire *w, const uint8_t **ret)
+{
+	*ret = w->out.data ? buffer_bytes(&w->out) : NULL;
+	return buffer_size(&w->out);
+}
+
 int wire_send(struct wire *w, uint32_t csid, const struct message *m)
 {
 	return chunk_write(&w->out, csid, m, w->chunk_out) < 0 ? RTMP_TOO_FAST : 0;

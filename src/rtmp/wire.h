@@ -36,6 +36,8 @@ int wire_read(struct wire *w, struct reader *in, int64_t now_us, struct message 
 /* After each step: counts its bytes and acknowledges when a window is full. */
 void wire_count(struct wire *w, size_t bytes);
 
+/* What waits to be sent: whole messages, but for what the socket has already taken. */
+size_t wire_output(const struct wire *w, const uint8_t **ret);
 /* Whole messages, in order. 0, or RTMP_TOO_FAST if the peer does not read our answers. */
 int wire_send(struct wire *w, uint32_t csid, const struct message *m);
 int wire_send_u32(struct wire *w, uint8_t type, uint32_t value);
