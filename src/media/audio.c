@@ -35,17 +35,17 @@ int opus_parse_config(const uint8_t *data, size_t size, struct codec_params *p)
 int flac_parse_config(const uint8_t *data, size_t size, struct codec_params *p)
 {
 	struct reader in = reader_over(data, size);
+	bool is_stream = size >= 4 && memcmp(data, "fLaC", 4) == 0;
 	const uint8_t *info;
 	uint64_t packed;
 
-	if (size >= 4 && memcmp(data, "fLaC", 4) == 0) {
+	if (is_stream) {
 		reader_take(&in, 4);
 	}
-	if (reader_left(&in) >= FLAC_STREAMINFO_BYTES + 4) { /* with its block header */
-		if ((in.at[0] & 0x7f) != 0 || get_be24(in.at + 1) != FLAC_STREAMINFO_BYTES) {
-			return CODEC_BAD;
+	if (is_stream || size > FLAC_STREAMINFO_BYTES) { /* with a block header */
+		if (reader_be32(&in) << 1 != FLAC_STREAMINFO_BYTES << 1 && !in.failed) {
+			return CODEC_BAD; /* of another type or size; the top bit says it is the last */
 		}
-		reader_take(&in, 4);
 	}
 	info = reader_take(&in, FLAC_STREAMINFO_BYTES);
 	if (info == NULL) {

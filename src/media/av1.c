@@ -26,7 +26,8 @@ struct obu {
 	size_t size;
 };
 
-/* The next OBU; one without a size field runs to the end. False at the end or if cut short. */
+/* The next OBU; one without a size field runs to the end, and one that is longer than what is
+ * left is cut there. False at the end. */
 static bool next_obu(struct reader *in, struct obu *ret)
 {
 	uint8_t head = reader_u8(in);
@@ -47,10 +48,12 @@ static bool next_obu(struct reader *in, struct obu *ret)
 	} else {
 		size = reader_left(in);
 	}
-	size = media_pin((size_t)size);
 	ret->type = head >> 3 & 15;
-	ret->size = (size_t)size;
-	ret->data = reader_take(in, (size_t)size);
+	ret->size = media_pin((size_t)size);
+	if (ret->size > reader_left(in)) {
+		ret->size = reader_left(in);
+	}
+	ret->data = reader_take(in, ret->size);
 	return !in->failed;
 }
 
@@ -112,6 +115,7 @@ static bool parse_sequence_header(const struct obu *obu, struct codec_params *p)
 {
 	struct bits b = bits_over(obu->data, obu->size, false);
 	unsigned width_bits, height_bits, delay_bits;
+	uint32_t width, height;
 	bool has_display_delay;
 
 	bits_skip(&b, 3 + 1);
@@ -124,9 +128,9 @@ static bool parse_sequence_header(const struct obu *obu, struct codec_params *p)
 	}
 	width_bits = bits_u(&b, 4) + 1;
 	height_bits = bits_u(&b, 4) + 1;
-	return set_picture_size(p, (uint64_t)bits_u(&b, width_bits) + 1,
-				(uint64_t)bits_u(&b, height_bits) + 1, 0, 0) &&
-	       !b.failed;
+	width = bits_u(&b, width_bits) + 1;
+	height = bits_u(&b, height_bits) + 1;
+	return set_picture_size(p, width, height, 0, 0) && !b.failed;
 }
 
 static uint8_t chroma_of(unsigned flags)
@@ -161,12 +165,12 @@ int av1_parse_config(const uint8_t *data, size_t size, struct codec_params *p)
 	p->bit_depth = flags & 0x40 ? (flags & 0x20 ? 12 : 10) : 8;
 	p->chroma = chroma_of(flags);
 	p->reorder_frames = 0; /* temporal units come in presentation order */
-	while (reader_left(&in) > 0 && next_obu(&in, &obu)) {
+	while (next_obu(&in, &obu)) {
 		if (obu.type == OBU_SEQUENCE_HEADER) {
 			return parse_sequence_header(&obu, p) ? CODEC_OK : CODEC_BAD;
 		}
 	}
-	return in.failed ? CODEC_TRUNCATED : CODEC_OK;
+	return CODEC_OK;
 }
 
 /* Whether a frame (header) OBU is a key frame that is shown at once. */
@@ -185,7 +189,7 @@ unsigned av1_random_access(const uint8_t *data, size_t size, unsigned claimed)
 	bool is_still = false;
 	struct obu obu;
 
-	while (reader_left(&in) > 0 && next_obu(&in, &obu)) {
+	while (next_obu(&in, &obu)) {
 		if (obu.type == OBU_SEQUENCE_HEADER) {
 			has_sequence = obu.size > 0;
 			is_still = has_sequence && (obu.data[0] & 0x08);
