@@ -77,14 +77,26 @@ static enum log_level line_level(const char **text)
 	return LOG_WARN; /* a library or the C runtime speaks */
 }
 
+/* Workers escape what is foreign; this is for workers that are not themselves any more. */
+static void line_tame(char *line)
+{
+	bool is_text = text_is_utf8(line, strlen(line));
+
+	for (unsigned char *p = (unsigned char *)line; *p != '\0'; p++) {
+		if (*p < 0x20 || *p == 0x7f || (*p >= 0x80 && !is_text)) {
+			*p = '?';
+		}
+	}
+}
+
 static void child_log_line(struct child *child, const char *bytes, size_t size)
 {
-	char raw[LOG_LINE_MAX], line[LOG_LINE_MAX];
+	char line[LOG_LINE_MAX];
 	const char *text = line;
 
-	text_copy_bytes(raw, sizeof(raw), bytes, size);
-	secrets_redact(&child->supervisor->secrets, raw);
-	text_escape(line, sizeof(line), raw, strlen(raw));
+	text_copy_bytes(line, sizeof(line), bytes, size);
+	secrets_redact(&child->supervisor->secrets, line);
+	line_tame(line);
 	enum log_level level = line_level(&text);
 	if (*text != '\0') {
 		log_line(level, "%s: %s", child->label, text);

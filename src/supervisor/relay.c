@@ -296,7 +296,7 @@ static void destination_report(struct destination *d, const struct ipc_destinati
 	if (d->status.restarts < restarts) {
 		d->status.restarts = restarts; /* counted by a relay that has died since */
 	}
-	if (was_up == goes_up) {
+	if (was_up == goes_up || d->show->supervisor->is_ending) {
 		return;
 	}
 	events_add(d->show->supervisor, d->show->config->name,

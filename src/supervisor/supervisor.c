@@ -62,8 +62,8 @@ int supervisor_load_config(struct supervisor *sup, struct config **ret)
 		const struct config_finding *f = &findings.items[i];
 		enum log_level level = f->severity == CONFIG_ERROR ? LOG_ERROR : LOG_WARN;
 
-		log_line(level, "%s:%u: %s: %s", path != NULL ? path : "the default show", f->line, f->key,
-			 f->text);
+		log_line(level, "%s:%u: %s%s%s", path != NULL ? path : "the default show", f->line, f->key,
+			 f->key[0] != '\0' ? ": " : "", f->text);
 	}
 	config_findings_finish(&findings);
 	return result;
