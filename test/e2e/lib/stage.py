@@ -15,6 +15,7 @@ import argparse
 import contextlib
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -111,6 +112,10 @@ def run_case(function, build, shared, keep):
     except (Exception, KeyboardInterrupt): # pylint: disable=broad-except
         outcome = f"not ok {{}} - {name}"
         diagnostics += traceback.format_exc().splitlines()
+    except SystemExit: # out of time: still say how far it came
+        for line in stage.dump():
+            print("#", line)
+        raise
     finally:
         stage.close()
     if diagnostics:
@@ -131,6 +136,8 @@ def main():
     parser.add_argument("--keep", action="store_true", help="keep the temporary directories")
     arguments = parser.parse_args()
     os.environ["PATH"] = tool_path()
+    # Out of time: the case ends as by an exception, so that all it started is ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
     chosen = [c for c in _cases if not arguments.cases or c.__name__ in arguments.cases]
     build = os.path.abspath(arguments.build)
