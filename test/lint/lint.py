@@ -289,7 +289,8 @@ def check_text(tree, _):
     names = list(tree.sources())
     for name in names:
         lines = tree.lines(name)
-        first = lines[1] if lines[0].startswith("#!") and len(lines) > 1 else lines[0]
+        has_head = lines[0].startswith("#!") or name.endswith(".scd")  # scdoc: the title first
+        first = lines[1] if has_head and len(lines) > 1 else lines[0]
         if LICENCE not in first:
             licence.append(f"{name}:1: the licence line does not come first")
         for number, line in enumerate(lines, 1):

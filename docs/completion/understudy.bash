@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Completion of understudy for bash. A test holds it to the table of commands.
+
+_understudy_names()
+{
+	# names out of the running relay's status: shows, or with $1 the feeds of that show
+	local status
+	status=$(understudy status 2>/dev/null) || return
+	if [ $# -eq 0 ]; then
+		printf '%s\n' "$status" | sed -n 's/^\([A-Za-z0-9_-]*\)  \(ON\|OFF\) AIR.*/\1/p'
+	else
+		printf '%s\n' "$status" | awk -v show="$1" '
+			/^[A-Za-z0-9_-]+  (ON|OFF) AIR/ { inside = $1 == show; feeds = 0; next }
+			/^  FEED / { feeds = 1; next }
+			/^$/ { feeds = 0 }
+			inside && feeds && NF { print $1 }'
+	fi
+}
+
+_understudy()
+{
+	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
+	local commands="run check status start end take auto events version help" options=""
+	COMPREPLY=()
+
+	if [ "$COMP_CWORD" -eq 1 ]; then
+		mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$word")
+		return
+	fi
+	case $before in
+	-c | --config | --socket)
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+		;;
+	--since)
+		mapfile -t COMPREPLY < <(compgen -W "5m 10m 1h 1d" -- "$word")
+		return
+		;;
+	esac
+	case ${COMP_WORDS[1]} in
+	run) options="--config --demo" ;;
+	check) options="--config" ;;
+	status) options="--json --watch --socket" ;;
+	start | end | take | auto) options="--socket" ;;
+	events) options="--json --follow --since --socket" ;;
+	help) options="$commands" ;;
+	esac
+	case $word in
+	-*) ;;
+	*)
+		case ${COMP_WORDS[1]}:$COMP_CWORD in
+		start:2 | end:2 | take:2 | auto:2) options=$(_understudy_names) ;;
+		take:3) options=$(_understudy_names "${COMP_WORDS[2]}") ;;
+		esac
+		;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
+}
+
+complete -F _understudy understudy

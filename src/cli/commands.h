@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The one table of commands, and the one of their options. They feed the command line, the help
+ * texts, and the tests that hold the manual page and the shell completion to them.
+ */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+enum command_option {
+	OPTION_CONFIG = 1,
+	OPTION_DEMO = 2,
+	OPTION_JSON = 4,
+	OPTION_WATCH = 8,
+	OPTION_FOLLOW = 16,
+	OPTION_SINCE = 32,
+	OPTION_SOCKET = 64,
+};
+
+/* A command line taken apart; texts belong to argv. */
+struct command_line {
+	char **argv;               /* of main() */
+	unsigned given;            /* of enum command_option */
+	const char *config, *since, *socket; /* NULL = not given */
+	const char *arguments[2];
+};
+
+struct command {
+	const char *name, *usage;  /* "take", "SHOW FEED" */
+	const char *help;
+	unsigned options;          /* of enum command_option */
+	unsigned arguments_min, arguments_max;
+	int (*run)(const struct command_line *line); /* returns the exit code */
+};
+extern const struct command commands[];
+extern const size_t command_count;
+
+struct option_row {
+	enum command_option option;
+	char letter;               /* 0 = none */
+	const char *name, *argument; /* NULL = takes none */
+	const char *help;
+};
+extern const struct option_row option_rows[];
+extern const size_t option_count;
+
+/* Everything main() does. */
+int commands_main(int argc, char **argv);
+void commands_print_help(FILE *out);
+void command_print_help(FILE *out, const struct command *command);
+
+/* order.c */
+int command_start(const struct command_line *line);
+int command_end(const struct command_line *line);
+int command_take(const struct command_line *line);
+int command_auto(const struct command_line *line);
+/* watch.c */
+int command_status(const struct command_line *line);
+/* events.c */
+int command_events(const struct command_line *line);
+/* check.c */
+int command_check(const struct command_line *line);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* start, end, take, auto: one request, one reply. */
+#include "client.h"
+#include "commands.h"
+
+static int order(const struct command_line *line, json_t *request)
+{
+	struct client client;
+	int code = client_open(&client, client_socket(line->socket));
+
+	if (code != EXIT_DONE) {
+		json_decref(request);
+		return code;
+	}
+	code = request != NULL ? client_ask(&client, request, NULL) : EXIT_USAGE;
+	if (request == NULL) {
+		complain("the name is not UTF-8 text; write it as `understudy status` shows it");
+	}
+	client_close(&client);
+	return code;
+}
+
+static int order_show(const struct command_line *line, const char *command)
+{
+	return order(line, json_pack("{s:s, s:s}", "command", command, "show", line->arguments[0]));
+}
+
+int command_start(const struct command_line *line)
+{
+	return order_show(line, "start");
+}
+
+int command_end(const struct command_line *line)
+{
+	return order_show(line, "end");
+}
+
+int command_auto(const struct command_line *line)
+{
+	return order_show(line, "auto");
+}
+
+int command_take(const struct command_line *line)
+{
+	return order(line, json_pack("{s:s, s:s, s:s}", "command", "take", "show", line->arguments[0],
+				     "feed", line->arguments[1]));
+}
