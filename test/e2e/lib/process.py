@@ -163,6 +163,9 @@ class Process:
         """At once, with all of its group."""
         self.send(signal.SIGKILL)
         self._process.wait()
+
+    def drain(self):
+        """The last of what it printed; once nobody holds its pipes any more."""
         for reader in self._readers:
             reader.join(2)
 

@@ -84,6 +84,11 @@ class Stage:
         for process in reversed(self.processes):
             process.kill()
         kill_stragglers()
+        for process in self.processes:
+            process.drain()
+
+    def discard(self):
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def dump(self):
         for process in self.processes:
@@ -111,22 +116,21 @@ def run_case(function, build, shared, keep):
         outcome = f"ok {{}} - {name} # SKIP {skip}"
     except (Exception, KeyboardInterrupt): # pylint: disable=broad-except
         outcome = f"not ok {{}} - {name}"
-        diagnostics += traceback.format_exc().splitlines()
+        diagnostics = traceback.format_exc().splitlines()
     except SystemExit: # out of time: still say how far it came
         for line in stage.dump():
             print("#", line)
         raise
     finally:
         stage.close()
-    if diagnostics:
-        diagnostics += stage.dump()
-    diagnostics = stage.notes + diagnostics
-    diagnostics.append(f"{name} took {time.monotonic() - started:.1f} s")
-    if keep:
-        diagnostics.append(f"kept: {stage.directory}")
-    else:
-        shutil.rmtree(stage.directory, ignore_errors=True)
-    return outcome, diagnostics
+        if diagnostics:
+            diagnostics += stage.dump()
+        if keep:
+            diagnostics.append(f"kept: {stage.directory}")
+        else:
+            stage.discard()
+    took = f"{name} took {time.monotonic() - started:.1f} s"
+    return outcome, [*stage.notes, *diagnostics, took]
 
 
 def main():
