@@ -260,7 +260,7 @@ def judge_line(name, line):
         return f"more than {COLUMNS} columns"
     if line != line.rstrip():
         return "white space at the end of the line"
-    if name.endswith((".c", ".h")) and re.match(r"\t* {8,}", line):
+    if name.endswith((".c", ".h")) and re.match(r"\t* {8,}(?!\*)", line):
         return "indented by spaces; tabs are 8 wide"
     if name.endswith((".c", ".h")) and re.match(r" +(?!\*)\S", line):
         return "indented by spaces; tabs are 8 wide"
