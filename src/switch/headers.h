@@ -24,8 +24,8 @@ struct header_change {
 };
 
 struct header_history {
-	struct header_set passed;			  /* in force where the show is */
-	struct header_set newest;			  /* in force where reading is */
+	struct header_set passed;                         /* in force where the show is */
+	struct header_set newest;                         /* in force where reading is */
 	struct header_change changes[HEADER_CHANGES_MAX]; /* between the two, oldest first */
 	unsigned count;
 	size_t bytes;

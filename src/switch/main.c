@@ -58,7 +58,7 @@ struct program {
 	unsigned reader_count;
 	uint64_t seed; /* of fingerprints */
 	int64_t delay_us;
-	bool has_changed;	     /* since the last checkpoint, other than by packets sent */
+	bool has_changed;            /* since the last checkpoint, other than by packets sent */
 	uint64_t lapped_of_released; /* packets lapped in sources that are gone */
 };
 
@@ -237,8 +237,8 @@ static void program_open(struct program *p, struct ipc_message *m)
 	struct slot *slot = &p->slots[source->handle];
 	slot->source = source;
 	if (wake >= 0) {
-		slot->wake =
-			event_new(p->base, wake, EV_READ | EV_ET | EV_PERSIST, program_on_wake, p);
+		slot->wake = event_new(p->base, wake, EV_READ | EV_ET | EV_PERSIST, program_on_wake,
+				       p);
 		event_add(slot->wake, NULL);
 	}
 	log_info("source opened show=%s feed=%s incarnation=%u", p->report.show, name,
@@ -442,8 +442,8 @@ static bool program_init_loop(struct program *p)
 	if (p->base == NULL) {
 		return false;
 	}
-	p->control =
-		event_new(p->base, WORKER_CONTROL_FD, EV_READ | EV_PERSIST, program_on_control, p);
+	p->control = event_new(p->base, WORKER_CONTROL_FD, EV_READ | EV_PERSIST, program_on_control,
+			       p);
 	p->timer = event_new(p->base, -1, 0, program_on_timer, p);
 	return p->control != NULL && p->timer != NULL && event_add(p->control, NULL) == 0;
 }

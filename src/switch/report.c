@@ -31,9 +31,9 @@ const char *report_feed_name(const struct report *r, uint16_t feed)
 static const char *event_str(enum timeline_event_kind kind)
 {
 	static const char *const names[] = {
-		[TIMELINE_ON] = "on air",	[TIMELINE_SPLICED] = "spliced",
+		[TIMELINE_ON] = "on air",       [TIMELINE_SPLICED] = "spliced",
 		[TIMELINE_STARVED] = "starved", [TIMELINE_RESUMED] = "resumed",
-		[TIMELINE_GAP] = "gap",		[TIMELINE_STATE] = "feed state",
+		[TIMELINE_GAP] = "gap",         [TIMELINE_STATE] = "feed state",
 	};
 	unsigned index = (unsigned)kind;
 
@@ -69,8 +69,9 @@ void report_released(struct report *r, uint16_t feed, uint32_t incarnation)
 			  r->show, report_feed_name(r, feed));
 		return;
 	}
-	r->released[r->released_count++] =
-		(struct ipc_source_released){ .feed = feed, .incarnation = incarnation };
+	r->released[r->released_count++] = (struct ipc_source_released){
+		.feed = feed, .incarnation = incarnation
+	};
 }
 
 static void report_send_released(struct report *r)

@@ -17,9 +17,9 @@ struct report {
 	char show[IPC_NAME];
 	unsigned feed_count;
 	struct ipc_feed feeds[TIMELINE_FEEDS_MAX]; /* for names */
-	bool has_news;				   /* the status has changed */
-	int64_t status_us;			   /* when it was sent last */
-	uint64_t packets, lapped;		   /* counters of the status, kept by the switch */
+	bool has_news;                             /* the status has changed */
+	int64_t status_us;                         /* when it was sent last */
+	uint64_t packets, lapped;                  /* counters of the status, kept by the switch */
 	unsigned released_count;
 	struct ipc_source_released released[TIMELINE_SOURCES_MAX]; /* not yet told */
 };

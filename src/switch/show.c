@@ -51,15 +51,24 @@ static void show_forget_header(struct show *show, unsigned index)
 		(set->count - index) * sizeof(set->items[0]));
 }
 
-/* Headers of this kind and track that the new source does not have end here. */
+/* The show's headers of this kind and track that the source of packet `p` does not have, ended
+ * with the source before it. A reader that came in the middle of a feed knows none at first;
+ * that proves nothing, unless it is another codec. */
 static void show_forget_headers(struct show *show, const struct header_set *source,
-				enum packet_kind kind, unsigned track)
+				enum packet_kind kind, unsigned track, const struct packet *p)
 {
-	for (unsigned i = 0; i < show->headers.count;) {
-		const struct packet *p = &show->headers.items[i].packet;
+	bool is_known = header_set_find(source, (enum packet_kind)p->kind, PACKET_CONFIG,
+					p->track) != NULL;
 
-		if (p->kind == kind && p->track == track &&
-		    header_set_find(source, kind, (enum packet_type)p->type, track) == NULL) {
+	for (unsigned i = 0; i < show->headers.count;) {
+		const struct packet *h = &show->headers.items[i].packet;
+		bool is_other_codec = kind == p->kind && p->codec != CODEC_NONE &&
+				      h->codec != p->codec;
+
+		if (h->kind == kind && h->track == track &&
+		    (is_other_codec ||
+		     (is_known &&
+		      header_set_find(source, kind, (enum packet_type)h->type, track) == NULL))) {
 			show_forget_header(show, i);
 		} else {
 			i++;
@@ -67,13 +76,11 @@ static void show_forget_headers(struct show *show, const struct header_set *sour
 	}
 }
 
-/* Kind and track go on with another source: its headers take the place of the show's, and those
- * that differ go out. */
-static void show_adopt_headers(struct show *show, const struct header_set *source,
-			       enum packet_kind kind, unsigned track, const struct packet *at,
-			       int64_t now_us)
+/* The source's headers of this kind and track become the show's; those that differ go out. */
+static void show_take_headers(struct show *show, const struct header_set *source,
+			      enum packet_kind kind, unsigned track, const struct packet *at,
+			      int64_t now_us)
 {
-	show_forget_headers(show, source, kind, track);
 	for (unsigned i = 0; i < source->count; i++) {
 		const struct header *h = &source->items[i];
 
@@ -91,32 +98,35 @@ static bool show_is_described_by(const struct header_set *source, const struct p
 				 header_set_find(source, PACKET_VIDEO, PACKET_CONFIG, 0) == NULL);
 }
 
-/* The first packet of the show: every header known by then, so that whoever starts with it knows
+/* The first frame of the show: every header known by then, so that whoever starts with it knows
  * all there will be. */
 static void show_begin(struct show *show, struct source *source, const struct packet *p,
 		       int64_t now_us)
 {
 	for (unsigned kind = PACKET_NONE + 1; kind < PACKET_KINDS; kind++) {
-		const struct header_set *set =
-			header_history_at(&source->headers, (enum packet_kind)kind, p->source_seq);
+		const struct header_set *set = header_history_at(
+			&source->headers, (enum packet_kind)kind, p->source_seq);
 
 		for (unsigned track = 0; track < PACKET_TRACKS_MAX; track++) {
-			show_adopt_headers(show, set, (enum packet_kind)kind, track, p, now_us);
+			show_take_headers(show, set, (enum packet_kind)kind, track, p, now_us);
 		}
 	}
 	show->has_begun = true;
 }
 
-static void show_go_on(struct show *show, struct source *source, const struct packet *p,
-		       int64_t now_us)
+/* A frame from which the show goes on with what its source has in force. */
+static void show_adopt_headers(struct show *show, struct source *source, const struct packet *p,
+			       int64_t now_us)
 {
 	enum packet_kind kind = (enum packet_kind)p->kind;
 	const struct header_set *set = header_history_at(&source->headers, kind, p->source_seq);
 
-	show_adopt_headers(show, set, kind, p->track, p, now_us);
+	show_forget_headers(show, set, kind, p->track, p);
+	show_take_headers(show, set, kind, p->track, p, now_us);
 	if (show_is_described_by(set, p)) {
 		set = header_history_at(&source->headers, PACKET_DATA, p->source_seq);
-		show_adopt_headers(show, set, PACKET_DATA, 0, p, now_us);
+		show_forget_headers(show, set, PACKET_DATA, 0, p);
+		show_take_headers(show, set, PACKET_DATA, 0, p, now_us);
 	}
 }
 
@@ -134,10 +144,12 @@ static void show_prepare(struct show *show, struct source *source, const struct 
 {
 	struct show_origin *origin = &show->origins[p->kind][p->track];
 
+	bool is_other = origin->feed != p->feed || origin->incarnation != p->incarnation;
+
 	if (!show->has_begun) {
 		show_begin(show, source, p, now_us);
-	} else if (origin->feed != p->feed || origin->incarnation != p->incarnation) {
-		show_go_on(show, source, p, now_us);
+	} else if (is_other || (p->flags & (PACKET_SPLICE | PACKET_JOIN)) != 0) {
+		show_adopt_headers(show, source, p, now_us);
 	}
 	*origin = (struct show_origin){ .feed = p->feed, .incarnation = p->incarnation };
 	if ((p->flags & PACKET_JOIN) != 0 && now_us - show->repeated_us >= REPEAT_US) {
@@ -221,8 +233,9 @@ static void show_inherit_packet(struct show *show, struct ring_reader *old, uint
 		return;
 	}
 	if (p.type == PACKET_FRAME) {
-		show->origins[p.kind][p.track] =
-			(struct show_origin){ .feed = p.feed, .incarnation = p.incarnation };
+		show->origins[p.kind][p.track] = (struct show_origin){
+			.feed = p.feed, .incarnation = p.incarnation
+		};
 		show->has_begun = true;
 	}
 	if (seq >= checkpoint->next_seq) {

@@ -3,9 +3,10 @@
  * From the timeline to the show ring: packets copied out of feed rings, the headers readers
  * need, checkpoints. switch; blocks on nothing.
  *
- * Headers. Where a track goes on with another source's packets, those of its headers that
- * differ from the show's go out first. Before a packet where readers may start (PACKET_JOIN)
- * the headers in force are written again, marked PACKET_REPEAT, at most once a second.
+ * Headers. Where a track goes on with another source's packets, and where readers may start
+ * (PACKET_JOIN), those of the source's headers that differ from the show's go out first. Before a
+ * PACKET_JOIN packet the headers in force are written again, marked PACKET_REPEAT, at most once
+ * a second.
  */
 #ifndef SWITCH_SHOW_H
 #define SWITCH_SHOW_H
@@ -31,7 +32,7 @@ struct show_origin {
 
 struct show {
 	struct ring_writer *ring; /* owned */
-	uint64_t next_seq;	  /* of the show ring, to be written */
+	uint64_t next_seq;        /* of the show ring, to be written */
 	uint64_t published_seq;
 	struct header_set headers; /* in force in the show */
 	struct show_origin origins[PACKET_KINDS]

@@ -22,12 +22,12 @@
 struct source {
 	uint16_t feed;
 	uint32_t incarnation;
-	int handle;		  /* of the timeline */
-	bool is_closed;		  /* no more packets will come */
+	int handle;               /* of the timeline */
+	bool is_closed;           /* no more packets will come */
 	struct ring_reader *ring; /* owned */
-	uint64_t next_seq;	  /* to be read */
-	uint64_t lapped;	  /* packets overwritten before they were read */
-	int64_t second_us;	  /* start of the second that `taken` counts */
+	uint64_t next_seq;        /* to be read */
+	uint64_t lapped;          /* packets overwritten before they were read */
+	int64_t second_us;        /* start of the second that `taken` counts */
 	unsigned taken;
 	uint64_t seed; /* of fingerprints; unknown to every writer */
 	struct header_history headers;

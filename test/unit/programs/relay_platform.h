@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A platform as relay-rtmp sees one, for tests: accepts RTMP or RTMPS on loopback, answers
+ * publish, keeps what it is sent. One thread: it moves when platform_step() is called.
+ */
+#ifndef TEST_RELAY_PLATFORM_H
+#define TEST_RELAY_PLATFORM_H
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <understudy/clock.h>
+#include <understudy/net.h>
+#include <understudy/rtmp.h>
+
+#define PLATFORM_MESSAGES_MAX 4096
+
+struct platform_message {
+	uint8_t type;
+	uint32_t timestamp_ms;
+	size_t size;
+	uint8_t *body; /* owned */
+};
+
+struct platform {
+	int listener, port;
+	struct stream *stream;
+	struct rtmp_server *server;
+	unsigned accepted, published, unpublished; /* connections, sessions, goodbyes */
+	bool refuses, is_deaf;                     /* says no to every key; reads nothing */
+	bool was_reset, was_closed;                /* how the last connection ended */
+	const char *chain, *key;                   /* PEM; NULL: plain */
+	struct platform_message messages[PLATFORM_MESSAGES_MAX];
+	unsigned count; /* of messages, of all connections */
+	char stream_name[64];
+};
+
+static inline void platform_open(struct platform *p)
+{
+	struct sockaddr_storage where;
+	socklen_t size = sizeof(where);
+
+	memset(p, 0, sizeof(*p));
+	p->listener = net_listen("127.0.0.1:0", 8);
+	assert_true(p->listener >= 0);
+	assert_int_equal(getsockname(p->listener, (struct sockaddr *)&where, &size), 0);
+	p->port = ntohs(((struct sockaddr_in *)(void *)&where)->sin_port);
+}
+
+static inline void platform_hang_up(struct platform *p, bool unclean)
+{
+	stream_destroy(&p->stream, unclean);
+	rtmp_server_destroy(&p->server);
+}
+
+static inline void platform_forget(struct platform *p)
+{
+	while (p->count) {
+		free(p->messages[--p->count].body);
+	}
+}
+
+static inline void platform_close(struct platform *p)
+{
+	platform_hang_up(p, true);
+	platform_forget(p);
+	if (p->listener >= 0) {
+		close(p->listener);
+	}
+}
+
+static inline void platform_accept(struct platform *p)
+{
+	uint8_t random[1528] = { 7 };
+	struct rtmp_limits limits;
+	const char *error = "";
+	int fd = accept4(p->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd < 0) {
+		return;
+	}
+	platform_hang_up(p, true);
+	if (p->is_deaf) {
+		int small = 4096;
+
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	}
+	if (p->chain) {
+		char *key = strdup(p->key);
+
+		p->stream = stream_create_tls_server(fd, p->chain, strlen(p->chain), key,
+						     strlen(key), &error);
+		free(key);
+	} else {
+		p->stream = stream_create_plain(fd);
+	}
+	assert_non_null(p->stream);
+	rtmp_limits_default(&limits);
+	limits.messages_per_second = 1000000;
+	p->server = rtmp_server_create(&limits, random, clock_monotonic_us());
+	p->accepted++;
+}
+
+static inline void platform_keep(struct platform *p, const struct rtmp_event *e)
+{
+	struct platform_message *m = &p->messages[p->count];
+
+	assert_true(p->count < PLATFORM_MESSAGES_MAX);
+	*m = (struct platform_message){ e->message, e->timestamp_ms, e->size, malloc(e->size + 1) };
+	assert_non_null(m->body);
+	memcpy(m->body, e->body, e->size);
+	p->count++;
+}
+
+static inline void platform_handle(struct platform *p, const struct rtmp_event *e)
+{
+	switch (e->type) {
+	case RTMP_EVENT_PUBLISH:
+		snprintf(p->stream_name, sizeof(p->stream_name), "%s", e->stream);
+		rtmp_server_answer(p->server, !p->refuses, "no such key");
+		p->published += !p->refuses;
+		break;
+	case RTMP_EVENT_MEDIA:
+		platform_keep(p, e);
+		break;
+	case RTMP_EVENT_UNPUBLISH:
+		p->unpublished++;
+		break;
+	default:
+		break;
+	}
+}
+
+static inline void platform_feed(struct platform *p, const uint8_t *bytes, size_t n)
+{
+	struct rtmp_event event;
+
+	while (n > 0) {
+		ssize_t used = rtmp_server_feed(p->server, bytes, n, clock_monotonic_us());
+
+		if (used < 0) {
+			fail_msg("the relay sent what is no RTMP: %s", rtmp_error_str((int)used));
+		}
+		bytes += used;
+		n -= (size_t)used;
+		while (rtmp_server_next(p->server, &event)) {
+			platform_handle(p, &event);
+		}
+	}
+}
+
+static inline void platform_answer(struct platform *p)
+{
+	const uint8_t *bytes;
+	struct iovec iov;
+
+	iov.iov_len = rtmp_server_output(p->server, &bytes);
+	iov.iov_base = (void *)bytes;
+	if (iov.iov_len) {
+		ssize_t n = stream_write(p->stream, &iov, 1);
+
+		if (n > 0) {
+			rtmp_server_sent(p->server, (size_t)n);
+		}
+	}
+}
+
+/* Takes what has come. The connection may be gone afterwards. */
+static inline void platform_step(struct platform *p)
+{
+	static uint8_t bytes[65536];
+	ssize_t n = -EAGAIN;
+
+	platform_accept(p);
+	if (!p->stream || (p->is_deaf && p->published)) {
+		return;
+	}
+	if (stream_handshake(p->stream) == 0) {
+		while ((n = stream_read(p->stream, bytes, sizeof(bytes))) > 0) {
+			platform_feed(p, bytes, (size_t)n);
+			platform_answer(p);
+			if (p->is_deaf && p->published) {
+				return;
+			}
+		}
+	} else if (!(stream_wants(p->stream) & (STREAM_WANT_READ | STREAM_WANT_WRITE)) ||
+		   *stream_error_str(p->stream)) {
+		n = -EPROTO;
+	}
+	if (n != -EAGAIN) {
+		p->was_reset = n == -ECONNRESET;
+		p->was_closed = n == 0;
+		platform_hang_up(p, false);
+	}
+}
+
+#endif
