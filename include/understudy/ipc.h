@@ -6,8 +6,10 @@
  * the receiver's to check. Descriptors travel from the supervisor downwards only.
  *
  *   ingest-rtmp   <- INGEST_START(socket [,chain, key])      -> PUBLISH_ASK
- *                 <- PUBLISH_ANSWER([ring [,wake]])          -> RING_READY, INGEST_STATUS, INGEST_CLOSED
- *   switch        <- SWITCH_START(show ring [,old ring])     -> RING_READY, SWITCH_STATUS, SWITCH_EVENT
+ *                 <- PUBLISH_ANSWER([ring [,wake]])          -> RING_READY, INGEST_STATUS,
+ *                                                               INGEST_CLOSED
+ *   switch        <- SWITCH_START(show ring [,old ring])     -> RING_READY, SWITCH_STATUS,
+ *                                                               SWITCH_EVENT
  *                 <- SOURCE_OPEN(ring [,wake]), SOURCE_CLOSE -> SOURCE_RELEASED
  *                 <- READER_ADD(wake), READER_REMOVE, TAKE
  *   relay-rtmp    <- RELAY_START(ring [,wake [,trust]])      -> DESTINATION_STATUS, RESOLVE_ASK
@@ -171,16 +173,18 @@ struct ipc_resolve_answer {
 struct ipc_message {
 	enum ipc_type type;
 	size_t size;
-	int fds[IPC_FDS_MAX]; /* owned by the receiver; take by setting to -1; rest closed by ipc_message_finish */
+	int fds[IPC_FDS_MAX]; /* the receiver's; ipc_message_finish() closes the untaken */
 	unsigned fd_count;
 	alignas(16) unsigned char body[IPC_BODY_MAX];
 };
 
-/* A connected pair, non-blocking and close-on-exec: [0] supervisor's, [1] worker's. It holds at least
- * 64 messages of 2 KiB (without privilege, at the kernel's default limits), as root about a thousand. */
+/* A connected pair, non-blocking and close-on-exec: [0] supervisor's, [1] worker's. It holds at
+ * least 64 messages of 2 KiB (without privilege, at the kernel's default limits), as root about a
+ * thousand. */
 int ipc_pair(int ret_fds[2]);
 /* 0; -EAGAIN (peer does not read); -EPIPE, -ECONNRESET (peer is gone). `body` is the type's
- * structure, all of it set; -EINVAL if the receiver would refuse it. Descriptors stay the caller's. */
+ * structure, all of it set; -EINVAL if the receiver would refuse it. Descriptors stay the
+ * caller's. */
 int ipc_send(int fd, enum ipc_type type, const void *body, const int *fds, unsigned fd_count);
 /* 1 message; 0 peer closed; -EAGAIN; -EBADMSG (wrong size, unknown type, unterminated string, an
  * enum, bool or count out of range, wrong number of descriptors: the peer is broken or hostile;

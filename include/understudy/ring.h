@@ -80,7 +80,8 @@ uint64_t ring_oldest(const struct ring_reader *r); /* clamped to [.., next] */
 uint64_t ring_next(const struct ring_reader *r);   /* number of the packet to come */
 /* Copies header `seq`. 0; -EAGAIN not written yet; -ESTALE lapped; -EBADMSG insane header. */
 int ring_peek(struct ring_reader *r, uint64_t seq, struct packet *ret);
-/* Copies header and payload; `to` has room for `room` bytes (-ENOBUFS if too small). Else as above. */
+/* Copies header and payload; `to` has room for `room` bytes (-ENOBUFS if too small). Else as
+ * above. */
 int ring_read(struct ring_reader *r, uint64_t seq, struct packet *ret, void *to, size_t room);
 /* A pointer to the payload in the map, valid only until the writer laps it: after use the
  * caller must ask ring_is_valid(seq) and drop what it derived if false. Contents may change

@@ -33,7 +33,10 @@ enum log_level log_get_level(void)
 const char *log_level_str(enum log_level level)
 {
 	static const char *const names[] = {
-		[LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug",
+		[LOG_ERROR] = "error",
+		[LOG_WARN] = "warn",
+		[LOG_INFO] = "info",
+		[LOG_DEBUG] = "debug",
 	};
 
 	return level >= LOG_ERROR && level <= LOG_DEBUG ? names[level] : "unknown";

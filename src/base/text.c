@@ -100,7 +100,8 @@ bool text_format(char *to, size_t size, const char *format, ...)
 	return (size_t)length < size;
 }
 
-/* One escaped character into `out` (at least 4 bytes); returns its length, ret_used what it took. */
+/* One escaped character into `out` (at least 4 bytes). Returns its length; ret_used is how many
+ * bytes it took. */
 static size_t text_escape_one(char *out, const uint8_t *p, size_t left, size_t *ret_used)
 {
 	static const char digits[] = "0123456789abcdef";

@@ -11,7 +11,7 @@
 
 #include "messages.h"
 
-/* Room for bursts (a show with a hundred destinations starts) that the reader has not yet seen. */
+/* Room for what is sent before the reader has come to it: a show with many destinations starts. */
 #define SEND_BUFFER_BYTES (4 << 20)
 
 struct ipc_head {
@@ -32,7 +32,7 @@ int ipc_pair(int ret_fds[2])
 		return -errno;
 	}
 	for (int i = 0; i < 2; i++) {
-		/* The first needs privilege, the second is cut to net.core.wmem_max: both may fail. */
+		/* The first needs privilege, the second is cut to net.core.wmem_max. */
 		if (setsockopt(fds[i], SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) < 0) {
 			setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 		}

@@ -7,6 +7,7 @@
 
 #include "messages.h"
 
+/* clang-format off */
 #define TEXT(type, member) \
 	{ offsetof(struct type, member), sizeof(((struct type *)0)->member), true, 0, 1, 0 }
 #define LIMIT(type, member, most) \
@@ -108,6 +109,7 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 		TEXT(ipc_resolve_answer, error),
 	} },
 };
+/* clang-format on */
 
 static_assert(sizeof(struct ipc_switch_status) <= IPC_BODY_MAX, "the largest upward message fits");
 static_assert(sizeof(struct ipc_switch_start) <= IPC_BODY_MAX, "a show with all feeds fits");
@@ -171,12 +173,9 @@ bool ipc_is_body_sound(const struct ipc_kind *kind, const void *body)
 const char *destination_state_str(enum destination_state state)
 {
 	static const char *const names[DESTINATION_STATES] = {
-		[DESTINATION_IDLE] = "idle",
-		[DESTINATION_DIALING] = "dialing",
-		[DESTINATION_LIVE] = "live",
-		[DESTINATION_BACKING_OFF] = "backing_off",
-		[DESTINATION_REFUSED] = "refused",
-		[DESTINATION_HELD] = "held",
+		[DESTINATION_IDLE] = "idle",       [DESTINATION_DIALING] = "dialing",
+		[DESTINATION_LIVE] = "live",       [DESTINATION_BACKING_OFF] = "backing_off",
+		[DESTINATION_REFUSED] = "refused", [DESTINATION_HELD] = "held",
 		[DESTINATION_STOPPED] = "stopped",
 	};
 

@@ -167,10 +167,17 @@ static uint64_t reader_checkpoint(const struct ring_checkpoint *from, struct rin
 	return sequence;
 }
 
+static bool reader_has_checkpoint(const struct ring_reader *r)
+{
+	const struct ring_checkpoint *copies = r->header->checkpoints;
+
+	return atomic_load_explicit(&copies[0].sequence, memory_order_relaxed) != 0 ||
+	       atomic_load_explicit(&copies[1].sequence, memory_order_relaxed) != 0;
+}
+
 int ring_checkpoint_read(struct ring_reader *r, void *to, size_t room)
 {
 	struct ring_checkpoint copies[2];
-	bool is_any = false;
 
 	/* Both can only be unreadable if the writer came round once more meanwhile. */
 	for (int i = 0; i < CHECKPOINT_TRIES; i++) {
@@ -185,10 +192,6 @@ int ring_checkpoint_read(struct ring_reader *r, void *to, size_t room)
 			memcpy(to, newest->bytes, newest->size);
 			return (int)newest->size;
 		}
-		is_any = is_any || atomic_load_explicit(&r->header->checkpoints[0].sequence,
-							memory_order_relaxed) != 0 ||
-			 atomic_load_explicit(&r->header->checkpoints[1].sequence,
-					      memory_order_relaxed) != 0;
 	}
-	return is_any ? -EBADMSG : 0;
+	return reader_has_checkpoint(r) ? -EBADMSG : 0;
 }

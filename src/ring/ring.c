@@ -72,10 +72,9 @@ int ring_create(const char *name, size_t bytes)
 	struct ring_geometry geometry;
 	int fd, error;
 
-	error = bytes > RING_BYTES_LIMIT ? -EINVAL :
-		ring_geometry_of(round_up(bytes, RING_PAGE), &geometry);
-	if (error < 0) {
-		return error;
+	if (bytes > RING_BYTES_LIMIT ||
+	    ring_geometry_of(round_up(bytes, RING_PAGE), &geometry) < 0) {
+		return -EINVAL;
 	}
 	fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
 	if (fd < 0 && errno == EINVAL) {

@@ -46,8 +46,8 @@ struct ring_writer {
 	uint64_t capacity; /* logical size of the data area, <= geometry.data_bytes */
 	uint64_t head;     /* where the next payload goes */
 	uint64_t oldest, next, published; /* packet numbers; published <= next */
-	uint64_t cancel_head; /* head before the last ring_reserve(), or NO_CANCEL */
-	uint64_t checkpoints; /* written so far */
+	uint64_t cancel_head;             /* head before the last ring_reserve(), or NO_CANCEL */
+	uint64_t checkpoints;             /* written so far */
 	unsigned wake_count;
 	int wakes[WAKES_MAX];
 };
@@ -71,7 +71,10 @@ int ring_writer_open(int fd, int64_t span_us, struct ring_writer **ret)
 	w->data = (uint8_t *)map + w->geometry.data_offset;
 	w->span_us = span_us;
 	w->cancel_head = NO_CANCEL;
-	w->capacity = w->geometry.data_bytes < CAPACITY_START ? w->geometry.data_bytes : CAPACITY_START;
+	w->capacity = CAPACITY_START;
+	if (w->capacity > w->geometry.data_bytes) {
+		w->capacity = w->geometry.data_bytes;
+	}
 	if (fcntl(fd, F_ADD_SEALS, RING_SEALS) < 0) {
 		error = -errno;
 		ring_writer_close(&w);
@@ -152,7 +155,8 @@ static void writer_evict(struct ring_writer *w, uint64_t from, uint64_t to, uint
 			break;
 		}
 		if (offset < wrap_from) {
-			wrap_from = NO_WRAP; /* the order goes on at 0: everything behind is newer */
+			/* The order goes on at 0: everything behind is newer. */
+			wrap_from = NO_WRAP;
 		}
 		oldest++;
 	}

@@ -7,12 +7,9 @@
 const char *worker_role_str(enum worker_role role)
 {
 	static const char *const names[ROLES] = {
-		[ROLE_NONE] = "none",
-		[ROLE_INGEST_RTMP] = "ingest-rtmp",
-		[ROLE_SWITCH] = "switch",
-		[ROLE_RELAY_RTMP] = "relay-rtmp",
-		[ROLE_RELAY_FLV] = "relay-flv",
-		[ROLE_RESOLVE] = "resolve",
+		[ROLE_NONE] = "none",           [ROLE_INGEST_RTMP] = "ingest-rtmp",
+		[ROLE_SWITCH] = "switch",       [ROLE_RELAY_RTMP] = "relay-rtmp",
+		[ROLE_RELAY_FLV] = "relay-flv", [ROLE_RESOLVE] = "resolve",
 	};
 
 	return (unsigned)role < ROLES ? names[role] : "unknown";

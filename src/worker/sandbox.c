@@ -29,10 +29,11 @@ struct rule {
 	struct scmp_arg_cmp arguments[3];
 };
 
+/* Tables are laid out by subject. */
+/* clang-format off */
 #define ANY(call) { SCMP_SYS(call), 0, { { 0 } } }
 #define IF(call, ...) \
-	{ SCMP_SYS(call), sizeof((struct scmp_arg_cmp[]){ __VA_ARGS__ }) / sizeof(struct scmp_arg_cmp), \
-	  { __VA_ARGS__ } }
+	{ SCMP_SYS(call), COUNT(((struct scmp_arg_cmp[]){ __VA_ARGS__ })), { __VA_ARGS__ } }
 #define EQ(n, value) { n, SCMP_CMP_EQ, (scmp_datum_t)(value), 0 }
 #define BITS(n, mask, value) { n, SCMP_CMP_MASKED_EQ, (scmp_datum_t)(mask), (scmp_datum_t)(value) }
 #define SOCKET_TYPE 0xf /* without SOCK_CLOEXEC and SOCK_NONBLOCK */
@@ -58,7 +59,8 @@ static const struct rule common[] = {
 	IF(mmap, BITS(2, PROT_EXEC, 0)), IF(mprotect, BITS(2, PROT_EXEC, 0)),
 	ANY(getrandom), ANY(sysinfo), ANY(uname), ANY(getrusage), ANY(getrlimit),
 	IF(prlimit64, EQ(0, 0), EQ(2, 0)),
-	ANY(getpid), ANY(gettid), ANY(getppid), ANY(getuid), ANY(geteuid), ANY(getgid), ANY(getegid),
+	ANY(getpid), ANY(gettid), ANY(getppid),
+	ANY(getuid), ANY(geteuid), ANY(getgid), ANY(getegid),
 	ANY(rt_sigaction), ANY(rt_sigprocmask), ANY(rt_sigreturn), ANY(sigaltstack),
 	ANY(set_robust_list), ANY(rseq), ANY(exit), ANY(exit_group),
 };
@@ -157,6 +159,8 @@ static const int spawning[] = {
 	SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(fork), SCMP_SYS(vfork), SCMP_SYS(clone),
 };
 
+/* clang-format on */
+
 static int limit(int resource, rlim_t value)
 {
 	struct rlimit now;
@@ -217,7 +221,8 @@ static int allow(scmp_filter_ctx filter, const struct rule *rules, size_t count)
 static int allow_own_signals(scmp_filter_ctx filter)
 {
 	const struct rule own[] = {
-		IF(kill, EQ(0, getpid())), IF(tgkill, EQ(0, getpid())),
+		IF(kill, EQ(0, getpid())),
+		IF(tgkill, EQ(0, getpid())),
 	};
 
 	return allow(filter, RULES(own));

@@ -99,8 +99,8 @@ static int settle_process(enum worker_role role)
 static void require(enum worker_role role, const char *what, int error)
 {
 	if (error < 0) {
-		log_error("worker cannot be sandboxed role=%s step=%s: %s", worker_role_str(role), what,
-			  strerror(-error));
+		log_error("worker cannot be sandboxed role=%s step=%s: %s", worker_role_str(role),
+			  what, strerror(-error));
 		exit(EXIT_USAGE);
 	}
 }

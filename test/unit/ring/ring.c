@@ -46,8 +46,11 @@ static void close_ring(struct fixture *f)
 static int put(struct fixture *f, uint32_t size, uint8_t fill, int64_t arrival_us)
 {
 	struct packet p = {
-		.kind = PACKET_VIDEO, .type = PACKET_FRAME, .size = size,
-		.dts_90k = fill, .arrival_us = arrival_us,
+		.kind = PACKET_VIDEO,
+		.type = PACKET_FRAME,
+		.size = size,
+		.dts_90k = fill,
+		.arrival_us = arrival_us,
 	};
 	struct iovec payload = { bytes, size };
 
@@ -262,7 +265,8 @@ static void growing_loses_nothing_within_the_span(void **state)
 	for (int i = 0; i < 1000; i++) {
 		put(&f, 10000, (uint8_t)i, i * INT64_C(10000));
 		ring_publish(f.writer);
-		assert_true(ring_next(f.reader) - ring_oldest(f.reader) >= (i < 499 ? i + 1U : 499U));
+		assert_true(ring_next(f.reader) - ring_oldest(f.reader) >=
+			    (i < 499 ? i + 1U : 499U));
 	}
 	close_ring(&f);
 }
@@ -307,7 +311,8 @@ static void newest_checkpoint_is_found(void **state)
 	for (int i = 1; i <= 10; i++) {
 		memset(out, i, sizeof out);
 		ring_checkpoint_write(f.writer, out, sizeof out - (size_t)i);
-		assert_int_equal(ring_checkpoint_read(f.reader, in, sizeof in), sizeof out - (size_t)i);
+		assert_int_equal(ring_checkpoint_read(f.reader, in, sizeof in),
+				 sizeof out - (size_t)i);
 		assert_memory_equal(in, out, sizeof out - (size_t)i);
 	}
 	assert_int_equal(ring_checkpoint_read(f.reader, in, 100), -ENOBUFS);
@@ -356,7 +361,8 @@ static int sealed_file(size_t size, const void *head, size_t head_bytes)
 	assert_int_equal(ftruncate(fd, (off_t)size), 0);
 	assert_int_equal(pwrite(fd, head, head_bytes, 0), head_bytes);
 	assert_int_equal(fcntl(fd, F_ADD_SEALS,
-			       F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL), 0);
+			       F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL),
+			 0);
 	return fd;
 }
 

@@ -39,10 +39,15 @@ static struct packet packet_of(uint64_t seq)
 	uint64_t random = mix(seq);
 
 	return (struct packet){
-		.dts_90k = (int64_t)seq * 3000, .pts_90k = (int64_t)(random >> 8),
-		.arrival_us = (int64_t)seq * 10, .fingerprint = random, .source_seq = seq,
+		.dts_90k = (int64_t)seq * 3000,
+		.pts_90k = (int64_t)(random >> 8),
+		.arrival_us = (int64_t)seq * 10,
+		.fingerprint = random,
+		.source_seq = seq,
 		.size = (uint32_t)(random % (seq % 16 == 0 ? PAYLOAD_MAX : 1500)),
-		.kind = PACKET_VIDEO, .type = PACKET_FRAME, .codec = (uint32_t)random,
+		.kind = PACKET_VIDEO,
+		.type = PACKET_FRAME,
+		.codec = (uint32_t)random,
 	};
 }
 
@@ -217,7 +222,8 @@ static void readers_of_any_pace_see_whole_packets_only(void **state)
 		if (i == DYING && WIFSIGNALED(status)) {
 			assert_int_equal(WTERMSIG(status), SIGKILL);
 		} else {
-			assert_int_equal(status, 0); /* a dying one may also have been lapped to the end */
+			/* A dying one may also have been lapped to the end. */
+			assert_int_equal(status, 0);
 		}
 		close(wakes[i]);
 	}
@@ -268,11 +274,13 @@ static void assert_all_in_reach_is_whole(int fd)
 static void killed_writer_leaves_whole_packets_and_a_checkpoint(void **state)
 {
 	for (uint64_t round = 0; round < 20; round++) {
-		int fd = ring_create("stress", RING_BYTES_MIN), wake = eventfd(0, EFD_CLOEXEC), status;
+		int fd = ring_create("stress", RING_BYTES_MIN);
+		int wake = eventfd(0, EFD_CLOEXEC), status;
 		pid_t writer = start_writer(fd, wake);
 		uint64_t batches = 0, count;
 
-		while (batches < 30 + mix(round) % 200) { /* it goes on meanwhile: killed anywhere */
+		/* It goes on meanwhile, so it is killed anywhere. */
+		while (batches < 30 + mix(round) % 200) {
 			assert_int_equal(read(wake, &count, sizeof count), sizeof count);
 			batches += count;
 		}

@@ -159,7 +159,8 @@ static int send_with_fastopen(void)
 
 static int map_executable(void)
 {
-	void *map = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *map = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	return map == MAP_FAILED ? errno : 0;
 }
