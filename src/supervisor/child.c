@@ -23,6 +23,7 @@
 #define STOP_GRACE_S 1
 #define PROGRAM_FD 4
 #define MESSAGES_PER_WAKE 64
+#define ORDERS_MAX 1024
 
 const struct child_ops *child_ops_of(enum worker_role role)
 {
@@ -144,7 +145,7 @@ static void child_messages(struct child *child)
 	static struct ipc_message message; /* 16 KiB, used by this single thread only */
 
 	for (int i = 0; i < MESSAGES_PER_WAKE; i++) {
-		int got = ipc_recv(child->control_fd, &message);
+		int got = ipc_recv_no_fds(child->control_fd, &message);
 
 		if (got == -EAGAIN) {
 			return;
@@ -166,6 +167,70 @@ static void child_control_ready(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	child_messages(context);
+}
+
+/* ---- orders ---- */
+
+static void order_free(struct child *child, struct order *order)
+{
+	TAILQ_REMOVE(&child->orders, order, entry);
+	child->order_count--;
+	for (unsigned i = 0; i < order->fd_count; i++) {
+		close(order->fds[i]);
+	}
+	explicit_bzero(order->body, ipc_body_size(order->type));
+	free(order);
+}
+
+static void child_writable(evutil_socket_t fd, short what, void *context)
+{
+	struct child *child = context;
+	struct order *order;
+
+	(void)what;
+	while ((order = TAILQ_FIRST(&child->orders)) != NULL) {
+		if (ipc_send(fd, order->type, order->body, order->fds, order->fd_count) == -EAGAIN) {
+			return;
+		}
+		order_free(child, order);
+	}
+	event_del(child->writable);
+}
+
+/* A socket holds about a hundred orders; a show with more destinations waits its turn. */
+static bool child_queue(struct child *child, enum ipc_type type, const void *body, const int *fds,
+			unsigned fd_count)
+{
+	size_t size = ipc_body_size(type);
+	struct order *order = child->order_count < ORDERS_MAX ? calloc(1, sizeof(*order) + size) : NULL;
+
+	if (order == NULL) {
+		child_kill(child, "it takes no orders");
+		return false;
+	}
+	order->type = type;
+	memcpy(order->body, body, size);
+	for (unsigned i = 0; i < fd_count; i++) {
+		order->fds[order->fd_count++] = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
+	}
+	TAILQ_INSERT_TAIL(&child->orders, order, entry);
+	child->order_count++;
+	event_add(child->writable, NULL);
+	return true;
+}
+
+bool child_send(struct child *child, enum ipc_type type, const void *body, const int *fds,
+		unsigned fd_count)
+{
+	int result = -EAGAIN;
+
+	if (TAILQ_EMPTY(&child->orders)) {
+		result = ipc_send(child->control_fd, type, body, fds, fd_count);
+	}
+	if (result == -EAGAIN) {
+		return child_queue(child, type, body, fds, fd_count);
+	}
+	return result == 0;
 }
 
 /* ---- starting ---- */
@@ -248,7 +313,9 @@ struct child *child_adopt(struct supervisor *sup, enum worker_role role,
 	child->control_event = event_new(sup->base, control_fd, EV_READ | EV_PERSIST,
 					 child_control_ready, child);
 	child->log_event = event_new(sup->base, log_fd, EV_READ | EV_PERSIST, child_log_ready, child);
-	if (child->control_event == NULL || child->log_event == NULL) {
+	child->writable = event_new(sup->base, control_fd, EV_WRITE | EV_PERSIST, child_writable, child);
+	TAILQ_INIT(&child->orders);
+	if (child->control_event == NULL || child->log_event == NULL || child->writable == NULL) {
 		abort(); /* libevent is out of memory for a few bytes: nothing can be saved */
 	}
 	event_add(child->control_event, NULL);
@@ -281,18 +348,7 @@ struct child *child_spawn(struct supervisor *sup, enum worker_role role,
 	return child;
 }
 
-/* ---- orders ---- */
-
-bool child_send(struct child *child, enum ipc_type type, const void *body, const int *fds,
-		unsigned fd_count)
-{
-	int result = ipc_send(child->control_fd, type, body, fds, fd_count);
-
-	if (result == -EAGAIN) {
-		child_kill(child, "it takes no orders");
-	}
-	return result == 0;
-}
+/* ---- stopping ---- */
 
 void child_kill(struct child *child, const char *why)
 {
@@ -317,7 +373,7 @@ void child_stop(struct child *child, bool unpublish)
 	struct timeval grace = { .tv_sec = STOP_GRACE_S + (unpublish ? 1 : 0) };
 
 	child->is_stopping = true;
-	if (ipc_send(child->control_fd, IPC_STOP, &stop, NULL, 0) != 0) {
+	if (!child_send(child, IPC_STOP, &stop, NULL, 0)) {
 		kill(child->pid, SIGKILL);
 		return;
 	}
@@ -356,6 +412,10 @@ static void child_free(struct child *child)
 	TAILQ_REMOVE(&child->supervisor->children, child, entry);
 	event_free(child->control_event);
 	event_free(child->log_event);
+	event_free(child->writable);
+	while (!TAILQ_EMPTY(&child->orders)) {
+		order_free(child, TAILQ_FIRST(&child->orders));
+	}
 	if (child->deadline != NULL) {
 		event_free(child->deadline);
 	}

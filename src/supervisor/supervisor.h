@@ -50,6 +50,15 @@ struct child_ops {
 	void (*exited)(struct child *child, const char *cause);
 };
 
+/* An order the worker's socket has no room for yet. */
+struct order {
+	TAILQ_ENTRY(order) entry;
+	enum ipc_type type;
+	int fds[IPC_FDS_MAX];      /* ours: duplicates */
+	unsigned fd_count;
+	alignas(16) unsigned char body[];
+};
+
 struct child {
 	TAILQ_ENTRY(child) entry;
 	struct supervisor *supervisor;
@@ -58,7 +67,9 @@ struct child {
 	enum worker_role role;
 	pid_t pid;
 	int control_fd, log_fd;
-	struct event *control_event, *log_event, *deadline;
+	struct event *control_event, *log_event, *writable, *deadline;
+	TAILQ_HEAD(, order) orders;
+	unsigned order_count;
 	int64_t started_us;
 	bool is_stopping;          /* told to stop: its end is no news */
 	char label[2 * IPC_NAME];  /* "switch main", for log lines */
