@@ -317,12 +317,12 @@ uint32_t message_size_limit(const struct rtmp_limits *limits, uint8_t type)
 
 static int start_message(struct chunk_reader *r, struct chunk_stream *cs)
 {
-	if (cs->length > message_size_limit(r->limits, cs->type)) {
+	cs->filled = 0;
+	cs->is_partial = cs->length <= message_size_limit(r->limits, cs->type);
+	if (!cs->is_partial) {
 		return RTMP_TOO_LARGE;
 	}
-	cs->filled = 0;
 	shrink_body(r, cs);
-	cs->is_partial = true;
 	return 0;
 }
 
