@@ -150,6 +150,8 @@ struct timeline_checkpoint_source {
 	uint32_t incarnation;
 	uint64_t next_seq;      /* first packet not yet sent or dropped */
 	int64_t map_90k;        /* media -> show: show = media + map */
+	uint64_t anchor_seq;    /* a packet sent after the checkpoint was stored, UINT64_MAX: none ... */
+	int64_t anchor_pts_90k; /* ... and its show time */
 };
 struct timeline_checkpoint {
 	uint32_t version;
@@ -157,10 +159,12 @@ struct timeline_checkpoint {
 	uint16_t taken_feed;
 	uint32_t live_incarnation;
 	uint32_t source_count;
-	int64_t show_90k;          /* last dts sent */
+	int64_t show_90k;        /* last dts sent; INT64_MIN: the show has not begun */
+	int64_t clock_offset_us; /* show -> monotonic, without the delay */
 	int64_t last_dts_90k[PACKET_KINDS][PACKET_TRACKS_MAX]; /* INT64_MIN: none */
-	int64_t due_show_90k, due_us; /* show -> monotonic anchor, without the delay */
-	int64_t next_video_pts_90k, next_audio_pts_90k; /* end of what was sent */
+	int64_t last_pts_90k[PACKET_KINDS];   /* newest of each main track; INT64_MIN: none */
+	int64_t frame_90k[PACKET_KINDS];      /* how long that frame lasts */
+	int64_t tail_until_90k[PACKET_KINDS]; /* of a source just left: what is still to be sent */
 	struct timeline_checkpoint_source sources[TIMELINE_SOURCES_MAX];
 };
 void timeline_get_checkpoint(const struct timeline *tl, struct timeline_checkpoint *ret);

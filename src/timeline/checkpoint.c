@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What survives a crash (timeline; pure): clock, maps, what was sent, where each source goes on.
+ * A checkpoint lies in shared memory between two lives of the switch: it is checked like any
+ * foreign input.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "private.h"
+
+#define CHECKPOINT_VERSION 2
+
+enum checkpoint_flag {
+	CHECKPOINT_LIVE = 1 << 0,
+	CHECKPOINT_AWAITS_POINT = 1 << 1,
+	CHECKPOINT_TAIL = 1 << 2, /* was left; tail_until_90k of it is still to be sent */
+	CHECKPOINT_VIDEO_JOINS = 1 << 3,
+	CHECKPOINT_AUDIO_JOINS = 1 << 4,
+};
+
+static const uint16_t joins_flag[PACKET_KINDS] = {
+	[PACKET_VIDEO] = CHECKPOINT_VIDEO_JOINS,
+	[PACKET_AUDIO] = CHECKPOINT_AUDIO_JOINS,
+};
+
+/* ---- storing ---- */
+
+/* The first packet of the source that was neither sent nor dropped. */
+static uint64_t checkpoint_next_seq(const struct timeline *tl, const struct tl_source *s)
+{
+	uint64_t seq = s->index.first < s->index.next ?
+			       tl_index_at(&s->index, s->index.first)->packet.source_seq :
+			       s->next_seq;
+
+	for (unsigned i = 0; i < tl->tail_count && s->tail_count > 0; i++) {
+		const struct tl_tail_item *item = &tl->tail[(tl->tail_at + i) % TL_TAIL_MAX];
+
+		if (item->source == s && item->packet.source_seq < seq) {
+			seq = item->packet.source_seq;
+		}
+	}
+	return seq;
+}
+
+static uint16_t checkpoint_flags(const struct timeline *tl, const struct tl_source *s)
+{
+	unsigned flags = s->tail_count > 0 ? CHECKPOINT_TAIL : 0;
+
+	if (s == tl->live) {
+		flags |= CHECKPOINT_LIVE;
+		flags |= s->awaits_point ? CHECKPOINT_AWAITS_POINT : 0;
+		for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
+			flags |= s->index.tracks[kind][0].is_joining ? joins_flag[kind] : 0u;
+		}
+	}
+	return (uint16_t)flags;
+}
+
+static void checkpoint_add(const struct timeline *tl, const struct tl_source *s,
+			   struct timeline_checkpoint *c)
+{
+	struct timeline_checkpoint_source *to = &c->sources[c->source_count];
+
+	if (c->source_count == TIMELINE_SOURCES_MAX) {
+		return;
+	}
+	c->source_count++;
+	*to = (struct timeline_checkpoint_source){
+		.feed = s->feed_id,
+		.flags = checkpoint_flags(tl, s),
+		.incarnation = s->incarnation,
+		.next_seq = checkpoint_next_seq(tl, s),
+		.map_90k = s->tail_count > 0 ? s->tail_map_90k : s->map_90k,
+		.anchor_seq = TL_NONE,
+	};
+}
+
+void timeline_get_checkpoint(const struct timeline *tl, struct timeline_checkpoint *ret)
+{
+	const struct tl_source *live = tl->live;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->version = CHECKPOINT_VERSION;
+	ret->taken_feed = tl->taken;
+	ret->live_feed = live != NULL ? live->feed_id : 0;
+	ret->live_incarnation = live != NULL ? live->incarnation : 0;
+	ret->show_90k = tl->out.has_begun ? tl->out.last_90k : TL_UNKNOWN;
+	memcpy(ret->last_dts_90k, tl->out.last_dts_90k, sizeof(ret->last_dts_90k));
+	ret->clock_offset_us = tl->clock.offset_us;
+	memcpy(ret->last_pts_90k, tl->out.max_pts_90k, sizeof(ret->last_pts_90k));
+	memcpy(ret->frame_90k, tl->out.frame_90k, sizeof(ret->frame_90k));
+	memcpy(ret->tail_until_90k, tl->tail_until_90k, sizeof(ret->tail_until_90k));
+	for (unsigned i = 0; i < TL_SLOTS_MAX; i++) {
+		if (tl->sources[i] != NULL) {
+			checkpoint_add(tl, tl->sources[i], ret);
+		}
+	}
+}
+
+/* ---- bringing up to date ---- */
+
+static struct timeline_checkpoint_source *checkpoint_find(struct timeline_checkpoint *c,
+							  uint16_t feed, uint32_t incarnation)
+{
+	for (unsigned i = 0; i < c->source_count; i++) {
+		if (c->sources[i].feed == feed && c->sources[i].incarnation == incarnation) {
+			return &c->sources[i];
+		}
+	}
+	return NULL;
+}
+
+/* Published after the checkpoint: the show went over to this packet's source. */
+static void checkpoint_go_over(struct timeline_checkpoint *c,
+			       struct timeline_checkpoint_source *to, const struct packet *sent)
+{
+	for (unsigned i = 0; i < c->source_count; i++) {
+		c->sources[i].flags &= (uint16_t)~CHECKPOINT_LIVE;
+	}
+	to->flags |= CHECKPOINT_LIVE | CHECKPOINT_VIDEO_JOINS | CHECKPOINT_AUDIO_JOINS;
+	if (sent->kind == PACKET_AUDIO) {
+		to->flags |= CHECKPOINT_AWAITS_POINT;
+	}
+	c->live_feed = to->feed;
+	c->live_incarnation = to->incarnation;
+}
+
+void timeline_checkpoint_advance(struct timeline_checkpoint *c, const struct packet *sent)
+{
+	struct timeline_checkpoint_source *from;
+
+	if (c->version != CHECKPOINT_VERSION || c->source_count > TIMELINE_SOURCES_MAX ||
+	    !packet_is_sane(sent)) {
+		return;
+	}
+	c->show_90k = tl_max(c->show_90k, sent->dts_90k);
+	from = checkpoint_find(c, sent->feed, sent->incarnation);
+	if (sent->type != PACKET_FRAME || from == NULL) {
+		return;
+	}
+	c->last_dts_90k[sent->kind][sent->track] = sent->dts_90k;
+	if ((sent->flags & PACKET_SPLICE) != 0 && (from->flags & CHECKPOINT_LIVE) == 0) {
+		checkpoint_go_over(c, from, sent);
+	}
+	if (packet_is_main(sent) && sent->kind != PACKET_DATA) {
+		c->last_pts_90k[sent->kind] = tl_max(c->last_pts_90k[sent->kind], sent->pts_90k);
+		from->flags &= (uint16_t)~joins_flag[sent->kind];
+		from->anchor_seq = sent->source_seq;
+		from->anchor_pts_90k = sent->pts_90k;
+		if (sent->kind == PACKET_VIDEO) {
+			from->flags &= (uint16_t)~CHECKPOINT_AWAITS_POINT;
+		}
+	}
+}
+
+/* ---- going on ---- */
+
+static bool checkpoint_time_is_sane(int64_t t_90k)
+{
+	return t_90k == TL_UNKNOWN || (t_90k >= -TL_MEDIA_MAX_90k && t_90k <= TL_MEDIA_MAX_90k);
+}
+
+static bool checkpoint_offset_is_sane(int64_t offset_us)
+{
+	return offset_us > -tl_us(TL_MEDIA_MAX_90k) && offset_us < tl_us(TL_MEDIA_MAX_90k);
+}
+
+static bool checkpoint_source_is_sane(const struct timeline_checkpoint_source *s)
+{
+	return s->map_90k >= -2 * TL_MEDIA_MAX_90k && s->map_90k <= 2 * TL_MEDIA_MAX_90k &&
+	       checkpoint_time_is_sane(s->anchor_pts_90k);
+}
+
+static bool checkpoint_is_sane(const struct timeline *tl, const struct timeline_checkpoint *c)
+{
+	bool is_sane = c->version == CHECKPOINT_VERSION && c->source_count <= TIMELINE_SOURCES_MAX &&
+		       c->show_90k != TL_UNKNOWN && checkpoint_time_is_sane(c->show_90k) &&
+		       checkpoint_offset_is_sane(c->clock_offset_us) &&
+		       (c->taken_feed == 0 || tl_feed_find(tl, c->taken_feed) >= 0);
+
+	for (unsigned kind = 0; kind < PACKET_KINDS && is_sane; kind++) {
+		is_sane = (checkpoint_time_is_sane(c->tail_until_90k[kind]) ||
+			   c->tail_until_90k[kind] == INT64_MAX) &&
+			  checkpoint_time_is_sane(c->last_pts_90k[kind]) &&
+			  c->frame_90k[kind] >= 0 && c->frame_90k[kind] <= TL_REORDER_MAX_90k;
+		for (unsigned track = 0; track < PACKET_TRACKS_MAX; track++) {
+			is_sane &= checkpoint_time_is_sane(c->last_dts_90k[kind][track]);
+		}
+	}
+	for (unsigned i = 0; i < c->source_count && is_sane; i++) {
+		is_sane = checkpoint_source_is_sane(&c->sources[i]);
+	}
+	return is_sane;
+}
+
+static void resume_out(struct tl_out *out, const struct timeline_checkpoint *c)
+{
+	out->has_begun = true;
+	out->last_90k = c->show_90k;
+	memcpy(out->last_dts_90k, c->last_dts_90k, sizeof(out->last_dts_90k));
+	memcpy(out->max_pts_90k, c->last_pts_90k, sizeof(out->max_pts_90k));
+	memcpy(out->frame_90k, c->frame_90k, sizeof(out->frame_90k));
+}
+
+int timeline_resume(struct timeline *tl, const struct timeline_checkpoint *from, int64_t now_us)
+{
+	if (!checkpoint_is_sane(tl, from)) {
+		return -EINVAL;
+	}
+	tl->resume = *from;
+	tl->is_resuming = true;
+	tl->taken = from->taken_feed;
+	tl->last_feed = from->live_feed;
+	tl->clock = (struct tl_clock){ .offset_us = from->clock_offset_us,
+				       .slewed_us = now_us,
+				       .is_set = true };
+	resume_out(&tl->out, from);
+	return 0;
+}
+
+void tl_resume_source(struct timeline *tl, struct tl_source *s)
+{
+	const struct timeline_checkpoint_source *from =
+		tl->is_resuming ? checkpoint_find(&tl->resume, s->feed_id, s->incarnation) : NULL;
+
+	if (from == NULL) {
+		return;
+	}
+	s->resume_seq = from->next_seq;
+	s->map_90k = from->map_90k;
+	s->anchor_seq = from->anchor_seq;
+	s->anchor_pts_90k = from->anchor_pts_90k;
+	s->leaves_tail = (from->flags & CHECKPOINT_TAIL) != 0;
+	if ((from->flags & CHECKPOINT_LIVE) != 0 && tl->live == NULL) {
+		tl->live = s;
+		s->awaits_point = (from->flags & CHECKPOINT_AWAITS_POINT) != 0;
+		s->enter_90k = tl->out.last_90k;
+		for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
+			s->index.tracks[kind][0].is_joining = (from->flags & joins_flag[kind]) != 0;
+		}
+	}
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * When the show goes to another source (timeline; pure). Runs once for every new `now` or push.
+ *
+ *   nobody live        -> enter the chosen source at its first point when that is due; until then
+ *                         let its audio run, if the show has run before
+ *   live cannot go on  -> the last safe moment: the chosen source's last point at or before the
+ *                         live horizon, when it comes due; else its next one, with a gap, and its
+ *                         audio at once when the live audio has run out
+ *   another is wanted  -> take, failback, live degraded: its next point, without a gap
+ *   nobody to go to    -> send what there is; then the show is starved
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "private.h"
+
+#define HORIZON_SLACK_90k 9000 /* jitter between two healthy feeds */
+
+static void decide_wake(struct timeline *tl, int64_t at_us)
+{
+	tl->wake_us = tl_min(tl->wake_us, at_us);
+}
+
+static bool decide_is_open(struct timeline *tl, int64_t gate_us, int64_t now_us)
+{
+	if (gate_us <= now_us) {
+		return true;
+	}
+	decide_wake(tl, gate_us);
+	return false;
+}
+
+/* Why the live source cannot go on, for people. */
+static void decide_note_trouble(struct timeline *tl, const struct tl_source *live,
+				const struct tl_flow *stuck, int64_t now_us)
+{
+	const char *kind = stuck == &live->flows[PACKET_AUDIO] ? "audio" : "video";
+
+	if (!live->is_open) {
+		tl_note_change(tl, now_us, "%s", live->cause);
+	} else if (stuck->holes > 0) {
+		tl_note_change(tl, now_us, "a hole in its %s", kind);
+	} else {
+		tl_note_change(tl, now_us, "no %s for %" PRId64 " ms", kind,
+			       (now_us - tl_flow_moved_us(stuck)) / 1000);
+	}
+}
+
+/* Nothing of main video or audio waits any more. */
+static bool decide_is_exhausted(const struct tl_source *s)
+{
+	uint64_t main = tl_track_bit(PACKET_AUDIO, 0);
+
+	if (!s->awaits_point) {
+		main |= tl_track_bit(PACKET_VIDEO, 0);
+	}
+	return (s->index.waiting & main) == 0;
+}
+
+/* The audio of a show that goes on with its audio alone can begin now. */
+static bool decide_audio_is_due(const struct timeline *tl, const struct tl_source *s,
+				int64_t now_us)
+{
+	int64_t end_90k = tl_out_end(tl, PACKET_AUDIO);
+	uint64_t n = s->index.tracks[PACKET_AUDIO][0].head;
+
+	if (end_90k == TL_UNKNOWN || tl_source_main_kind(s) != PACKET_VIDEO ||
+	    !tl_audio_is_compatible(tl, s)) {
+		return false;
+	}
+	for (; n != TL_NONE; n = tl_index_at(&s->index, n)->next) {
+		const struct packet *p = &tl_index_at(&s->index, n)->packet;
+
+		if (p->pts_90k + s->map_90k >= end_90k - s->flows[PACKET_AUDIO].frame_90k / 2) {
+			return tl->config.delay_us == 0 ||
+			       tl_lateness_us(tl, p->dts_90k + s->map_90k, now_us) >= 0;
+		}
+	}
+	return false;
+}
+
+/* ---- nobody is live ---- */
+
+static void decide_begin(struct timeline *tl, struct tl_source *best, int64_t now_us)
+{
+	uint64_t point = tl_point_next(tl, best, now_us);
+
+	if (point != TL_NONE && decide_is_open(tl, tl_gate_us(tl, best, point), now_us)) {
+		tl_enter(tl, best, point, now_us);
+	} else if (tl->out.has_begun && decide_audio_is_due(tl, best, now_us)) {
+		tl_enter_audio(tl, best, now_us);
+	}
+}
+
+/* ---- the live source cannot go on ---- */
+
+static bool decide_audio_ran_out(const struct timeline *tl, const struct tl_source *live,
+				 int64_t now_us)
+{
+	const struct tl_flow *audio = &live->flows[PACKET_AUDIO];
+
+	return decide_is_exhausted(live) &&
+	       (!live->is_open || !audio->is_present ||
+		tl_flow_is_silent(audio, tl->config.stall_us, now_us));
+}
+
+static void decide_leave(struct timeline *tl, struct tl_source *best, const struct tl_flow *stuck,
+			 int64_t now_us)
+{
+	struct tl_source *live = tl->live;
+	uint64_t point = tl_point_before(tl, best, tl_source_horizon(live), now_us);
+
+	decide_note_trouble(tl, live, stuck, now_us);
+	if (point == TL_NONE) {
+		point = tl_point_next(tl, best, now_us);
+	}
+	if (point != TL_NONE && decide_is_open(tl, tl_gate_us(tl, best, point), now_us)) {
+		tl_failback_left(tl, live->feed, now_us);
+		tl_enter(tl, best, point, now_us);
+	} else if (decide_audio_ran_out(tl, live, now_us) && decide_audio_is_due(tl, best, now_us)) {
+		tl_failback_left(tl, live->feed, now_us);
+		tl_enter_audio(tl, best, now_us);
+	}
+}
+
+/* ---- another is wanted ---- */
+
+/* When the show may leave a source that could go on; why goes into *ret_cause. */
+static int64_t decide_change_at_us(const struct timeline *tl, const struct tl_source *to,
+				   int64_t now_us, const char **ret_cause)
+{
+	const struct tl_source *live = tl->live;
+
+	if (to->feed_id == tl->taken) {
+		*ret_cause = "taken by the operator";
+		return now_us;
+	}
+	if (!tl_is_degraded(tl, to, now_us, NULL, 0) && tl_is_degraded(tl, live, now_us, NULL, 0)) {
+		*ret_cause = "the live feed is degraded";
+		return now_us;
+	}
+	*ret_cause = "a preferred feed is healthy again";
+	return tl_failback_at_us(tl, to, now_us);
+}
+
+static void decide_change(struct timeline *tl, struct tl_source *best, int64_t now_us)
+{
+	const char *cause = NULL;
+	uint64_t point;
+
+	if (!decide_is_open(tl, decide_change_at_us(tl, best, now_us, &cause), now_us)) {
+		return;
+	}
+	point = tl_point_next(tl, best, now_us);
+	if (point == TL_NONE || !decide_is_open(tl, tl_gate_us(tl, best, point), now_us) ||
+	    tl_source_horizon(best) + HORIZON_SLACK_90k < tl_source_horizon(tl->live) ||
+	    !tl_find_cut(tl, best, point).is_closed) {
+		return;
+	}
+	tl_note_change(tl, now_us, "%s", cause);
+	tl->returns_once = false;
+	tl_enter(tl, best, point, now_us);
+}
+
+/* ---- nobody to go to ---- */
+
+static void decide_starve(struct timeline *tl, const struct tl_flow *stuck, int64_t now_us)
+{
+	struct tl_source *live = tl->live;
+
+	if (!decide_is_exhausted(live)) {
+		return;
+	}
+	decide_note_trouble(tl, live, stuck, now_us);
+	if (!tl->is_starved) {
+		struct timeline_event *e = tl_event(tl, TIMELINE_STARVED);
+
+		tl->is_starved = true;
+		e->from = live->feed_id;
+		e->noticed_us = tl->change.noticed_us;
+		memcpy(e->cause, tl->change.cause, sizeof(e->cause));
+	}
+	if (!live->is_open) {
+		tl_leave(tl, now_us);
+	}
+}
+
+/* ---- */
+
+/* The live source's audio runs and its video has found its point. */
+static void decide_complete(struct timeline *tl, int64_t now_us)
+{
+	struct tl_source *live = tl->live;
+	uint64_t point;
+
+	tl_source_expire(tl, live, now_us);
+	point = tl_point_next(tl, live, now_us);
+	if (point != TL_NONE && decide_is_open(tl, tl_gate_us(tl, live, point), now_us)) {
+		tl_enter(tl, live, point, now_us);
+	}
+}
+
+static void decide_source(struct timeline *tl, int64_t now_us)
+{
+	struct tl_source *live = tl->live;
+	int64_t safe_90k = live != NULL ? tl_source_horizon(live) : TL_UNKNOWN;
+	struct tl_source *best = tl_choose(tl, safe_90k, now_us);
+	const struct tl_flow *stuck;
+
+	if (live == NULL) {
+		if (best != NULL) {
+			decide_begin(tl, best, now_us);
+		}
+		return;
+	}
+	if (live->awaits_point) {
+		decide_complete(tl, now_us);
+	}
+	stuck = tl_source_stuck(tl, live, now_us);
+	if (stuck == NULL) {
+		decide_wake(tl, tl_source_stuck_at_us(tl, live));
+		tl->change.is_pending &= live->awaits_point;
+	}
+	if (best == live) {
+		return;
+	}
+	if (best == NULL) {
+		if (stuck != NULL) {
+			decide_starve(tl, stuck, now_us);
+		}
+	} else if (stuck != NULL) {
+		decide_leave(tl, best, stuck, now_us);
+	} else {
+		decide_change(tl, best, now_us);
+	}
+}
+
+static void decide_prepare(struct timeline *tl, int64_t now_us)
+{
+	bool has_sources = false;
+
+	if (tl->live != NULL && tl_lag_is_known(&tl->live->lag)) {
+		tl_clock_slew(&tl->clock, tl_source_offset_us(tl, tl->live), now_us);
+	}
+	for (unsigned i = 0; i < TL_SLOTS_MAX; i++) {
+		struct tl_source *s = tl->sources[i];
+
+		if (s == NULL) {
+			continue;
+		}
+		has_sources = true;
+		if (s->leaves_tail && !tl_index_is_empty(&s->index)) {
+			tl_tail_move(tl, s, tl->resume.tail_until_90k);
+			s->leaves_tail = false;
+		}
+		if (s != tl->live && tl->clock.is_set && !s->leaves_tail) {
+			tl_source_track_map(tl, s);
+			tl_source_expire(tl, s, now_us);
+		}
+	}
+	if (has_sources) {
+		decide_wake(tl, now_us + TL_TICK_US);
+	}
+}
+
+void tl_decide(struct timeline *tl, int64_t now_us)
+{
+	tl->wake_us = CLOCK_NEVER;
+	decide_prepare(tl, now_us);
+	if (tl->tail_count == 0) { /* one splice at a time */
+		decide_source(tl, now_us);
+	}
+	tl_health_update(tl, now_us);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Returning to a preferred feed (timeline; pure): not before it was healthy for a while; longer
+ * each time it fails again soon after (flapping).
+ *
+ *   return_after_us --left within 10 min of coming back: doubled, up to 10 min--> ...
+ *                   <--10 healthy minutes--
+ */
+#include "private.h"
+
+#define WAIT_MAX_US 600000000
+#define CALM_US 600000000
+#define SLATE_WAIT_US 2000000 /* a slate is left as soon as an encoder is steady */
+
+void tl_failback_left(struct timeline *tl, unsigned feed, int64_t now_us)
+{
+	struct tl_feed *f = &tl->feeds[feed];
+
+	if (f->back_us != 0 && now_us - f->back_us < CALM_US) {
+		f->wait_us = tl_min(tl_max(f->wait_us * 2, tl->config.return_after_us), WAIT_MAX_US);
+	}
+}
+
+void tl_failback_entered(struct timeline *tl, unsigned feed, int64_t now_us)
+{
+	struct tl_feed *f = &tl->feeds[feed];
+
+	if (f->healthy_us != TL_UNKNOWN && now_us - f->healthy_us >= CALM_US) {
+		f->wait_us = tl->config.return_after_us;
+	}
+	f->back_us = now_us;
+}
+
+int64_t tl_failback_at_us(const struct timeline *tl, const struct tl_source *to, int64_t now_us)
+{
+	const struct tl_feed *f = &tl->feeds[to->feed];
+
+	if (f->healthy_us == TL_UNKNOWN) {
+		return CLOCK_NEVER;
+	}
+	if (tl->config.feeds[tl->live->feed].is_slate) {
+		return f->healthy_us + tl_min(f->wait_us, SLATE_WAIT_US);
+	}
+	if (tl->config.return_mode == RETURN_AUTO) {
+		return f->healthy_us + f->wait_us;
+	}
+	return tl->config.return_mode == RETURN_MANUAL && tl->returns_once ? now_us : CLOCK_NEVER;
+}

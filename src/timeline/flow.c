@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A flow is the main video or the main audio of a source (timeline; pure). Learned from its
+ * frames in decoding order: how long a frame lasts, how deep it reorders, and up to where its
+ * presentation is complete.
+ *
+ * Reordering. Encoders number dts so that the n-th frame decoded has the dts of the n-th frame
+ * presented, less a constant: the reorder delay. So `newest pts so far - dts` is never less than
+ * that constant, and equal to it exactly where the frames so far are all there is up to their
+ * newest pts. Such a frame is *closed*: a cut behind it leaves no picture out.
+ *
+ *    decoded   I0  P3  B1  B2  P6  B4  B5        dts  -1  0  1  2  3  4  5
+ *    newest pts 0   3   3   3   6   6   6        newest pts - dts  1  3  2  1  3  2  1
+ *    closed     *           *           *        reorder delay 1
+ */
+#include "private.h"
+
+#define LEARN_OVER 16            /* frames the mean of their duration is taken over */
+#define OPEN_FRAMES_MAX 32       /* none closed for so long: the depth was mislearned */
+#define FRAME_DEFAULT_90k 3000
+#define PATIENCE_FRAMES 3
+#define HOLES_WINDOW_US 10000000
+
+static void flow_learn_frame(struct tl_flow *flow, int64_t step_90k)
+{
+	if (flow->frames_learned < LEARN_OVER) {
+		flow->frames_learned++;
+	}
+	if (flow->frames_learned == 1) {
+		flow->frame_90k = step_90k;
+	} else {
+		flow->frame_90k += (step_90k - flow->frame_90k) / (int64_t)flow->frames_learned;
+	}
+}
+
+static void flow_note_hole(struct tl_flow *flow, uint64_t n, const struct packet *p)
+{
+	if (flow->holes++ == 0) {
+		flow->hole = n;
+		flow->hole_end_90k = flow->end_90k;
+		flow->hole_us = flow->end_us;
+	}
+	if (p->arrival_us - flow->holes_us > HOLES_WINDOW_US) {
+		flow->holes_us = p->arrival_us;
+		flow->holes_recent = 0;
+	}
+	flow->holes_recent++;
+	flow->run_90k = p->pts_90k;
+	flow->max_pts_90k = p->pts_90k;
+}
+
+static void flow_learn_reorder(struct tl_flow *flow, const struct packet *p, bool is_first)
+{
+	int64_t depth_90k = flow->max_pts_90k - p->dts_90k;
+
+	if (is_first || (p->flags & PACKET_KEY) != 0 || depth_90k < flow->reorder_90k ||
+	    flow->open_frames >= OPEN_FRAMES_MAX) {
+		flow->reorder_90k = depth_90k;
+	}
+}
+
+void tl_flow_push(struct tl_flow *flow, struct tl_entry *e, uint64_t n, int64_t hole_90k)
+{
+	const struct packet *p = &e->packet;
+	int64_t step_90k = p->dts_90k - flow->last_dts_90k;
+	bool is_first = !flow->is_present;
+
+	if (is_first) {
+		flow->is_present = true;
+		flow->max_pts_90k = flow->run_90k = p->pts_90k;
+		if (flow->frame_90k == 0) {
+			flow->frame_90k = FRAME_DEFAULT_90k;
+		}
+	} else if (step_90k > hole_90k + flow->frame_90k) {
+		e->flags |= TL_ENTRY_HOLE;
+		flow_note_hole(flow, n, p);
+	} else {
+		flow_learn_frame(flow, step_90k);
+	}
+	flow->last_dts_90k = p->dts_90k;
+	flow->last_us = p->arrival_us;
+	flow->max_pts_90k = tl_max(flow->max_pts_90k, p->pts_90k);
+	flow_learn_reorder(flow, p, is_first);
+	if (flow->max_pts_90k - p->dts_90k <= flow->reorder_90k + flow->frame_90k / 2) {
+		e->flags |= TL_ENTRY_CLOSED;
+		flow->open_frames = 0;
+		flow->closed_90k = flow->max_pts_90k;
+		flow->end_90k = flow->max_pts_90k + flow->frame_90k;
+		flow->end_us = p->arrival_us;
+	} else {
+		flow->open_frames++;
+	}
+	e->closed_90k = flow->closed_90k;
+}
+
+int64_t tl_flow_horizon(const struct tl_flow *flow)
+{
+	return flow->holes > 0 ? flow->hole_end_90k : flow->end_90k;
+}
+
+int64_t tl_flow_horizon_from(const struct tl_flow *flow, int64_t from_90k)
+{
+	return from_90k + flow->frame_90k >= flow->run_90k ? flow->end_90k : tl_flow_horizon(flow);
+}
+
+int64_t tl_flow_moved_us(const struct tl_flow *flow)
+{
+	return flow->holes > 0 ? flow->hole_us : flow->end_us;
+}
+
+int64_t tl_flow_patience_us(const struct tl_flow *flow, int64_t stall_us)
+{
+	return tl_max(stall_us, tl_us(flow->frame_90k * PATIENCE_FRAMES));
+}
+
+bool tl_flow_is_silent(const struct tl_flow *flow, int64_t stall_us, int64_t now_us)
+{
+	return now_us - flow->end_us >= tl_flow_patience_us(flow, stall_us);
+}

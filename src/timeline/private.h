@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Inside the timeline. Pure: no clock, no I/O; memory is allocated when a source is opened and
+ * when its index grows, never while packets flow steadily.
+ *
+ * The concepts, and where each is:
+ *
+ *   lag     maps.c     how late a feed's pictures arrive: windowed minimum of arrival - pts
+ *   clock   maps.c     show time -> monotonic; follows the live feed's lag by at most 0.5 %
+ *   map     maps.c     media -> show of one source: tracked on standby, frozen while live
+ *   index   index.c    the packets of a source that may still be sent, one FIFO per track
+ *   flow    flow.c     main video or main audio of a source: frame time, reordering, horizon
+ *   source  source.c   one connection: an index, its flows, its lag
+ *   choice  choice.c   which source the show should be made of
+ *   enter   splice.c   making a source live at one of its random-access points
+ *   tail    splice.c   what the source left behind that is still to be sent
+ *   decide  decide.c   when to enter: the last safe moment, the next point, failback, take
+ *   pick    pick.c     the next packet, in order, when it is due
+ *
+ * The show:
+ *
+ *           a feed's first point is due                 live cannot go on, standby can
+ *   SILENT ----------------------------> FLOWING <------------------------------------.
+ *     ^                                  |  |  `--enter standby at a point-----------'|
+ *     |                                  |  |                                         |
+ *     | live closed or too late          |  `--no point at hand, audio ran out--> AUDIO ONLY
+ *     '----------------------------------'        (standby audio at once)   its next point
+ *
+ *   SILENT is `live == NULL`; AUDIO ONLY is `live->awaits_point`.
+ *
+ * Times: `_90k` media or show time, `_us` monotonic. A source's entries keep media time; whatever
+ * is in the tail or has been sent is show time.
+ */
+#ifndef TIMELINE_PRIVATE_H
+#define TIMELINE_PRIVATE_H
+
+#include <understudy/clock.h>
+#include <understudy/timeline.h>
+
+#define TL_NONE UINT64_MAX     /* no entry */
+#define TL_UNKNOWN INT64_MIN   /* no time */
+
+#define TL_LATE_US 500000      /* past due by up to this is sent at once, later is dropped */
+#define TL_SETTLE_US 250000    /* a new lag is believed when it has not fallen for this long */
+#define TL_SETTLE_MAX_US 2000000
+#define TL_SNAP_LATER_90k 22500  /* a point may be moved this much to follow the frame before it */
+#define TL_SNAP_EARLIER_90k 9000
+#define TL_JUMP_BACK_90k 180000  /* dts falls by more: a new media time */
+#define TL_JUMP_AHEAD_US 5000000 /* arrives earlier than ever by more: likewise */
+#define TL_REORDER_MAX_90k 900000 /* pts - dts of more than 10 s is nonsense */
+#define TL_MEDIA_MAX_90k INT64_C(1000000000000000)
+#define TL_SQUEEZE_90k 90      /* least step of a squeezed dts: 1 ms, what RTMP can tell apart */
+#define TL_VIDEO_WAIT_US 1000000 /* audio alone for this long: a feed without video */
+#define TL_TICK_US 100000      /* health is looked at this often */
+
+#define TL_INDEX_MIN 256u
+#define TL_INDEX_MAX 65536u
+#define TL_TAIL_MAX 1024u
+#define TL_EVENTS_MAX 32u
+#define TL_SLOTS_MAX (TIMELINE_SOURCES_MAX + 8) /* sources split where media time jumps */
+
+static inline int64_t tl_us(int64_t t_90k)
+{
+	return t_90k * 100 / 9;
+}
+
+static inline int64_t tl_90k(int64_t t_us)
+{
+	return t_us * 9 / 100;
+}
+
+static inline int64_t tl_min(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline int64_t tl_max(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static inline int64_t tl_abs(int64_t a)
+{
+	return a < 0 ? -a : a;
+}
+
+/* ---- maps.c ---- */
+
+/* Windowed minimum: 10 buckets of 2 s. */
+#define TL_LAG_BUCKETS 10
+#define TL_LAG_BUCKET_US 2000000
+
+struct tl_lag {
+	int64_t bucket_us[TL_LAG_BUCKETS]; /* minimum within each bucket */
+	int64_t min_us;                    /* of all; INT64_MAX: nothing yet */
+	int64_t turn_us;                   /* when the current bucket began */
+	int64_t since_us;                  /* first value after the last reset */
+	int64_t fell_us;                   /* when the minimum last fell noticeably */
+	unsigned at;
+};
+
+void tl_lag_reset(struct tl_lag *lag);
+void tl_lag_put(struct tl_lag *lag, int64_t value_us, int64_t at_us);
+bool tl_lag_is_known(const struct tl_lag *lag);
+/* The burst at the start is over: the minimum has stopped falling. */
+bool tl_lag_is_settled(const struct tl_lag *lag, int64_t now_us);
+
+struct tl_clock {
+	int64_t offset_us; /* monotonic = us(show) + offset */
+	int64_t slewed_us; /* when it was last moved */
+	bool is_set;
+};
+
+/* Moves the offset towards the target, at most 0.5 % of the time that has passed. */
+void tl_clock_slew(struct tl_clock *clock, int64_t target_us, int64_t now_us);
+
+/* ---- index.c ---- */
+
+enum tl_entry_flag {
+	TL_ENTRY_POINT = 1 << 0,  /* random-access point of the main kind */
+	TL_ENTRY_CLOSED = 1 << 1, /* a cut behind it leaves out no picture that goes before one sent */
+	TL_ENTRY_HOLE = 1 << 2,   /* a hole lies before this frame */
+	TL_ENTRY_GONE = 1 << 3,   /* sent or dropped */
+};
+
+struct tl_entry {
+	struct packet packet;
+	uint64_t next;       /* of the same track */
+	uint64_t next_point; /* POINT: the next one */
+	int64_t closed_90k;  /* main frames: newest pts of the last closed frame up to this one */
+	unsigned flags;
+};
+
+struct tl_track {
+	uint64_t head, tail; /* TL_NONE: nothing waits */
+	int64_t last_dts_90k;
+	bool has_frames;
+	bool is_joining; /* since the source went live nothing of this track was sent */
+};
+
+/* Packets that wait, numbered from 0 in order of arrival; number n lies in slot n % capacity. */
+struct tl_index {
+	struct tl_entry *entries;
+	uint64_t first, next;
+	uint32_t capacity; /* a power of two */
+	struct tl_track tracks[PACKET_KINDS][PACKET_TRACKS_MAX];
+	uint64_t waiting;  /* bit kind * 16 + track: the track has packets */
+	uint64_t point_head, point_tail;
+};
+
+int tl_index_init(struct tl_index *x);
+void tl_index_finish(struct tl_index *x);
+struct tl_entry *tl_index_at(const struct tl_index *x, uint64_t n);
+/* Room for one more packet; -ENOBUFS, -ENOMEM. */
+int tl_index_reserve(struct tl_index *x);
+/* Appends to the packet's track. Room must have been reserved. */
+uint64_t tl_index_append(struct tl_index *x, const struct tl_entry *e);
+/* Drops the head of a track. */
+void tl_index_pop(struct tl_index *x, unsigned kind, unsigned track);
+void tl_index_clear(struct tl_index *x);
+bool tl_index_is_empty(const struct tl_index *x);
+/* The head with the smallest dts among tracks in `mask`, TL_NONE if there is none. */
+uint64_t tl_index_earliest(const struct tl_index *x, uint64_t mask);
+
+static inline uint64_t tl_track_bit(unsigned kind, unsigned track)
+{
+	return UINT64_C(1) << (kind * PACKET_TRACKS_MAX + track);
+}
+
+/* ---- flow.c ---- */
+
+struct tl_flow {
+	bool is_present;
+	int64_t frame_90k;     /* duration of a frame, learned */
+	unsigned frames_learned;
+	int64_t last_dts_90k;
+	int64_t max_pts_90k;
+	int64_t reorder_90k;   /* how far presentation runs behind decoding */
+	unsigned open_frames;  /* since the last closed one */
+	int64_t closed_90k;    /* newest pts of the last closed frame */
+	int64_t end_90k;       /* its end: complete up to here, holes aside (media) */
+	int64_t end_us;        /* when that arrived */
+	int64_t last_us;       /* arrival of the newest frame */
+	unsigned holes;        /* entries in the index that lie behind a hole */
+	uint64_t hole;         /* the first of them */
+	int64_t hole_end_90k;  /* complete up to here before it */
+	int64_t hole_us;
+	int64_t run_90k;       /* pts where the newest unbroken run began */
+	unsigned holes_recent; /* in the current window */
+	int64_t holes_us;      /* when that began */
+};
+
+/* Takes in a main frame, entry n; fills e->flags and e->closed_90k. */
+void tl_flow_push(struct tl_flow *flow, struct tl_entry *e, uint64_t n, int64_t hole_90k);
+/* Presentation is complete up to here (media), as far as the next hole. */
+int64_t tl_flow_horizon(const struct tl_flow *flow);
+/* The same for somebody who starts at `from_90k`. */
+int64_t tl_flow_horizon_from(const struct tl_flow *flow, int64_t from_90k);
+/* When the horizon last moved. */
+int64_t tl_flow_moved_us(const struct tl_flow *flow);
+/* How long it may stand still: stall_us, but never less than three frames. */
+int64_t tl_flow_patience_us(const struct tl_flow *flow, int64_t stall_us);
+/* Nothing came for longer than that. */
+bool tl_flow_is_silent(const struct tl_flow *flow, int64_t stall_us, int64_t now_us);
+
+/* ---- source.c ---- */
+
+struct tl_rate {
+	int64_t second_us;
+	uint64_t bytes, frames;   /* in the current window */
+	uint32_t kbps, fps_milli; /* of the last whole one */
+};
+
+struct tl_source {
+	int handle;
+	unsigned feed; /* place in the config, by preference */
+	uint16_t feed_id;
+	uint32_t incarnation;
+	bool is_open;
+	char cause[TIMELINE_TEXT_MAX / 2]; /* why it was closed */
+	int64_t opened_us;
+	int64_t arrival_us;  /* of the last packet */
+	int64_t first_us;    /* of the first frame */
+	uint64_t next_seq;   /* to be pushed */
+	uint64_t resume_seq; /* earlier packets went out before a restart */
+
+	struct tl_index index;
+	struct tl_flow flows[PACKET_KINDS]; /* VIDEO and AUDIO */
+	struct tl_lag lag;
+	int64_t map_90k;     /* show = media + map */
+	unsigned tail_count; /* its packets in the tail */
+	int64_t tail_map_90k; /* their map */
+
+	/* while live */
+	bool awaits_point;   /* audio runs, video starts at its next point */
+	bool starts_behind_gap;
+	bool drops_leading;  /* started at a weak point: leading pictures cannot be decoded */
+	int64_t point_90k;   /* pts of the point it started at (media) */
+	int64_t enter_90k;   /* show dts from where it was entered: extra tracks start behind */
+
+	/* after a restart: the packet that tells the map exactly */
+	uint64_t anchor_seq;
+	int64_t anchor_pts_90k;
+	bool leaves_tail; /* was left just before the restart */
+
+	/* random access */
+	int64_t key_dts_90k, point_dts_90k, weak_dts_90k;
+	int64_t gop_90k;
+	int64_t key_us;
+
+	struct codec_params params[PACKET_KINDS];
+	struct tl_rate rate;
+	uint64_t packets, nonsense, late_dropped;
+	int64_t nonsense_us; /* window of bad packets */
+	unsigned nonsense_recent;
+	int64_t split_us;    /* when media time last jumped */
+};
+
+struct timeline;
+
+int tl_source_create(struct timeline *tl, int handle, unsigned feed, uint32_t incarnation,
+		     int64_t now_us, struct tl_source **ret);
+void tl_source_destroy(struct tl_source **s);
+int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const struct packet *p,
+		   const struct codec_params *params, int64_t now_us);
+/* Drops the head of a track, and with it the hole that may lie before it. */
+void tl_source_pop(struct tl_source *s, unsigned kind, unsigned track);
+/* Video if it has any, else audio: what maps and points are made from. */
+enum packet_kind tl_source_main_kind(const struct tl_source *s);
+bool tl_source_has_frames(const struct tl_source *s);
+/* Forgets what can no longer be sent because it is too late. */
+void tl_source_expire(struct timeline *tl, struct tl_source *s, int64_t now_us);
+void tl_source_clear(struct tl_source *s);
+/* Packets before `seq` are lost. True if main ones were among them. */
+bool tl_source_drop_before(struct tl_source *s, uint64_t seq);
+/* Follows the lag; nothing happens to the live source's map. */
+void tl_source_track_map(const struct timeline *tl, struct tl_source *s);
+/* Where the clock's offset would be if it followed this source exactly. */
+int64_t tl_source_offset_us(const struct timeline *tl, const struct tl_source *s);
+
+/* Horizon of the source in show time (TL_UNKNOWN: none), and the same for a start at `from`. */
+int64_t tl_source_horizon(const struct tl_source *s);
+int64_t tl_source_horizon_from(const struct tl_source *s, int64_t from_show_90k);
+/* The flow whose horizon has stood still for longer than it may, or NULL. Closed: always one. */
+const struct tl_flow *tl_source_stuck(const struct timeline *tl, const struct tl_source *s,
+				      int64_t now_us);
+/* When that could next become true: a deadline. */
+int64_t tl_source_stuck_at_us(const struct timeline *tl, const struct tl_source *s);
+bool tl_source_is_settled(const struct tl_source *s, int64_t now_us);
+
+/* ---- the show ---- */
+
+struct tl_tail_item {
+	struct packet packet; /* show time */
+	struct tl_source *source;
+	bool is_closed;
+};
+
+/* What went out so far, in show time. */
+struct tl_out {
+	bool has_begun;
+	int64_t last_90k; /* dts, over all tracks */
+	int64_t last_dts_90k[PACKET_KINDS][PACKET_TRACKS_MAX];
+	int64_t max_pts_90k[PACKET_KINDS]; /* main */
+	int64_t frame_90k[PACKET_KINDS];   /* main: how long the last frame lasts */
+	bool is_closed;                    /* main video: no frame before end is missing */
+};
+
+struct tl_feed {
+	enum timeline_feed_state state;
+	int64_t since_us;
+	int64_t healthy_us;  /* healthy since then; TL_UNKNOWN: is not */
+	int64_t troubled_us; /* when trouble was last seen */
+	int64_t wait_us;     /* before failback; doubled by flapping */
+	int64_t left_us;     /* when the show last had to leave it */
+	int64_t back_us;     /* when the show last came back to it */
+	struct codec_params params[PACKET_KINDS]; /* last known */
+	char health[TIMELINE_TEXT_MAX];
+	uint64_t packets, nonsense, late_dropped; /* of earlier connections */
+};
+
+/* What a starting source changes, kept until its first picture went out. */
+struct tl_change {
+	bool is_pending;
+	uint16_t from;
+	int64_t noticed_us;
+	char cause[TIMELINE_TEXT_MAX];
+};
+
+struct timeline {
+	struct timeline_config config;
+	struct tl_clock clock;
+	struct tl_source *sources[TL_SLOTS_MAX];
+	struct tl_source *by_handle[TIMELINE_SOURCES_MAX]; /* who takes pushes */
+	uint32_t handles;  /* bit: handle is in use */
+	uint32_t closed;   /* bit: no more packets will come */
+	bool has_ended;    /* a source that gets no more packets is not destroyed yet */
+	struct tl_source *live;
+	uint16_t last_feed; /* id of the feed sent last; stays when the live source is gone */
+	uint16_t taken;
+	bool returns_once; /* the operator gave the choice back: one failback in manual mode */
+	bool is_starved;
+
+	struct tl_tail_item tail[TL_TAIL_MAX];
+	unsigned tail_at, tail_count;
+	unsigned tail_tracks[PACKET_KINDS][PACKET_TRACKS_MAX]; /* items of each track */
+	int64_t tail_until_90k[PACKET_KINDS]; /* what went into it: see tl_tail_move() */
+	uint64_t tail_mask; /* tracks with items, as in struct tl_index */
+
+	struct tl_out out;
+	struct tl_change change;
+	struct tl_feed feeds[TIMELINE_FEEDS_MAX];
+	struct codec_params reference[PACKET_KINDS];
+	unsigned reference_feed; /* TIMELINE_FEEDS_MAX: none */
+
+	struct timeline_event events[TL_EVENTS_MAX];
+	unsigned event_at, event_count;
+	char why[TIMELINE_TEXT_MAX];
+
+	int64_t decided_us; /* decide() ran with this clock ... */
+	bool is_dirty;      /* ... and something was pushed since */
+	int64_t wake_us;    /* when it wants to run again */
+	int64_t health_us;  /* next look at the feeds' health */
+
+	struct timeline_checkpoint resume; /* until its sources have come */
+	bool is_resuming;
+};
+
+int64_t tl_due_us(const struct timeline *tl, int64_t show_90k);
+/* How far past due something of that show time is now; negative: not due yet. */
+int64_t tl_lateness_us(const struct timeline *tl, int64_t show_90k, int64_t now_us);
+struct tl_source *tl_newest_source(const struct timeline *tl, unsigned feed);
+int tl_feed_find(const struct timeline *tl, uint16_t id);
+/* The connection goes on, but as another source: media time jumped. */
+struct tl_source *tl_split_source(struct timeline *tl, struct tl_source *s, int64_t now_us);
+
+/* ---- event.c ---- */
+struct timeline_event *tl_event(struct timeline *tl, enum timeline_event_kind kind);
+bool tl_event_take(struct timeline *tl, struct timeline_event *ret);
+
+/* ---- choice.c ---- */
+
+/* Can take over now: connected, settled, nothing stuck, not refused. */
+bool tl_can_go_on(const struct timeline *tl, const struct tl_source *s, int64_t now_us);
+/* The source the show should be made of, or NULL. `safe_90k`: a point at or before it makes the
+ * change without a gap (TL_UNKNOWN: no difference). */
+struct tl_source *tl_choose(const struct timeline *tl, int64_t safe_90k, int64_t now_us);
+/* What differs from the reference format, for people; empty: compatible. */
+bool tl_mismatch(const struct timeline *tl, const struct codec_params params[PACKET_KINDS],
+		 char *text, size_t size);
+bool tl_is_compatible(const struct timeline *tl, const struct tl_source *s);
+bool tl_audio_is_compatible(const struct timeline *tl, const struct tl_source *s);
+/* The format others are held against: that of the feed at this place. */
+void tl_set_reference(struct timeline *tl, unsigned feed);
+
+/* ---- splice.c ---- */
+
+/* Where the show leaves the live source for a point of another. */
+struct tl_cut {
+	bool is_closed;   /* no picture presented before the point is missing */
+	int64_t pts_90k;  /* show time at which the point shall be presented */
+	int64_t left_90k; /* newest pts of the left source that still goes out */
+	int64_t gap_90k;  /* presentation that is missing between the two */
+};
+
+int64_t tl_point_pts(const struct tl_source *s, uint64_t point);
+/* When the point, or the left feed's frames before it, come due. */
+int64_t tl_gate_us(const struct timeline *tl, const struct tl_source *s, uint64_t point);
+/* May this point still be entered? Not behind what was sent, not too late. */
+bool tl_point_is_usable(const struct timeline *tl, const struct tl_source *s, uint64_t point,
+			int64_t now_us);
+/* The last usable point at or before `show_90k`; TL_NONE. */
+uint64_t tl_point_before(const struct timeline *tl, const struct tl_source *s, int64_t show_90k,
+			 int64_t now_us);
+/* The first usable point; TL_NONE. */
+uint64_t tl_point_next(const struct timeline *tl, const struct tl_source *s, int64_t now_us);
+struct tl_cut tl_find_cut(const struct timeline *tl, const struct tl_source *to, uint64_t point);
+/* The source goes live at the point. */
+void tl_enter(struct timeline *tl, struct tl_source *to, uint64_t point, int64_t now_us);
+/* The source goes live with its audio; its video follows at its next point. */
+void tl_enter_audio(struct timeline *tl, struct tl_source *to, int64_t now_us);
+/* Nobody is live any more. */
+void tl_leave(struct timeline *tl, int64_t now_us);
+/* End of what was sent of the kind's main track, TL_UNKNOWN: nothing was. */
+int64_t tl_out_end(const struct timeline *tl, enum packet_kind kind);
+/* Moves what is left to send of a source into the tail: main video up to left[VIDEO] (show pts),
+ * main audio up to left[AUDIO], all else before left[DATA] (show dts). */
+void tl_tail_move(struct timeline *tl, struct tl_source *s, const int64_t left_90k[PACKET_KINDS]);
+void tl_tail_pop(struct timeline *tl);
+void tl_tail_drop_source(struct timeline *tl, const struct tl_source *s, uint64_t before_seq);
+/* Notes why the live source is about to be left. The first cause stays until the change is done. */
+void tl_note_change(struct timeline *tl, int64_t noticed_us, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* ---- decide.c ---- */
+void tl_decide(struct timeline *tl, int64_t now_us);
+
+/* ---- failback.c ---- */
+void tl_failback_left(struct timeline *tl, unsigned feed, int64_t now_us);
+void tl_failback_entered(struct timeline *tl, unsigned feed, int64_t now_us);
+/* When the show may go to `to` from a live source that could go on; CLOCK_NEVER. */
+int64_t tl_failback_at_us(const struct timeline *tl, const struct tl_source *to, int64_t now_us);
+
+/* ---- health.c ---- */
+/* Something is wrong with it, though it may go on. `text` (may be NULL) says what. */
+bool tl_is_degraded(const struct timeline *tl, const struct tl_source *s, int64_t now_us,
+		    char *text, size_t size);
+void tl_health_update(struct timeline *tl, int64_t now_us);
+
+/* ---- pick.c ---- */
+
+/* Takes the next packet if it is due. Else false, and when to come again. */
+bool tl_pick(struct timeline *tl, int64_t now_us, struct timeline_step *ret, int64_t *ret_due_us);
+
+/* ---- checkpoint.c ---- */
+void tl_resume_source(struct timeline *tl, struct tl_source *s);
+
+#endif

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One connection of a feed (timeline; pure): what arrives is checked, learned from and put
+ * into the index. Owns the index.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include <understudy/text.h>
+
+#include "private.h"
+
+#define SECOND_US 1000000
+#define EXTRA_SPREAD_90k 900000  /* extra tracks stay this close to the main ones */
+#define HEADER_AHEAD_90k 90000   /* a header may lie this far ahead of the frames */
+#define NONSENSE_WINDOW_US 10000000
+
+int tl_source_create(struct timeline *tl, int handle, unsigned feed, uint32_t incarnation,
+		     int64_t now_us, struct tl_source **ret)
+{
+	struct tl_source *s = calloc(1, sizeof(*s));
+
+	if (s == NULL) {
+		return -ENOMEM;
+	}
+	if (tl_index_init(&s->index) != 0) {
+		free(s);
+		return -ENOMEM;
+	}
+	s->handle = handle;
+	s->feed = feed;
+	s->feed_id = tl->config.feeds[feed].id;
+	s->incarnation = incarnation;
+	s->is_open = true;
+	s->opened_us = s->rate.second_us = s->key_us = now_us;
+	s->split_us = now_us - SECOND_US;
+	s->key_dts_90k = s->point_dts_90k = s->weak_dts_90k = TL_UNKNOWN;
+	s->first_us = INT64_MAX;
+	s->anchor_seq = TL_NONE;
+	s->arrival_us = INT64_MIN;
+	tl_lag_reset(&s->lag);
+	*ret = s;
+	return 0;
+}
+
+void tl_source_destroy(struct tl_source **s)
+{
+	if (*s != NULL) {
+		tl_index_finish(&(*s)->index);
+		free(*s);
+		*s = NULL;
+	}
+}
+
+enum packet_kind tl_source_main_kind(const struct tl_source *s)
+{
+	return s->flows[PACKET_VIDEO].is_present || s->params[PACKET_VIDEO].codec != CODEC_NONE
+		       ? PACKET_VIDEO
+		       : PACKET_AUDIO;
+}
+
+bool tl_source_has_frames(const struct tl_source *s)
+{
+	return s->flows[PACKET_VIDEO].is_present || s->flows[PACKET_AUDIO].is_present;
+}
+
+/* ---- checking ---- */
+
+static int source_refuse(struct tl_source *s, int64_t now_us)
+{
+	if (now_us - s->nonsense_us > NONSENSE_WINDOW_US) {
+		s->nonsense_us = now_us;
+		s->nonsense_recent = 0;
+	}
+	s->nonsense++;
+	s->nonsense_recent++;
+	return -EINVAL;
+}
+
+static bool source_accepts(const struct packet *p)
+{
+	return packet_is_sane(p) && tl_abs(p->dts_90k) <= TL_MEDIA_MAX_90k &&
+	       tl_abs(p->pts_90k) <= TL_MEDIA_MAX_90k &&
+	       tl_abs(p->pts_90k - p->dts_90k) <= TL_REORDER_MAX_90k;
+}
+
+/* The newest dts of the main flows. */
+static int64_t source_latest_dts(const struct tl_source *s)
+{
+	const struct tl_flow *video = &s->flows[PACKET_VIDEO], *audio = &s->flows[PACKET_AUDIO];
+
+	if (!video->is_present) {
+		return audio->last_dts_90k;
+	}
+	return audio->is_present ? tl_max(video->last_dts_90k, audio->last_dts_90k) :
+				   video->last_dts_90k;
+}
+
+/* Media time starts anew here: it fell, or ran away from the clock on the wall. */
+static bool source_jumps(const struct tl_flow *flow, const struct packet *p)
+{
+	int64_t step_90k = p->dts_90k - flow->last_dts_90k;
+
+	return flow->is_present &&
+	       (step_90k < -TL_JUMP_BACK_90k ||
+		tl_us(step_90k) - (p->arrival_us - flow->last_us) > TL_JUMP_AHEAD_US);
+}
+
+/* ---- learning ---- */
+
+static void source_measure(struct tl_source *s, const struct packet *p)
+{
+	struct tl_rate *rate = &s->rate;
+	int64_t span_us = p->arrival_us - rate->second_us;
+
+	if (span_us >= 2 * SECOND_US) {
+		rate->kbps = (uint32_t)(rate->bytes * 8000 / (uint64_t)span_us);
+		rate->fps_milli = (uint32_t)(rate->frames * 1000000000 / (uint64_t)span_us);
+		*rate = (struct tl_rate){ .second_us = p->arrival_us,
+					  .kbps = rate->kbps,
+					  .fps_milli = rate->fps_milli };
+	}
+	rate->bytes += p->size;
+	if (packet_is_main(p) && p->kind == PACKET_VIDEO) {
+		rate->frames++;
+	}
+}
+
+/* A new lag begins where the source was silent for too long: whoever was frozen may come back
+ * late, with its media time running on. */
+static void source_learn_lag(const struct timeline *tl, struct tl_source *s,
+			     const struct packet *p)
+{
+	const struct tl_flow *flow = &s->flows[p->kind];
+
+	if (p->kind == PACKET_AUDIO && s->flows[PACKET_VIDEO].is_present) {
+		return;
+	}
+	if (!flow->is_present || p->arrival_us - flow->last_us >=
+					 tl_flow_patience_us(flow, tl->config.stall_us)) {
+		tl_lag_reset(&s->lag);
+	}
+	tl_lag_put(&s->lag, p->arrival_us - tl_us(p->pts_90k), p->arrival_us);
+}
+
+/* A weak point (HEVC CRA, H.264 recovery point) counts where no IDR came for two GOPs. */
+static bool source_weak_point_counts(struct tl_source *s, const struct packet *p)
+{
+	int64_t before_90k = s->weak_dts_90k != TL_UNKNOWN ? s->weak_dts_90k : s->key_dts_90k;
+	int64_t gop_90k = before_90k == TL_UNKNOWN ? 0 : p->dts_90k - before_90k;
+	int64_t since_90k = s->key_dts_90k == TL_UNKNOWN ? gop_90k * 2 : p->dts_90k - s->key_dts_90k;
+
+	s->weak_dts_90k = p->dts_90k;
+	return gop_90k > 0 && since_90k >= 2 * gop_90k;
+}
+
+static bool source_is_point(struct tl_source *s, const struct packet *p)
+{
+	if (p->kind == PACKET_AUDIO) {
+		return tl_source_main_kind(s) == PACKET_AUDIO;
+	}
+	if ((p->flags & PACKET_KEY) != 0) {
+		s->key_dts_90k = p->dts_90k;
+		s->weak_dts_90k = TL_UNKNOWN;
+		return true;
+	}
+	return (p->flags & PACKET_RECOVERY) != 0 && source_weak_point_counts(s, p);
+}
+
+static void source_learn_point(struct tl_source *s, struct tl_entry *e)
+{
+	const struct packet *p = &e->packet;
+
+	if (!source_is_point(s, p)) {
+		return;
+	}
+	e->flags |= TL_ENTRY_POINT;
+	if (s->point_dts_90k != TL_UNKNOWN) {
+		s->gop_90k = p->dts_90k - s->point_dts_90k;
+	}
+	s->point_dts_90k = p->dts_90k;
+	s->key_us = p->arrival_us;
+}
+
+/* ---- putting into the index ---- */
+
+static void source_append(struct timeline *tl, struct tl_source *s, struct tl_entry *e)
+{
+	const struct packet *p = &e->packet;
+	struct tl_track *track = &s->index.tracks[p->kind][p->track];
+
+	if (packet_is_main(p) && p->kind != PACKET_DATA) {
+		source_learn_lag(tl, s, p);
+		tl_flow_push(&s->flows[p->kind], e, s->index.next, tl_90k(tl->config.hole_us));
+		source_learn_point(s, e);
+		s->first_us = tl_min(s->first_us, p->arrival_us);
+	}
+	if (p->type == PACKET_FRAME) {
+		track->last_dts_90k = p->dts_90k;
+		track->has_frames = true;
+	}
+	tl_index_append(&s->index, e);
+	if (p->source_seq == s->anchor_seq) {
+		s->map_90k = s->anchor_pts_90k - p->pts_90k;
+	}
+	if (p->source_seq < s->resume_seq) { /* sent before a restart; it was here to learn from */
+		tl_source_pop(s, p->kind, p->track);
+	}
+}
+
+/* Headers and data have no place of their own in the flow: they stay near the frames. */
+static bool source_place_between_frames(const struct tl_source *s, struct packet *p)
+{
+	int64_t latest_90k = source_latest_dts(s);
+
+	if (!tl_source_has_frames(s)) {
+		return false;
+	}
+	p->dts_90k = tl_max(latest_90k, tl_min(p->dts_90k, latest_90k + HEADER_AHEAD_90k));
+	p->pts_90k = tl_max(p->pts_90k, p->dts_90k);
+	return true;
+}
+
+static bool source_frame_is_in_order(const struct tl_source *s, const struct packet *p)
+{
+	const struct tl_track *track = &s->index.tracks[p->kind][p->track];
+	bool is_main = packet_is_main(p) && p->kind != PACKET_DATA;
+
+	if (!is_main && (!tl_source_has_frames(s) ||
+			 tl_abs(p->dts_90k - source_latest_dts(s)) > EXTRA_SPREAD_90k)) {
+		return false;
+	}
+	return !track->has_frames || p->dts_90k > track->last_dts_90k;
+}
+
+static void source_learn_params(struct tl_source *s, const struct packet *p,
+				const struct codec_params *params)
+{
+	if (p->type == PACKET_CONFIG && p->track == 0 && params != NULL) {
+		s->params[p->kind] = *params;
+		s->params[p->kind].codec = p->codec;
+	}
+}
+
+int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const struct packet *p,
+		   const struct codec_params *params, int64_t now_us)
+{
+	struct tl_entry e = { .packet = *p };
+	struct packet *q = &e.packet;
+	int error;
+
+	if (!source_accepts(p)) {
+		return source_refuse(s, now_us);
+	}
+	q->source_seq = seq;
+	q->feed = s->feed_id;
+	q->incarnation = s->incarnation;
+	q->pts_90k = tl_max(q->pts_90k, q->dts_90k);
+	q->arrival_us = tl_max(s->arrival_us, tl_min(q->arrival_us, now_us));
+	s->arrival_us = q->arrival_us;
+	s->next_seq = seq + 1;
+	s->packets++;
+	source_measure(s, q);
+	source_learn_params(s, q, params);
+	if ((q->flags & PACKET_REPEAT) != 0 || q->type == PACKET_END) {
+		return 0;
+	}
+	if (q->type != PACKET_FRAME && !source_place_between_frames(s, q)) {
+		return 0;
+	}
+	if (packet_is_main(q) && source_jumps(&s->flows[q->kind], q)) {
+		struct tl_source *next = NULL;
+
+		if (now_us - s->split_us >= SECOND_US) {
+			next = tl_split_source(tl, s, now_us);
+		}
+		if (next == NULL) {
+			return source_refuse(s, now_us);
+		}
+		s = next;
+	}
+	if (q->type == PACKET_FRAME && !source_frame_is_in_order(s, q)) {
+		return source_refuse(s, now_us);
+	}
+	error = tl_index_reserve(&s->index);
+	if (error == 0) {
+		source_append(tl, s, &e);
+		tl_source_track_map(tl, s);
+	}
+	return error;
+}
+
+/* ---- dropping ---- */
+
+/* The hole before this entry is behind us: the next one, if any, ends the horizon now. */
+static void source_pass_hole(struct tl_source *s, struct tl_flow *flow, uint64_t n)
+{
+	flow->holes--;
+	while (flow->holes > 0) {
+		const struct tl_entry *e = tl_index_at(&s->index, n);
+
+		n = e->next;
+		if ((tl_index_at(&s->index, n)->flags & TL_ENTRY_HOLE) != 0) {
+			flow->hole = n;
+			flow->hole_end_90k = e->closed_90k + flow->frame_90k;
+			flow->hole_us = e->packet.arrival_us;
+			return;
+		}
+	}
+}
+
+void tl_source_pop(struct tl_source *s, unsigned kind, unsigned track)
+{
+	uint64_t n = s->index.tracks[kind][track].head;
+
+	if ((tl_index_at(&s->index, n)->flags & TL_ENTRY_HOLE) != 0) {
+		source_pass_hole(s, &s->flows[kind], n);
+	}
+	tl_index_pop(&s->index, kind, track);
+}
+
+void tl_source_clear(struct tl_source *s)
+{
+	tl_index_clear(&s->index);
+	for (unsigned kind = 0; kind < PACKET_KINDS; kind++) {
+		s->flows[kind].holes = 0;
+	}
+}
+
+void tl_source_expire(struct timeline *tl, struct tl_source *s, int64_t now_us)
+{
+	for (uint64_t left = s->index.waiting; left != 0; left &= left - 1) {
+		unsigned bit = (unsigned)__builtin_ctzll(left);
+		unsigned kind = bit / PACKET_TRACKS_MAX, track = bit % PACKET_TRACKS_MAX;
+		const struct tl_track *t = &s->index.tracks[kind][track];
+
+		while (t->head != TL_NONE &&
+		       tl_lateness_us(tl, tl_index_at(&s->index, t->head)->packet.dts_90k + s->map_90k,
+				      now_us) > TL_LATE_US) {
+			tl_source_pop(s, kind, track);
+		}
+	}
+}
+
+bool tl_source_drop_before(struct tl_source *s, uint64_t seq)
+{
+	bool has_lost_main = false;
+
+	for (uint64_t left = s->index.waiting; left != 0; left &= left - 1) {
+		unsigned bit = (unsigned)__builtin_ctzll(left);
+		unsigned kind = bit / PACKET_TRACKS_MAX, track = bit % PACKET_TRACKS_MAX;
+		const struct tl_track *t = &s->index.tracks[kind][track];
+
+		while (t->head != TL_NONE &&
+		       tl_index_at(&s->index, t->head)->packet.source_seq < seq) {
+			has_lost_main |= packet_is_main(&tl_index_at(&s->index, t->head)->packet);
+			tl_source_pop(s, kind, track);
+		}
+	}
+	return has_lost_main;
+}
+
+/* ---- asking ---- */
+
+static int64_t source_least_horizon(const struct tl_source *s, int64_t from_90k, bool has_from)
+{
+	int64_t least_90k = INT64_MAX;
+
+	for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
+		const struct tl_flow *flow = &s->flows[kind];
+
+		if (flow->is_present) {
+			least_90k = tl_min(least_90k, has_from ? tl_flow_horizon_from(flow, from_90k) :
+								 tl_flow_horizon(flow));
+		}
+	}
+	return least_90k == INT64_MAX ? TL_UNKNOWN : least_90k + s->map_90k;
+}
+
+int64_t tl_source_horizon(const struct tl_source *s)
+{
+	return source_least_horizon(s, 0, false);
+}
+
+int64_t tl_source_horizon_from(const struct tl_source *s, int64_t from_show_90k)
+{
+	return source_least_horizon(s, from_show_90k - s->map_90k, true);
+}
+
+const struct tl_flow *tl_source_stuck(const struct timeline *tl, const struct tl_source *s,
+				      int64_t now_us)
+{
+	const struct tl_flow *worst = NULL;
+
+	for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
+		const struct tl_flow *flow = &s->flows[kind];
+
+		if (flow->is_present &&
+		    (!s->is_open || now_us - tl_flow_moved_us(flow) >=
+					    tl_flow_patience_us(flow, tl->config.stall_us)) &&
+		    (worst == NULL || tl_flow_horizon(flow) < tl_flow_horizon(worst))) {
+			worst = flow;
+		}
+	}
+	return worst;
+}
+
+int64_t tl_source_stuck_at_us(const struct timeline *tl, const struct tl_source *s)
+{
+	int64_t at_us = CLOCK_NEVER;
+
+	for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
+		const struct tl_flow *flow = &s->flows[kind];
+
+		if (flow->is_present) {
+			at_us = tl_min(at_us, tl_flow_moved_us(flow) +
+						      tl_flow_patience_us(flow, tl->config.stall_us));
+		}
+	}
+	return at_us;
+}
+
+bool tl_source_is_settled(const struct tl_source *s, int64_t now_us)
+{
+	return tl_lag_is_settled(&s->lag, now_us) &&
+	       (tl_source_main_kind(s) == PACKET_VIDEO || now_us - s->first_us >= TL_VIDEO_WAIT_US);
+}

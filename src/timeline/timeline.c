@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The timeline's way in and out (timeline.h; pure): sources come and go, packets go in, steps
+ * come out. Owns every source.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include <understudy/text.h>
+
+#include "private.h"
+
+struct timeline *timeline_create(const struct timeline_config *config, int64_t now_us)
+{
+	struct timeline *tl = calloc(1, sizeof(*tl));
+
+	assert(config->feed_count <= TIMELINE_FEEDS_MAX);
+	if (tl == NULL) {
+		return NULL;
+	}
+	tl->config = *config;
+	tl->reference_feed = TIMELINE_FEEDS_MAX;
+	tl->is_dirty = true;
+	tl->out.last_90k = TL_UNKNOWN;
+	tl->out.is_closed = true;
+	for (unsigned kind = 0; kind < PACKET_KINDS; kind++) {
+		tl->out.max_pts_90k[kind] = TL_UNKNOWN;
+		for (unsigned track = 0; track < PACKET_TRACKS_MAX; track++) {
+			tl->out.last_dts_90k[kind][track] = TL_UNKNOWN;
+		}
+	}
+	for (unsigned i = 0; i < config->feed_count; i++) {
+		tl->feeds[i] = (struct tl_feed){ .since_us = now_us,
+						 .healthy_us = TL_UNKNOWN,
+						 .troubled_us = now_us,
+						 .wait_us = config->return_after_us };
+	}
+	return tl;
+}
+
+void timeline_destroy(struct timeline **tl)
+{
+	if (*tl != NULL) {
+		for (unsigned i = 0; i < TL_SLOTS_MAX; i++) {
+			tl_source_destroy(&(*tl)->sources[i]);
+		}
+		free(*tl);
+		*tl = NULL;
+	}
+}
+
+int tl_feed_find(const struct timeline *tl, uint16_t id)
+{
+	for (unsigned i = 0; i < tl->config.feed_count; i++) {
+		if (tl->config.feeds[i].id == id) {
+			return (int)i;
+		}
+	}
+	return -ENOENT;
+}
+
+struct tl_source *tl_newest_source(const struct timeline *tl, unsigned feed)
+{
+	struct tl_source *newest = NULL;
+
+	for (unsigned i = 0; i < TL_SLOTS_MAX; i++) {
+		struct tl_source *s = tl->sources[i];
+
+		if (s != NULL && s->is_open && s->feed == feed &&
+		    (newest == NULL || s->incarnation >= newest->incarnation)) {
+			newest = s;
+		}
+	}
+	return newest;
+}
+
+/* A new source in a free slot. */
+static int timeline_add_source(struct timeline *tl, int handle, unsigned feed, uint32_t incarnation,
+			       int64_t now_us, struct tl_source **ret)
+{
+	for (unsigned i = 0; i < TL_SLOTS_MAX; i++) {
+		if (tl->sources[i] == NULL) {
+			int error = tl_source_create(tl, handle, feed, incarnation, now_us,
+						     &tl->sources[i]);
+
+			if (error == 0) {
+				tl->by_handle[handle] = tl->sources[i];
+				*ret = tl->sources[i];
+			}
+			return error;
+		}
+	}
+	return -EBUSY;
+}
+
+int timeline_open(struct timeline *tl, uint16_t feed, uint32_t incarnation, int64_t now_us)
+{
+	int place = tl_feed_find(tl, feed);
+	int handle = tl->handles == UINT32_MAX ? -1 : __builtin_ctz(~tl->handles);
+	struct tl_source *s = NULL;
+	int error;
+
+	if (place < 0) {
+		return -ENOENT;
+	}
+	if (handle < 0) {
+		return -EBUSY;
+	}
+	error = timeline_add_source(tl, handle, (unsigned)place, incarnation, now_us, &s);
+	if (error != 0) {
+		return error;
+	}
+	tl->handles |= UINT32_C(1) << handle;
+	tl->closed &= ~(UINT32_C(1) << handle);
+	tl->is_dirty = true;
+	tl_resume_source(tl, s);
+	return handle;
+}
+
+/* The source gets no more packets. */
+static void timeline_end_source(struct timeline *tl, struct tl_source *s, const char *cause)
+{
+	struct tl_feed *feed = &tl->feeds[s->feed];
+
+	s->is_open = false;
+	tl->has_ended = true;
+	text_copy(s->cause, sizeof(s->cause), cause);
+	feed->packets += s->packets;
+	feed->nonsense += s->nonsense;
+	feed->late_dropped += s->late_dropped;
+	if (s != tl->live && !s->leaves_tail) {
+		tl_source_clear(s);
+	}
+	tl->is_dirty = true;
+	tl->health_us = INT64_MIN;
+}
+
+void timeline_close(struct timeline *tl, int source, const char *cause, int64_t now_us)
+{
+	struct tl_source *s = tl->by_handle[source];
+
+	tl->closed |= UINT32_C(1) << source;
+	timeline_end_source(tl, s, cause != NULL ? cause : "connection closed");
+}
+
+struct tl_source *tl_split_source(struct timeline *tl, struct tl_source *s, int64_t now_us)
+{
+	struct tl_source *next = NULL;
+
+	if (timeline_add_source(tl, s->handle, s->feed, s->incarnation, now_us, &next) != 0) {
+		return NULL;
+	}
+	timeline_end_source(tl, s, "the encoder's timestamps jumped");
+	next->arrival_us = s->arrival_us;
+	next->next_seq = s->next_seq;
+	next->split_us = now_us;
+	for (unsigned kind = 0; kind < PACKET_KINDS; kind++) {
+		next->params[kind] = s->params[kind];
+	}
+	return next;
+}
+
+/* The first frame of all gives the clock its zero, until the show begins. */
+static void timeline_start_clock(struct timeline *tl, struct tl_source *s, int64_t now_us)
+{
+	if (!tl->clock.is_set && tl_lag_is_known(&s->lag)) {
+		tl->clock = (struct tl_clock){ .offset_us = s->arrival_us,
+					       .slewed_us = now_us,
+					       .is_set = true };
+		tl_source_track_map(tl, s);
+	}
+}
+
+int timeline_push(struct timeline *tl, int source, uint64_t seq, const struct packet *p,
+		  const struct codec_params *params, int64_t now_us)
+{
+	int error = tl_source_push(tl, tl->by_handle[source], seq, p, params, now_us);
+
+	timeline_start_clock(tl, tl->by_handle[source], now_us);
+	tl->is_dirty = true;
+	return error;
+}
+
+void timeline_lapped(struct timeline *tl, int source, uint64_t seq, int64_t now_us)
+{
+	for (unsigned i = 0; i < TL_SLOTS_MAX; i++) {
+		struct tl_source *s = tl->sources[i];
+
+		if (s != NULL && s->handle == source) {
+			tl_tail_drop_source(tl, s, seq);
+			if (tl_source_drop_before(s, seq) && s == tl->live) {
+				tl_note_change(tl, now_us, "packets were overwritten before they were due");
+				tl_leave(tl, now_us);
+			}
+		}
+	}
+	tl->is_dirty = true;
+}
+
+int timeline_take(struct timeline *tl, uint16_t feed, int64_t now_us)
+{
+	if (feed != 0 && tl_feed_find(tl, feed) < 0) {
+		return -ENOENT;
+	}
+	tl->returns_once = feed == 0 && tl->taken != 0;
+	tl->taken = feed;
+	if (feed != 0) {
+		tl_set_reference(tl, (unsigned)tl_feed_find(tl, feed));
+	}
+	tl->is_dirty = true;
+	tl->health_us = INT64_MIN;
+	return 0;
+}
+
+/* A source is done when nothing more comes and nothing waits; a handle, when all its sources are. */
+static bool timeline_release(struct timeline *tl, int *ret_handle)
+{
+	uint32_t busy = 0;
+
+	if (!tl->has_ended) {
+		return false;
+	}
+	tl->has_ended = false;
+	for (unsigned i = 0; i < TL_SLOTS_MAX; i++) {
+		struct tl_source *s = tl->sources[i];
+
+		if (s == NULL) {
+			continue;
+		}
+		if (s->is_open || s == tl->live || s->tail_count > 0 || s->leaves_tail) {
+			busy |= UINT32_C(1) << s->handle;
+			tl->has_ended |= !s->is_open;
+		} else {
+			tl_source_destroy(&tl->sources[i]);
+		}
+	}
+	if ((tl->closed & ~busy) == 0) {
+		return false;
+	}
+	tl->has_ended = true; /* there may be more */
+	*ret_handle = __builtin_ctz(tl->closed & ~busy);
+	tl->closed &= ~(UINT32_C(1) << *ret_handle);
+	tl->handles &= ~(UINT32_C(1) << *ret_handle);
+	tl->by_handle[*ret_handle] = NULL;
+	return true;
+}
+
+void timeline_next(struct timeline *tl, int64_t now_us, struct timeline_step *ret)
+{
+	int64_t due_us = CLOCK_NEVER;
+
+	*ret = (struct timeline_step){ .action = TIMELINE_WAIT };
+	do {
+		if (tl->is_dirty || tl->decided_us != now_us) {
+			tl->is_dirty = false;
+			tl->decided_us = now_us;
+			tl_decide(tl, now_us);
+		}
+		if (tl_event_take(tl, &ret->event)) {
+			ret->action = TIMELINE_EVENT;
+			return;
+		}
+		if (timeline_release(tl, &ret->source)) {
+			ret->action = TIMELINE_RELEASE;
+			return;
+		}
+		if (tl_pick(tl, now_us, ret, &due_us)) {
+			ret->action = TIMELINE_SEND;
+			return;
+		}
+	} while (tl->is_dirty);
+	ret->deadline_us = tl_min(due_us, tl->wake_us);
+}
+
+int64_t timeline_due_us(const struct timeline *tl, int64_t show_90k)
+{
+	return tl_due_us(tl, show_90k);
+}
