@@ -67,8 +67,9 @@ void follower_close(struct follower **f);
 int follower_switch(struct follower *f, int ring_fd);
 
 /* The next thing to know; *ret is always filled. Call until FOLLOW_EMPTY (what is left by a
- * bounded amount of work is given at the next wake-up). Gives every packet in ring order, except REPEAT packets and headers that are already in force (a REPEAT header
- * that differs from the one in force is given as a new header: it had been missed). */
+ * bounded amount of work is given at the next wake-up). Gives every packet in ring order,
+ * except REPEAT packets and headers that are already in force (a REPEAT header that differs
+ * from the one in force is given as a new header: it had been missed). */
 enum follow_event follower_next(struct follower *f, struct follow *ret);
 
 /* False if the packet given last was overwritten meanwhile: what was copied from its payload

@@ -44,7 +44,7 @@ int flac_parse_config(const uint8_t *data, size_t size, struct codec_params *p)
 	}
 	if (is_stream || size > FLAC_STREAMINFO_BYTES) { /* with a block header */
 		if (reader_be32(&in) << 1 != FLAC_STREAMINFO_BYTES << 1 && !in.failed) {
-			return CODEC_BAD; /* of another type or size; the top bit says it is the last */
+			return CODEC_BAD; /* the top bit only says that it is the last */
 		}
 	}
 	info = reader_take(&in, FLAC_STREAMINFO_BYTES);

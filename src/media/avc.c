@@ -22,7 +22,7 @@ enum { PROFILE_BASELINE = 66, PROFILE_CAVLC_INTRA = 44 };
 
 static bool has_chroma_info(unsigned profile)
 {
-	static const uint8_t profiles[] = { 100, 110, 122, 244, 44,  83,  86,
+	static const uint8_t profiles[] = { 100, 110, 122, 244, 44,  83, 86,
 					    118, 128, 138, 139, 134, 135 };
 
 	for (size_t i = 0; i < sizeof(profiles); i++) {
@@ -217,8 +217,8 @@ static int parse_sps(const uint8_t *data, size_t size, struct codec_params *p)
 	/* Baseline has no B-frames, order type 2 says output order is coding order, and
 	 * constraint_set3 marks the intra profiles. */
 	p->reorder_frames = CODEC_REORDER_UNKNOWN;
-	if (p->profile == PROFILE_BASELINE || order_type == 2 || p->profile == PROFILE_CAVLC_INTRA ||
-	    (p->profile >= 100 && (constraints & 0x10))) {
+	if (p->profile == PROFILE_BASELINE || order_type == 2 ||
+	    p->profile == PROFILE_CAVLC_INTRA || (p->profile >= 100 && (constraints & 0x10))) {
 		p->reorder_frames = 0;
 	}
 	if (bits_flag(&b)) {

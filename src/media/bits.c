@@ -4,7 +4,9 @@
 
 struct bits bits_over(const uint8_t *data, size_t size, bool is_escaped)
 {
-	return (struct bits){ .at = data, .end = size ? data + size : data, .is_escaped = is_escaped };
+	return (struct bits){ .at = data,
+			      .end = size ? data + size : data,
+			      .is_escaped = is_escaped };
 }
 
 static bool next_byte(struct bits *b)

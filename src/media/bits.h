@@ -14,9 +14,9 @@
 struct bits {
 	const uint8_t *at;
 	const uint8_t *end;
-	uint8_t byte;      /* being consumed */
-	uint8_t left;      /* bits of it not yet consumed */
-	uint8_t zeros;     /* zero bytes seen in a row */
+	uint8_t byte;  /* being consumed */
+	uint8_t left;  /* bits of it not yet consumed */
+	uint8_t zeros; /* zero bytes seen in a row */
 	bool is_escaped;
 	bool failed;
 };

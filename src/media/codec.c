@@ -14,18 +14,12 @@ static const struct {
 	int (*parse)(const uint8_t *data, size_t size, struct codec_params *p);
 	const char *name;
 } codecs[] = {
-	{ CODEC_AVC, avc_parse_config, "H.264" },
-	{ CODEC_HEVC, hevc_parse_config, "HEVC" },
-	{ CODEC_VVC, vvc_parse_config, "VVC" },
-	{ CODEC_AV1, av1_parse_config, "AV1" },
-	{ CODEC_VP8, vpx_parse_config, "VP8" },
-	{ CODEC_VP9, vpx_parse_config, "VP9" },
-	{ CODEC_AAC, aac_parse_config, "AAC" },
-	{ CODEC_MP3, mp3_parse_frame, "MP3" },
-	{ CODEC_OPUS, opus_parse_config, "Opus" },
-	{ CODEC_FLAC, flac_parse_config, "FLAC" },
-	{ CODEC_AC3, ac3_parse_frame, "AC-3" },
-	{ CODEC_EAC3, ac3_parse_frame, "E-AC-3" },
+	{ CODEC_AVC, avc_parse_config, "H.264" },  { CODEC_HEVC, hevc_parse_config, "HEVC" },
+	{ CODEC_VVC, vvc_parse_config, "VVC" },    { CODEC_AV1, av1_parse_config, "AV1" },
+	{ CODEC_VP8, vpx_parse_config, "VP8" },    { CODEC_VP9, vpx_parse_config, "VP9" },
+	{ CODEC_AAC, aac_parse_config, "AAC" },    { CODEC_MP3, mp3_parse_frame, "MP3" },
+	{ CODEC_OPUS, opus_parse_config, "Opus" }, { CODEC_FLAC, flac_parse_config, "FLAC" },
+	{ CODEC_AC3, ac3_parse_frame, "AC-3" },    { CODEC_EAC3, ac3_parse_frame, "E-AC-3" },
 };
 
 #define CODECS (sizeof(codecs) / sizeof(codecs[0]))

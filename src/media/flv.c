@@ -32,10 +32,10 @@ static const struct {
 	enum packet_kind kind;
 	uint32_t codec;
 } known_codecs[] = {
-	{ PACKET_VIDEO, CODEC_AVC }, { PACKET_VIDEO, CODEC_HEVC }, { PACKET_VIDEO, CODEC_VVC },
-	{ PACKET_VIDEO, CODEC_AV1 }, { PACKET_VIDEO, CODEC_VP8 },  { PACKET_VIDEO, CODEC_VP9 },
-	{ PACKET_AUDIO, CODEC_AAC }, { PACKET_AUDIO, CODEC_MP3 },  { PACKET_AUDIO, CODEC_OPUS },
-	{ PACKET_AUDIO, CODEC_FLAC }, { PACKET_AUDIO, CODEC_AC3 }, { PACKET_AUDIO, CODEC_EAC3 },
+	{ PACKET_VIDEO, CODEC_AVC },  { PACKET_VIDEO, CODEC_HEVC }, { PACKET_VIDEO, CODEC_VVC },
+	{ PACKET_VIDEO, CODEC_AV1 },  { PACKET_VIDEO, CODEC_VP8 },  { PACKET_VIDEO, CODEC_VP9 },
+	{ PACKET_AUDIO, CODEC_AAC },  { PACKET_AUDIO, CODEC_MP3 },  { PACKET_AUDIO, CODEC_OPUS },
+	{ PACKET_AUDIO, CODEC_FLAC }, { PACKET_AUDIO, CODEC_AC3 },  { PACKET_AUDIO, CODEC_EAC3 },
 };
 
 static bool is_known(enum packet_kind kind, uint32_t codec)
@@ -219,9 +219,9 @@ static int parse_modex(struct body *b)
 static enum packet_type ex_type(enum packet_kind kind, unsigned wire)
 {
 	static const uint8_t video[16] = {
-		[FLV_EX_START] = PACKET_CONFIG,  [FLV_EX_FRAMES] = PACKET_FRAME,
-		[FLV_EX_END] = PACKET_END,       [FLV_EX_FRAMES_X] = PACKET_FRAME,
-		[FLV_EX_META] = PACKET_COLOR,    [FLV_EX_TS_START] = PACKET_CONFIG,
+		[FLV_EX_START] = PACKET_CONFIG, [FLV_EX_FRAMES] = PACKET_FRAME,
+		[FLV_EX_END] = PACKET_END,      [FLV_EX_FRAMES_X] = PACKET_FRAME,
+		[FLV_EX_META] = PACKET_COLOR,   [FLV_EX_TS_START] = PACKET_CONFIG,
 	};
 	static const uint8_t audio[16] = {
 		[FLV_EX_START] = PACKET_CONFIG,

@@ -34,8 +34,8 @@ static void drop_stale(struct header_set *set, const struct packet *config)
 		struct header *h = &set->items[i];
 		bool is_about = h->packet.type == PACKET_COLOR || h->packet.type == PACKET_CHANNELS;
 
-		if (is_about && h->packet.kind == config->kind && h->packet.track == config->track &&
-		    h->packet.codec != config->codec) {
+		if (is_about && h->packet.kind == config->kind &&
+		    h->packet.track == config->track && h->packet.codec != config->codec) {
 			free(h->payload);
 			set->count--;
 			memmove(h, h + 1, (set->count - i) * sizeof(*h));

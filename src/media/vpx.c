@@ -12,7 +12,7 @@ int vpx_parse_config(const uint8_t *data, size_t size, struct codec_params *p)
 	struct reader in = reader_over(data, size);
 	uint8_t format, subsampling;
 
-	/* The record is a FullBox: version 1 and 24 bits of flags come first. Some leave them out. */
+	/* The record is a FullBox: version 1 and 24 bits of flags first. Some leave them out. */
 	if (size >= 12 && get_be32(data) == 0x01000000) {
 		reader_take(&in, 4);
 	}

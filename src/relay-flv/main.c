@@ -60,8 +60,8 @@ static void program_set_state(struct program *p, enum destination_state state, c
 	if (p->status.state == state) {
 		return;
 	}
-	log_info("recording show=%s destination=%s state=%s was=%s cause=\"%s\" bytes=%llu", p->show,
-		 p->name, destination_state_str(state),
+	log_info("recording show=%s destination=%s state=%s was=%s cause=\"%s\" bytes=%llu",
+		 p->show, p->name, destination_state_str(state),
 		 destination_state_str((enum destination_state)p->status.state), cause,
 		 (unsigned long long)p->recording.bytes);
 	p->status.state = state;
@@ -251,8 +251,8 @@ static struct event *add_timer(struct program *p, event_callback_fn callback, in
 
 static int program_arm(struct program *p)
 {
-	p->control =
-		event_new(p->base, WORKER_CONTROL_FD, EV_READ | EV_PERSIST, program_on_control, p);
+	p->control = event_new(p->base, WORKER_CONTROL_FD, EV_READ | EV_PERSIST, program_on_control,
+			       p);
 	p->second = add_timer(p, program_on_second, STATUS_US);
 	if (p->control == NULL || p->second == NULL || event_add(p->control, NULL) != 0) {
 		return -ENOMEM;

@@ -98,7 +98,9 @@ static int put_packet(struct recording *r, const struct packet *p, const uint8_t
 static int put_script(struct recording *r, const struct header_set *headers)
 {
 	uint8_t storage[1024];
-	struct buffer body = { .data = storage, .capacity = sizeof(storage), .max = sizeof(storage) };
+	struct buffer body = { .data = storage,
+			       .capacity = sizeof(storage),
+			       .max = sizeof(storage) };
 	size_t duration_at;
 
 	if (!script_write(headers, &body, &duration_at)) {

@@ -20,7 +20,7 @@
 enum recording_state { RECORDING_WAITING, RECORDING_RUNNING, RECORDING_REJOINING };
 
 struct recording {
-	int file;             /* not owned; writing to it may block on the disk */
+	int file; /* not owned; writing to it may block on the disk */
 	enum recording_state state;
 	struct buffer out;    /* whole tags, not yet in the file */
 	int64_t base_90k;     /* show time of the file's time 0 */
@@ -31,7 +31,7 @@ struct recording {
 	int64_t duration_at;  /* offset of the script's duration in the file */
 	uint64_t bytes;       /* in the file */
 	uint64_t packets;
-	uint64_t dropped;     /* lost to the ring, and what was left out until the next JOIN */
+	uint64_t dropped; /* lost to the ring, and what was left out until the next JOIN */
 };
 
 void recording_init(struct recording *r, int file);

@@ -166,8 +166,8 @@ static bool is_duplicate(const struct follower *f, const struct packet *p)
 	if (!last->is_set) {
 		return false;
 	}
-	return p->dts_90k <= last->dts_90k || (p->fingerprint == last->fingerprint &&
-					       p->dts_90k - last->dts_90k < SAME_FRAME_90K);
+	return p->dts_90k <= last->dts_90k ||
+	       (p->fingerprint == last->fingerprint && p->dts_90k - last->dts_90k < SAME_FRAME_90K);
 }
 
 static void remember(struct follower *f, const struct packet *p)

@@ -38,7 +38,7 @@ static void check_params(uint32_t codec, const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint32_t codecs[] = {
-		CODEC_AVC, CODEC_HEVC, CODEC_VVC, CODEC_AV1,  CODEC_VP8,  CODEC_VP9,  CODEC_AAC,
+		CODEC_AVC, CODEC_HEVC, CODEC_VVC,  CODEC_AV1, CODEC_VP8,  CODEC_VP9,  CODEC_AAC,
 		CODEC_MP3, CODEC_OPUS, CODEC_FLAC, CODEC_AC3, CODEC_EAC3, CODEC_NONE,
 	};
 	unsigned choice, length, access;

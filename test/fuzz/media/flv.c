@@ -33,7 +33,8 @@ static void check_again(const struct flv_item *item, enum flv_message message)
 	const struct packet *p = &item->packet;
 	uint8_t head[FLV_HEAD_MAX];
 	enum flv_message kind;
-	size_t head_size = flv_write_head(p, (int32_t)((p->pts_90k - p->dts_90k) / 90), head, &kind);
+	size_t head_size = flv_write_head(p, (int32_t)((p->pts_90k - p->dts_90k) / 90), head,
+					  &kind);
 	uint8_t *body = malloc(head_size + p->size + 1);
 
 	require(body != NULL && head_size <= FLV_HEAD_MAX && kind == message);
@@ -66,7 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		require(packet_is_sane(&item->packet));
 		require(item->packet.size == 0 ||
-			(item->payload >= data && item->payload + item->packet.size <= data + size));
+			(item->payload >= data &&
+			 item->payload + item->packet.size <= data + size));
 		check_again(item, message);
 	}
 	return 0;

@@ -122,9 +122,10 @@ static void frames_of_real_encoders_are_told_apart(void **state)
 
 #define BYTES(...) ((const uint8_t[]){ __VA_ARGS__ })
 #define COUNT(...) sizeof((const uint8_t[]){ __VA_ARGS__ })
-#define ACCESS(codec, claimed, ...)                                                                \
+#define ACCESS(codec, claimed, ...) \
 	codec_random_access(codec, 4, BYTES(__VA_ARGS__), COUNT(__VA_ARGS__), claimed)
-#define PARSE(codec, ret, ...) codec_parse_config(codec, BYTES(__VA_ARGS__), COUNT(__VA_ARGS__), ret)
+#define PARSE(codec, ret, ...) \
+	codec_parse_config(codec, BYTES(__VA_ARGS__), COUNT(__VA_ARGS__), ret)
 
 static void kinds_of_hevc_pictures_are_known(void **state)
 {
@@ -132,16 +133,25 @@ static void kinds_of_hevc_pictures_are_known(void **state)
 		uint8_t type;
 		unsigned access;
 	} kinds[] = {
-		{ 0, 0 },           { 1, 0 },           { 6, PACKET_LEADING },
-		{ 7, PACKET_LEADING }, { 8, PACKET_LEADING }, { 9, PACKET_LEADING },
-		{ 16, PACKET_KEY }, { 18, PACKET_KEY }, { 19, PACKET_KEY },
-		{ 20, PACKET_KEY }, { 21, PACKET_RECOVERY }, { 39, 0 },
+		{ 0, 0 },
+		{ 1, 0 },
+		{ 6, PACKET_LEADING },
+		{ 7, PACKET_LEADING },
+		{ 8, PACKET_LEADING },
+		{ 9, PACKET_LEADING },
+		{ 16, PACKET_KEY },
+		{ 18, PACKET_KEY },
+		{ 19, PACKET_KEY },
+		{ 20, PACKET_KEY },
+		{ 21, PACKET_RECOVERY },
+		{ 39, 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		uint8_t type = (uint8_t)(kinds[i].type << 1);
 
-		assert_int_equal(ACCESS(CODEC_HEVC, 0, 0, 0, 0, 2, 70, 1, 0, 0, 0, 3, type, 1, 0x80),
+		assert_int_equal(ACCESS(CODEC_HEVC, 0, 0, 0, 0, 2, 70, 1, 0, 0, 0, 3, type, 1,
+					0x80),
 				 kinds[i].access);
 	}
 	assert_int_equal(ACCESS(CODEC_VVC, 0, 0, 0, 0, 3, 0, 8 << 3 | 1, 1), PACKET_KEY);
@@ -157,13 +167,14 @@ static void intra_picture_counts_only_if_somebody_says_so(void **state)
 	assert_int_equal(ACCESS(CODEC_AVC, PACKET_KEY, 0, 0, 0, 2, 0x41, 0x88), PACKET_RECOVERY);
 	assert_int_equal(ACCESS(CODEC_AVC, PACKET_KEY, 0, 0, 0, 2, 0x41, 0x98), 0);
 	/* Recovery point SEI: recovery_frame_cnt 0, then 1. */
-	assert_int_equal(ACCESS(CODEC_AVC, 0, 0, 0, 0, 5, 6, 6, 1, 0x84, 0x80, 0, 0, 0, 2, 0x41, 0x88),
+	assert_int_equal(ACCESS(CODEC_AVC, 0, 0, 0, 0, 5, 6, 6, 1, 0x84, 0x80, 0, 0, 0, 2, 0x41,
+				0x88),
 			 PACKET_RECOVERY);
-	assert_int_equal(ACCESS(CODEC_AVC, 0, 0, 0, 0, 5, 6, 6, 1, 0x44, 0x80, 0, 0, 0, 2, 0x41, 0x88),
-			 0);
+	assert_int_equal(
+		ACCESS(CODEC_AVC, 0, 0, 0, 0, 5, 6, 6, 1, 0x44, 0x80, 0, 0, 0, 2, 0x41, 0x88), 0);
 	/* One of two slices is not intra. */
-	assert_int_equal(ACCESS(CODEC_AVC, PACKET_KEY, 0, 0, 0, 2, 0x41, 0x88, 0, 0, 0, 2, 0x41, 0x98),
-			 0);
+	assert_int_equal(
+		ACCESS(CODEC_AVC, PACKET_KEY, 0, 0, 0, 2, 0x41, 0x88, 0, 0, 0, 2, 0x41, 0x98), 0);
 }
 
 static void unknown_codecs_are_taken_at_their_word(void **state)
@@ -227,11 +238,10 @@ static void aac_extensions_change_rate_channels_and_frame(void **state)
 
 static void other_audio_headers_are_understood(void **state)
 {
-	static const uint8_t flac[] = { 'f',  'L',  'a',  'C',  0,    0,    0,    34,   0x12, 0,
-					0x12, 0,    0,    2,    0xf1, 0,    4,    0xf3, 0x0a, 0xc4,
-					0x40, 0xf0, 0,    0,    0xac, 0x44, 1,    2,    3,    4,
-					5,    6,    7,    8,    9,    10,   11,   12,   13,   14,
-					15,   16 };
+	static const uint8_t flac[] = { 'f', 'L', 'a',  'C',  0,  0,  0,    34,   0x12, 0,    0x12,
+					0,   0,   2,    0xf1, 0,  4,  0xf3, 0x0a, 0xc4, 0x40, 0xf0,
+					0,   0,   0xac, 0x44, 1,  2,  3,    4,    5,    6,    7,
+					8,   9,   10,   11,   12, 13, 14,   15,   16 };
 	struct codec_params p;
 
 	assert_int_equal(codec_parse_config(CODEC_FLAC, flac, sizeof(flac), &p), CODEC_OK);
@@ -243,18 +253,20 @@ static void other_audio_headers_are_understood(void **state)
 	assert_int_equal(codec_parse_config(CODEC_FLAC, flac + 5, sizeof(flac) - 5, &p), CODEC_BAD);
 	assert_int_equal(codec_parse_config(CODEC_FLAC, flac, 41, &p), CODEC_TRUNCATED);
 	assert_int_equal(codec_parse_config(CODEC_FLAC, flac, 20, &p), CODEC_TRUNCATED);
-	assert_int_equal(PARSE(CODEC_OPUS, &p, 'O', 'p', 'u', 's', 'H', 'e', 'a', 'd', 1, 6, 0x38, 1,
-			       0x80, 0xbb, 0, 0, 0, 0, 1),
+	assert_int_equal(PARSE(CODEC_OPUS, &p, 'O', 'p', 'u', 's', 'H', 'e', 'a', 'd', 1, 6, 0x38,
+			       1, 0x80, 0xbb, 0, 0, 0, 0, 1),
 			 CODEC_OK);
 	assert_int_equal(p.sample_rate, 48000);
 	assert_int_equal(p.channels, 6);
 	assert_int_equal(codec_parse_config(CODEC_OPUS, NULL, 0, &p), CODEC_OK);
 	assert_int_equal(p.channels, 0);
-	assert_int_equal(PARSE(CODEC_AC3, &p, 0x0b, 0x77, 0xb5, 0x0b, 0x1e, 0x40, 0xeb, 0xf8), CODEC_OK);
+	assert_int_equal(PARSE(CODEC_AC3, &p, 0x0b, 0x77, 0xb5, 0x0b, 0x1e, 0x40, 0xeb, 0xf8),
+			 CODEC_OK);
 	assert_int_equal(p.sample_rate, 48000);
 	assert_int_equal(p.channels, 6);
 	assert_int_equal(p.frame_samples, 1536);
-	assert_int_equal(PARSE(CODEC_EAC3, &p, 0x0b, 0x77, 0x01, 0x7f, 0x34, 0x87, 0xc0, 0x00), CODEC_OK);
+	assert_int_equal(PARSE(CODEC_EAC3, &p, 0x0b, 0x77, 0x01, 0x7f, 0x34, 0x87, 0xc0, 0x00),
+			 CODEC_OK);
 	assert_int_equal(p.sample_rate, 48000);
 	assert_int_equal(p.channels, 2);
 	assert_int_equal(p.frame_samples, 1536);
@@ -280,7 +292,7 @@ static void record_without_parameter_sets_still_says_the_length_size(void **stat
 	assert_int_equal(PARSE(CODEC_AVC, &p, 2, 77, 0, 31, 0xff, 0xe0, 0), CODEC_BAD);
 	assert_int_equal(PARSE(CODEC_VVC, &p, 0xfe), CODEC_OK);
 	assert_int_equal(p.nal_length_bytes, 4);
-	/* One layer, 4:2:0, 10 bit, Main 10, level 51, one constraint byte, 1920x1080, 50 a second */
+	/* One layer, 4:2:0, 10 bit, level 51, one constraint byte, 1920x1080, 50 a second */
 	assert_int_equal(PARSE(CODEC_VVC, &p, 0xff, 0, 0x11, 0x5f, 1, 2, 51, 0, 0, 0x07, 0x80, 0x04,
 			       0x38, 0x32, 0x00),
 			 CODEC_OK);
@@ -310,7 +322,7 @@ static void headers_cut_short_never_pass_for_whole(void **state)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct flv_item items[FLV_ITEMS_MAX];
 		struct codec_params p, whole = params_of(names[i], FLV_VIDEO);
-		struct sample_tag tag;
+		struct sample_tag tag = { 0 };
 		size_t size;
 
 		sample_open(&sample, names[i]);
@@ -338,8 +350,9 @@ static void headers_cut_short_never_pass_for_whole(void **state)
 static void fingerprint_sees_slices_only(void **state)
 {
 	static const uint8_t plain[] = { 0, 0, 0, 3, 0x65, 1, 2, 0, 0, 0, 2, 0x41, 9 };
-	static const uint8_t dressed[] = { 0, 0, 0, 2, 9,    0xf0, 0, 0, 0, 2, 0x67, 1, 0, 0, 0, 2,
-					   6, 5, 0, 0, 0,    3,    0x65, 1, 2, 0, 0, 0, 2, 0x41, 9 };
+	static const uint8_t dressed[] = { 0,    0, 0, 2, 9, 0xf0, 0, 0,    0, 2, 0x67,
+					   1,    0, 0, 0, 2, 6,    5, 0,    0, 0, 3,
+					   0x65, 1, 2, 0, 0, 0,    2, 0x41, 9 };
 	static const uint8_t other[] = { 0, 0, 0, 3, 0x65, 1, 2, 0, 0, 0, 2, 0x41, 8 };
 	uint64_t a = media_fingerprint(CODEC_AVC, 4, plain, sizeof(plain), 7);
 

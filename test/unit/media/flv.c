@@ -40,17 +40,18 @@ static void assert_same_again(enum flv_message message, const uint8_t *body, siz
 }
 
 #define BODY(...) ((const uint8_t[]){ __VA_ARGS__ })
-#define PARSE(message, ...)                                                                        \
+#define PARSE(message, ...) \
 	flv_parse(message, DTS, BODY(__VA_ARGS__), sizeof((const uint8_t[]){ __VA_ARGS__ }), items)
-#define SAME_AGAIN(message, ...)                                                                   \
+#define SAME_AGAIN(message, ...) \
 	assert_same_again(message, BODY(__VA_ARGS__), sizeof((const uint8_t[]){ __VA_ARGS__ }))
 
 static void real_streams_come_out_as_they_went_in(void **state)
 {
 	static const char *const names[] = {
-		"obs-h264", "gstreamer-h264", "liquidsoap-h264", "ffmpeg-hevc", "ffmpeg-av1",
-		"ffmpeg-vp9", "x264-baseline", "x264-interlaced", "x264-open-gop", "x265-open-gop",
-		"libaom-av1", "libvpx-vp9", "libvpx-vp8", "mp3", "g711", "speex",
+		"obs-h264",   "gstreamer-h264", "liquidsoap-h264", "ffmpeg-hevc",   "ffmpeg-av1",
+		"ffmpeg-vp9", "x264-baseline",  "x264-interlaced", "x264-open-gop", "x265-open-gop",
+		"libaom-av1", "libvpx-vp9",     "libvpx-vp8",      "mp3",           "g711",
+		"speex",
 	};
 	static struct sample sample;
 
@@ -101,20 +102,20 @@ static void legacy_bodies_of_every_kind_come_out_as_they_went_in(void **state)
 	SAME_AGAIN(FLV_VIDEO, 0x27, 1, 0xff, 0xff, 0xf0, 1);
 	SAME_AGAIN(FLV_VIDEO, 0x17, 2, 0, 0, 0);
 	SAME_AGAIN(FLV_VIDEO, 0x47, 1, 0, 0, 7, 5);
-	SAME_AGAIN(FLV_VIDEO, 0x1c, 0, 0, 0, 0, 1, 1);       /* unofficial HEVC */
+	SAME_AGAIN(FLV_VIDEO, 0x1c, 0, 0, 0, 0, 1, 1); /* unofficial HEVC */
 	SAME_AGAIN(FLV_VIDEO, 0x2c, 1, 0, 0, 40, 1, 1);
-	SAME_AGAIN(FLV_VIDEO, 0x22, 1, 2, 3);                /* H.263 */
-	SAME_AGAIN(FLV_VIDEO, 0x57, 0);                      /* seek command */
-	SAME_AGAIN(FLV_VIDEO, 0x17, 9, 0, 0, 0, 1);          /* unknown AVC packet type */
+	SAME_AGAIN(FLV_VIDEO, 0x22, 1, 2, 3);       /* H.263 */
+	SAME_AGAIN(FLV_VIDEO, 0x57, 0);             /* seek command */
+	SAME_AGAIN(FLV_VIDEO, 0x17, 9, 0, 0, 0, 1); /* unknown AVC packet type */
 	SAME_AGAIN(FLV_AUDIO, 0xaf, 0, 0x11, 0x90);
 	SAME_AGAIN(FLV_AUDIO, 0xae, 1, 0x21);
 	SAME_AGAIN(FLV_AUDIO, 0xaf, 1);
-	SAME_AGAIN(FLV_AUDIO, 0xaf, 7, 1);                   /* unknown AAC packet type */
-	SAME_AGAIN(FLV_AUDIO, 0x2b, 0xff, 0xfb);             /* MP3 */
-	SAME_AGAIN(FLV_AUDIO, 0xe2, 0xff, 0xfb);             /* MP3 at 8 kHz */
-	SAME_AGAIN(FLV_AUDIO, 0x82, 1, 2, 3);                /* G.711 */
-	SAME_AGAIN(FLV_AUDIO, 0xb2, 1, 2, 3);                /* Speex */
-	SAME_AGAIN(FLV_AUDIO, 0x00, 1, 2, 3);                /* PCM */
+	SAME_AGAIN(FLV_AUDIO, 0xaf, 7, 1);       /* unknown AAC packet type */
+	SAME_AGAIN(FLV_AUDIO, 0x2b, 0xff, 0xfb); /* MP3 */
+	SAME_AGAIN(FLV_AUDIO, 0xe2, 0xff, 0xfb); /* MP3 at 8 kHz */
+	SAME_AGAIN(FLV_AUDIO, 0x82, 1, 2, 3);    /* G.711 */
+	SAME_AGAIN(FLV_AUDIO, 0xb2, 1, 2, 3);    /* Speex */
+	SAME_AGAIN(FLV_AUDIO, 0x00, 1, 2, 3);    /* PCM */
 	SAME_AGAIN(FLV_AUDIO, 0x3e);
 	SAME_AGAIN(FLV_DATA, 2, 0, 3, 'c', 'u', 'e', 5);
 	SAME_AGAIN(FLV_DATA, 0, 1, 2);
@@ -130,17 +131,17 @@ static void enhanced_bodies_of_every_kind_come_out_as_they_went_in(void **state)
 	SAME_AGAIN(FLV_VIDEO, 0x92, 'v', 'v', 'c', '1');
 	SAME_AGAIN(FLV_VIDEO, 0xd4, 'h', 'v', 'c', '1', 2, 0, 1, 'c');
 	SAME_AGAIN(FLV_VIDEO, 0x95, 'a', 'v', '0', '1', 0x80, 4);
-	SAME_AGAIN(FLV_VIDEO, 0xd1, 0);                            /* seek command */
-	SAME_AGAIN(FLV_VIDEO, 0x91, 'x', 'y', 'z', '1', 1, 2);     /* unknown codec */
-	SAME_AGAIN(FLV_VIDEO, 0x9b, 'h', 'v', 'c', '1', 1, 2);     /* reserved packet type */
-	SAME_AGAIN(FLV_VIDEO, 0x96, 0x30, 'h', 'v', 'c', '1', 1);  /* reserved multitrack type */
+	SAME_AGAIN(FLV_VIDEO, 0xd1, 0);                           /* seek command */
+	SAME_AGAIN(FLV_VIDEO, 0x91, 'x', 'y', 'z', '1', 1, 2);    /* unknown codec */
+	SAME_AGAIN(FLV_VIDEO, 0x9b, 'h', 'v', 'c', '1', 1, 2);    /* reserved packet type */
+	SAME_AGAIN(FLV_VIDEO, 0x96, 0x30, 'h', 'v', 'c', '1', 1); /* reserved multitrack type */
 	SAME_AGAIN(FLV_VIDEO, 0x97, 2, 0, 0, 9, 0x03, 'h', 'v', 'c', '1', 1);
 	SAME_AGAIN(FLV_AUDIO, 0x90, 'O', 'p', 'u', 's');
 	SAME_AGAIN(FLV_AUDIO, 0x91, 'm', 'p', '4', 'a', 0x21);
 	SAME_AGAIN(FLV_AUDIO, 0x92, 'f', 'L', 'a', 'C');
 	SAME_AGAIN(FLV_AUDIO, 0x94, 'O', 'p', 'u', 's', 1, 2, 0, 0, 0, 3);
-	SAME_AGAIN(FLV_AUDIO, 0x91, 'h', 'v', 'c', '1', 1);        /* a video codec */
-	SAME_AGAIN(FLV_AUDIO, 0x93, 'm', 'p', '4', 'a', 1);        /* reserved packet type */
+	SAME_AGAIN(FLV_AUDIO, 0x91, 'h', 'v', 'c', '1', 1); /* a video codec */
+	SAME_AGAIN(FLV_AUDIO, 0x93, 'm', 'p', '4', 'a', 1); /* reserved packet type */
 	SAME_AGAIN(FLV_AUDIO, 0x95, 0x01, 'm', 'p', '4', 'a', 2, 0x21);
 	SAME_AGAIN(FLV_AUDIO, 0x97, 2, 0x0f, 0x42, 0x3f, 0x01, 'm', 'p', '4', 'a', 0x21);
 }
@@ -185,8 +186,8 @@ static void metadata_is_told_from_other_data(void **state)
 
 static void tracks_of_one_codec_are_told_apart(void **state)
 {
-	assert_int_equal(PARSE(FLV_VIDEO, 0x96, 0x11, 'a', 'v', 'c', '1', 0, 0, 0, 5, 0, 0, 10, 1, 2,
-			       1, 0, 0, 4, 0, 0, 20, 3),
+	assert_int_equal(PARSE(FLV_VIDEO, 0x96, 0x11, 'a', 'v', 'c', '1', 0, 0, 0, 5, 0, 0, 10, 1,
+			       2, 1, 0, 0, 4, 0, 0, 20, 3),
 			 2);
 	assert_int_equal(items[0].packet.track, 0);
 	assert_int_equal(items[0].packet.size, 2);
@@ -234,8 +235,7 @@ static void too_many_tracks_are_refused(void **state)
 		body[6 + i * 5] = i & 15;
 		body[6 + i * 5 + 3] = 1;
 	}
-	assert_int_equal(flv_parse(FLV_AUDIO, DTS, body, sizeof(body), items),
-			 FLV_TOO_MANY_TRACKS);
+	assert_int_equal(flv_parse(FLV_AUDIO, DTS, body, sizeof(body), items), FLV_TOO_MANY_TRACKS);
 	assert_int_equal(flv_parse(FLV_AUDIO, DTS, body, sizeof(body) - 5, items), 16);
 }
 
@@ -268,8 +268,8 @@ static void bad_modex_is_refused(void **state)
 			 FLV_BAD_MODEX);
 	assert_int_equal(PARSE(FLV_VIDEO, 0x97, 0, 1, 0x01, 'h', 'v', 'c', '1', 0, 0, 0),
 			 FLV_BAD_MODEX);
-	assert_int_equal(PARSE(FLV_VIDEO, 0x97, 0, 1, 0x17, 0, 1, 0x17, 0, 1, 0x17, 0, 1, 0x17, 0, 1,
-			       0x13, 'h', 'v', 'c', '1'),
+	assert_int_equal(PARSE(FLV_VIDEO, 0x97, 0, 1, 0x17, 0, 1, 0x17, 0, 1, 0x17, 0, 1, 0x17, 0,
+			       1, 0x13, 'h', 'v', 'c', '1'),
 			 FLV_BAD_MODEX);
 	assert_int_equal(PARSE(FLV_VIDEO, 0x97, 0, 1, 0x17, 0, 1, 0x17, 0, 1, 0x17, 0, 1, 0x13, 'h',
 			       'v', 'c', '1'),
@@ -279,9 +279,10 @@ static void bad_modex_is_refused(void **state)
 
 static void bodies_cut_short_are_errors_and_leave_the_result_alone(void **state)
 {
-	static const uint8_t body[] = { 0x97, 2,   0,   0,   9, 0x06, 0x11, 'h', 'v', 'c', '1',
-					0,    0,   0,   4,   0, 0,    40,   1,   1,   0,   0,
-					5,    0,   0,   40,  1, 2 };
+	static const uint8_t body[] = {
+		0x97, 2, 0, 0,  9, 0x06, 0x11, 'h', 'v', 'c', '1', 0,  0, 0,
+		4,    0, 0, 40, 1, 1,    0,    0,   5,   0,   0,   40, 1, 2
+	};
 
 	memset(items, 0x55, sizeof(items));
 	for (size_t size = 1; size < sizeof(body); size++) {
@@ -299,8 +300,9 @@ static void bodies_cut_short_are_errors_and_leave_the_result_alone(void **state)
 
 static void packets_from_elsewhere_get_legacy_form_where_there_is_one(void **state)
 {
-	struct packet p = { .kind = PACKET_VIDEO, .type = PACKET_FRAME, .codec = CODEC_AVC,
-			    .flags = PACKET_KEY };
+	struct packet p = {
+		.kind = PACKET_VIDEO, .type = PACKET_FRAME, .codec = CODEC_AVC, .flags = PACKET_KEY
+	};
 	enum flv_message message;
 	uint8_t head[FLV_HEAD_MAX];
 

@@ -15,8 +15,12 @@ static int put(struct header_set *set, enum packet_type type, unsigned track, ui
 	       const char *text)
 {
 	struct packet p = {
-		.kind = PACKET_VIDEO, .type = (uint8_t)type, .track = (uint8_t)track,
-		.codec = codec, .size = (uint32_t)strlen(text), .flags = PACKET_REPEAT | PACKET_EX,
+		.kind = PACKET_VIDEO,
+		.type = (uint8_t)type,
+		.track = (uint8_t)track,
+		.codec = codec,
+		.size = (uint32_t)strlen(text),
+		.flags = PACKET_REPEAT | PACKET_EX,
 	};
 
 	return header_set_put(set, &p, (const uint8_t *)text);
@@ -60,7 +64,10 @@ static void too_big_and_too_many_leave_the_set_alone(void **state)
 {
 	static uint8_t big[HEADER_BYTES_MAX + 1];
 	struct packet p = {
-		.kind = PACKET_VIDEO, .type = PACKET_CONFIG, .codec = CODEC_AVC, .size = sizeof(big),
+		.kind = PACKET_VIDEO,
+		.type = PACKET_CONFIG,
+		.codec = CODEC_AVC,
+		.size = sizeof(big),
 	};
 	struct header_set set = { 0 };
 

@@ -53,8 +53,11 @@ static void put(struct show *s, struct packet p, const void *payload)
 static void put_config(struct show *s, const char *text, unsigned flags)
 {
 	struct packet p = {
-		.kind = PACKET_VIDEO, .type = PACKET_CONFIG, .codec = CODEC_AVC,
-		.flags = (uint16_t)flags, .size = (uint32_t)strlen(text),
+		.kind = PACKET_VIDEO,
+		.type = PACKET_CONFIG,
+		.codec = CODEC_AVC,
+		.flags = (uint16_t)flags,
+		.size = (uint32_t)strlen(text),
 	};
 
 	put(s, p, text);
@@ -64,9 +67,14 @@ static void put_config(struct show *s, const char *text, unsigned flags)
 static void put_frame(struct show *s, int64_t n, unsigned flags, uint32_t size)
 {
 	struct packet p = {
-		.kind = PACKET_VIDEO, .type = PACKET_FRAME, .codec = CODEC_AVC,
-		.flags = (uint16_t)flags, .size = size, .fingerprint = (uint64_t)n + 1,
-		.dts_90k = n * FRAME_90K, .pts_90k = n * FRAME_90K,
+		.kind = PACKET_VIDEO,
+		.type = PACKET_FRAME,
+		.codec = CODEC_AVC,
+		.flags = (uint16_t)flags,
+		.size = size,
+		.fingerprint = (uint64_t)n + 1,
+		.dts_90k = n * FRAME_90K,
+		.pts_90k = n * FRAME_90K,
 	};
 
 	memset(bytes, (int)n, size);
@@ -263,8 +271,13 @@ static void handover_drains_the_old_ring_and_gives_nothing_twice(void **state)
 static void handover_knows_a_twins_copy_of_the_last_frame(void **state)
 {
 	struct packet p = {
-		.kind = PACKET_VIDEO, .type = PACKET_FRAME, .codec = CODEC_AVC, .size = 10,
-		.fingerprint = 77, .dts_90k = 90000, .pts_90k = 90000,
+		.kind = PACKET_VIDEO,
+		.type = PACKET_FRAME,
+		.codec = CODEC_AVC,
+		.size = 10,
+		.fingerprint = 77,
+		.dts_90k = 90000,
+		.pts_90k = 90000,
 	};
 	struct follower *f;
 	struct show old, new;
@@ -355,7 +368,9 @@ static void ring_without_seals_is_refused_and_the_present_one_stays(void **state
 static void oversized_header_is_skipped_and_counted(void **state)
 {
 	struct packet p = {
-		.kind = PACKET_VIDEO, .type = PACKET_CONFIG, .codec = CODEC_AVC,
+		.kind = PACKET_VIDEO,
+		.type = PACKET_CONFIG,
+		.codec = CODEC_AVC,
 		.size = HEADER_BYTES_MAX + 1,
 	};
 	struct follower *f;
