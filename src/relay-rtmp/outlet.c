@@ -11,9 +11,9 @@
 #define PACKET_ENTRY (PACKET_KEY | PACKET_RECOVERY | PACKET_JOIN)
 
 const struct outlet_limits outlet_limits_default = {
-	.behind_90k = 3 * MEDIA_HZ,
+	.behind_us = 3000000,
 	.bytes = (size_t)16 << 20,
-	.give_up_90k = 10 * MEDIA_HZ,
+	.give_up_us = 10000000,
 };
 
 void outlet_init(struct outlet *o, uint32_t message_stream, const struct outlet_limits *limits)
@@ -36,9 +36,9 @@ static int push(struct outlet *o, struct message *m)
 	return queue_push(&o->queue, m, o->base_90k, o->message_stream);
 }
 
-/* A copy of the packet, moved to another show time. */
+/* A copy of the packet, as if it were of another show time and published just now. */
 static int push_moved(struct outlet *o, const struct packet *p, const uint8_t *payload,
-		      int64_t at_90k)
+		      int64_t at_90k, int64_t now_us)
 {
 	struct packet moved = *p;
 	struct message *m;
@@ -46,6 +46,7 @@ static int push_moved(struct outlet *o, const struct packet *p, const uint8_t *p
 
 	moved.dts_90k = at_90k;
 	moved.pts_90k = at_90k;
+	moved.arrival_us = now_us;
 	m = message_create(&moved, payload);
 	if (!m) {
 		return -ENOMEM;
@@ -55,7 +56,7 @@ static int push_moved(struct outlet *o, const struct packet *p, const uint8_t *p
 	return error;
 }
 
-static int push_headers(struct outlet *o, const struct outlet_start *start)
+static int push_headers(struct outlet *o, const struct outlet_start *start, int64_t now_us)
 {
 	const struct header_set *set = start->headers;
 	int error = 0;
@@ -63,12 +64,12 @@ static int push_headers(struct outlet *o, const struct outlet_start *start)
 
 	if (start->metadata) {
 		error = push_moved(o, &start->metadata->packet, start->metadata->payload,
-				   o->base_90k);
+				   o->base_90k, now_us);
 	}
 	for (i = 0; i < set->count && !error; i++) {
 		if (set->items[i].packet.type != PACKET_META) {
 			error = push_moved(o, &set->items[i].packet, set->items[i].payload,
-					   o->base_90k);
+					   o->base_90k, now_us);
 		}
 	}
 	return error;
@@ -79,13 +80,13 @@ static int begin(struct outlet *o, const struct packet *p, const struct outlet_s
 	o->base_90k = p->dts_90k;
 	o->state = OUTLET_RUNNING;
 	o->waits_for_key = EVERY_TRACK;
-	return push_headers(o, start);
+	return push_headers(o, start, p->arrival_us);
 }
 
 static void resume(struct outlet *o, const struct packet *p)
 {
 	if (o->must_rebase) {
-		int64_t gone_90k = (p->arrival_us - o->last_arrival_us) / 100 * 9;
+		int64_t gone_90k = (p->arrival_us - o->last_arrival_us) * 9 / 100;
 
 		o->base_90k = p->dts_90k - o->last_90k -
 			      (gone_90k > FRAME_90K ? gone_90k : FRAME_90K);
@@ -128,34 +129,35 @@ static bool is_wanted(const struct outlet *o, const struct packet *p)
 
 static bool is_over_limits(const struct outlet *o)
 {
-	return o->queue.bytes > o->limits->bytes ||
-	       queue_span_90k(&o->queue) > o->limits->behind_90k;
+	return o->queue.bytes > o->limits->bytes || queue_span_us(&o->queue) > o->limits->behind_us;
 }
 
 /* For each video track the place of its newest random-access point that is recent enough to go on
  * from; `count` where there is none. */
-static void find_entries(const struct outlet *o, unsigned ret_place[PACKET_TRACKS_MAX])
+static void find_entries(const struct outlet *o, bool finds_none,
+			 unsigned ret_place[PACKET_TRACKS_MAX])
 {
 	const struct queue *q = &o->queue;
-	int64_t newest_90k = queue_at(q, q->count - 1)->packet.dts_90k;
+	int64_t newest_us = queue_at(q, q->count - 1)->packet.arrival_us;
 	unsigned i;
 
 	for (i = 0; i < PACKET_TRACKS_MAX; i++) {
 		ret_place[i] = q->count;
 	}
-	for (i = 0; i < q->count; i++) {
+	for (i = 0; i < q->count && !finds_none; i++) {
 		const struct packet *p = &queue_at(q, i)->packet;
 
 		if (is_video_frame(p) && (p->flags & PACKET_ENTRY) &&
-		    newest_90k - p->dts_90k <= o->limits->behind_90k / 2) {
+		    newest_us - p->arrival_us <= o->limits->behind_us / 2) {
 			ret_place[p->track] = i;
 		}
 	}
 }
 
 /* Leaves out whole groups of pictures: every video frame before the newest usable random-access
- * point of its track, or all of them and what comes until the next one. */
-static int drop_video(struct outlet *o)
+ * point of its track; without one, or if `drops_all`, all of them and what comes until the next
+ * one. */
+static int drop_video(struct outlet *o, bool drops_all)
 {
 	unsigned place[PACKET_TRACKS_MAX], i, count = o->queue.count;
 	bool *keep = calloc(count, sizeof(*keep));
@@ -163,7 +165,7 @@ static int drop_video(struct outlet *o)
 	if (!keep) {
 		return -ENOMEM;
 	}
-	find_entries(o, place);
+	find_entries(o, drops_all, place);
 	for (i = 0; i < count; i++) {
 		const struct packet *p = &queue_at(&o->queue, i)->packet;
 
@@ -180,13 +182,15 @@ static int drop_video(struct outlet *o)
 /* Keeps the backlog within its limits. */
 static int trim(struct outlet *o)
 {
-	int error = drop_video(o);
+	int error = drop_video(o, false);
 
+	if (!error && o->queue.bytes > o->limits->bytes) {
+		error = drop_video(o, true);
+	}
 	if (error) {
 		return error;
 	}
-	if (o->queue.bytes > o->limits->bytes ||
-	    queue_span_90k(&o->queue) > o->limits->give_up_90k) {
+	if (o->queue.bytes > o->limits->bytes || queue_span_us(&o->queue) > o->limits->give_up_us) {
 		return -ETIMEDOUT;
 	}
 	return 0;
@@ -237,7 +241,8 @@ int outlet_offer(struct outlet *o, struct message *m, const struct outlet_start 
 	case OUTLET_REJOINING:
 		/* At the time of what was sent last: show time may be another one already. */
 		return packet_is_header(p) && p->type != PACKET_META
-			       ? push_moved(o, p, m->payload, o->base_90k + o->last_90k)
+			       ? push_moved(o, p, m->payload, o->base_90k + o->last_90k,
+					    p->arrival_us)
 			       : 0;
 	case OUTLET_WAITING:
 		break;

@@ -22,9 +22,9 @@
 enum outlet_state { OUTLET_WAITING, OUTLET_RUNNING, OUTLET_REJOINING };
 
 struct outlet_limits {
-	int64_t behind_90k;  /* video is dropped when the oldest message is older than this */
-	size_t bytes;        /* ... or more than this is queued */
-	int64_t give_up_90k; /* the platform takes not even the audio */
+	int64_t behind_us;  /* video is dropped when the oldest message is older than this */
+	size_t bytes;       /* ... or more than this is queued */
+	int64_t give_up_us; /* the platform takes not even the audio */
 };
 extern const struct outlet_limits outlet_limits_default; /* 3 s, 16 MiB, 10 s */
 

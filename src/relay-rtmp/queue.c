@@ -171,14 +171,14 @@ const struct message *queue_at(const struct queue *q, unsigned i)
 	return entry_at(q, i)->message;
 }
 
-int64_t queue_span_90k(const struct queue *q)
+int64_t queue_span_us(const struct queue *q)
 {
 	int64_t span;
 
 	if (!q->count) {
 		return 0;
 	}
-	span = queue_at(q, q->count - 1)->packet.dts_90k - queue_at(q, 0)->packet.dts_90k;
+	span = queue_at(q, q->count - 1)->packet.arrival_us - queue_at(q, 0)->packet.arrival_us;
 	return span > 0 ? span : 0;
 }
 

@@ -62,8 +62,9 @@ size_t queue_begun_bytes(const struct queue *q);
 
 /* The `i`-th message, i < count. */
 const struct message *queue_at(const struct queue *q, unsigned i);
-/* Show time from the oldest message to the newest one. */
-int64_t queue_span_90k(const struct queue *q);
+/* How long the oldest message had been waiting when the newest one was published. Not media
+ * time: that jumps where the show was off air. */
+int64_t queue_span_us(const struct queue *q);
 /* Drops every message for which keep[i] is false, except one that has been begun; `keep` has
  * `count` elements. Returns how many were dropped. */
 unsigned queue_filter(struct queue *q, const bool *keep);

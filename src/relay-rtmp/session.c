@@ -454,7 +454,7 @@ struct session_counts session_counts(const struct session *s)
 	return (struct session_counts){
 		.bytes = s->bytes,
 		.dropped = s->outlet.dropped,
-		.backlog_ms = queue_span_90k(&s->outlet.queue) / 90,
+		.backlog_ms = queue_span_us(&s->outlet.queue) / 1000,
 		.has_started = s->outlet.state != OUTLET_WAITING,
 	};
 }

@@ -57,7 +57,8 @@ static void refresh_metadata(struct relay *r, const struct packet *frame)
 	struct packet p = { .kind = PACKET_DATA,
 			    .type = PACKET_SCRIPT,
 			    .dts_90k = frame->dts_90k,
-			    .pts_90k = frame->pts_90k };
+			    .pts_90k = frame->pts_90k,
+			    .arrival_us = frame->arrival_us };
 	struct message *m;
 	struct buffer b;
 

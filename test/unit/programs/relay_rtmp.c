@@ -34,6 +34,7 @@ struct world {
 	struct ring_writer *writer;
 	int64_t batch_us;
 	int64_t next_90k; /* of the next frame */
+	int64_t next_us;  /* when it is published: as if the tests took as long as the show */
 	uint32_t number;  /* counts frames */
 	bool is_over;     /* the control socket was closed */
 };
@@ -72,7 +73,7 @@ static struct packet packet_at(struct world *w, enum packet_kind kind, enum pack
 		.size = (uint32_t)size,
 		.dts_90k = w->next_90k,
 		.pts_90k = w->next_90k,
-		.arrival_us = clock_monotonic_us(),
+		.arrival_us = w->next_us,
 		.fingerprint = w->number,
 		.source_seq = w->number,
 		.feed = 1,
@@ -118,6 +119,7 @@ static void put_frame(struct world *w, bool is_key, size_t bytes)
 	p.pts_90k = p.dts_90k;
 	put(w, &p, audio.bytes);
 	w->next_90k += FRAME_90K;
+	w->next_us += 1000000 / 30;
 	w->number++;
 }
 
@@ -236,6 +238,7 @@ static void start(struct world *w, int64_t batch_us)
 	w->batch_us = batch_us;
 	w->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	w->next_90k = START_90K;
+	w->next_us = clock_monotonic_us();
 	open_ring(w);
 	w->relay = stage_start(ROLE_RELAY_RTMP);
 	fds[0] = w->ring;
