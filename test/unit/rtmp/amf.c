@@ -2,7 +2,7 @@
 /* AMF0, both ways. */
 #include <math.h>
 
-#include "support.h"
+#include "commands.h"
 
 static void everything_written_is_read_back(void **state)
 {

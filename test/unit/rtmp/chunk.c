@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The chunk layer, driven through a live session so that whole messages are seen. */
-#include "support.h"
+#include "commands.h"
 
 struct fixture {
 	struct rtmp_server *s;

@@ -2,7 +2,7 @@
 /* The client session against servers written by hand: usual ones, odd ones, hostile ones. */
 #include <understudy/clock.h>
 
-#include "support.h"
+#include "commands.h"
 
 struct fixture {
 	struct rtmp_client *c;

@@ -5,7 +5,7 @@
  */
 #include <malloc.h>
 
-#include "support.h"
+#include "commands.h"
 
 /* Bytes in use on the heap; 0 where a sanitizer replaces it (then only the refusal counts). */
 static size_t heap_bytes(void)

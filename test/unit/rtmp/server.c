@@ -2,7 +2,7 @@
 /* The server session: the command flow and the quirks of encoders. */
 #include <understudy/clock.h>
 
-#include "support.h"
+#include "commands.h"
 
 struct fixture {
 	struct rtmp_server *s;
