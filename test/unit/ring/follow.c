@@ -386,6 +386,41 @@ static void oversized_header_is_skipped_and_counted(void **state)
 	show_close(&s);
 }
 
+static void damaged_packets_are_skipped_and_counted(void **state)
+{
+	const uint64_t mark = 0x1234567890abcdef;
+	struct packet p = {
+		.kind = PACKET_VIDEO,
+		.type = PACKET_FRAME,
+		.size = 10,
+		.fingerprint = mark,
+	};
+	struct show s = { .fd = ring_create("show", RING_BYTES_MIN) };
+	struct follower *f;
+	struct packet *in_ring;
+	uint8_t *map;
+
+	assert_true(s.fd >= 0);
+	/* A map that was there before the writer sealed the ring stays writable. */
+	map = mmap(NULL, RING_BYTES_MIN, PROT_READ | PROT_WRITE, MAP_SHARED, s.fd, 0);
+	assert_true(map != MAP_FAILED);
+	assert_int_equal(ring_writer_open(s.fd, 1000000, &s.writer), 0);
+	f = follow(&s);
+	put_frame(&s, 1, PACKET_JOIN, 10);
+	put(&s, p, bytes);
+	put_frame(&s, 2, 0, 10);
+	in_ring = memmem(map, RING_BYTES_MIN, &mark, sizeof(mark));
+	assert_non_null(in_ring);
+	in_ring = (void *)((uint8_t *)in_ring - offsetof(struct packet, fingerprint));
+	in_ring->size = UINT32_MAX;
+	expect_frame(f, 1);
+	expect_frame(f, 2);
+	assert_int_equal(follower_counts(f).insane, 1);
+	munmap(map, RING_BYTES_MIN);
+	follower_close(&f);
+	show_close(&s);
+}
+
 static void session_time_rounds_without_drift(void **state)
 {
 	struct packet p = { .dts_90k = 1000 + 44, .pts_90k = 1000 + 44 + 3003 };
@@ -413,6 +448,7 @@ int main(void)
 		cmocka_unit_test(rings_that_queue_up_are_cut_short_from_the_oldest),
 		cmocka_unit_test(ring_without_seals_is_refused_and_the_present_one_stays),
 		cmocka_unit_test(oversized_header_is_skipped_and_counted),
+		cmocka_unit_test(damaged_packets_are_skipped_and_counted),
 		cmocka_unit_test(session_time_rounds_without_drift),
 	};
 
