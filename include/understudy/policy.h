@@ -32,18 +32,18 @@ struct restart {
 int64_t restart_after(struct restart *r, const struct restart_policy *policy, int64_t ran_us,
 		      uint32_t random, int64_t now_us);
 
-/* Failures per key (an address) in a sliding window, fixed memory: used to refuse addresses
- * that guess keys. Zeroed = empty. The least recent entry makes room. */
+/* Failures per key (an address) in a window that begins with the first, fixed memory: used to
+ * refuse addresses that guess keys. Zeroed = empty. The entry whose window began first makes room. */
 #define RATE_ENTRIES 256
 struct rate_entry {
 	uint64_t key;          /* 0 = free */
-	int64_t window_us;     /* start of the window */
+	int64_t window_us;     /* when the window began */
 	uint32_t count;
 };
 struct rate_table {
 	struct rate_entry entries[RATE_ENTRIES];
 };
-/* Counts one event and returns how many there were within the last window_us, this included. */
+/* Counts one event and returns how many there were in the key's window of window_us, this included. */
 unsigned rate_count(struct rate_table *t, uint64_t key, int64_t window_us, int64_t now_us);
 /* The same without counting. */
 unsigned rate_get(const struct rate_table *t, uint64_t key, int64_t window_us, int64_t now_us);
