@@ -36,9 +36,9 @@ static const char *stand_in(void *context, const char *name)
 static void print_finding(const struct terminal *t, const char *name,
 			  const struct config_finding *finding)
 {
-	static const enum paint paints[] = {
-		[CONFIG_ERROR] = PAINT_BAD, [CONFIG_WARNING] = PAINT_WARN, [CONFIG_INACTIVE] = PAINT_DIM
-	};
+	static const enum paint paints[] = { [CONFIG_ERROR] = PAINT_BAD,
+					     [CONFIG_WARNING] = PAINT_WARN,
+					     [CONFIG_INACTIVE] = PAINT_DIM };
 	char text[768], safe[768];
 
 	config_finding_format(text, sizeof(text), name, finding);
@@ -90,8 +90,8 @@ int command_check(const struct command_line *line)
 	if (line->config != NULL) {
 		result = config_load(name, read_environment, NULL, &config, &findings);
 	} else {
-		result = config_load_text(name, config_default_text, config_default_size, stand_in, NULL,
-					  &config, &findings);
+		result = config_load_text(name, config_default_text, config_default_size, stand_in,
+					  NULL, &config, &findings);
 	}
 	terminal_init(&terminal, stdout);
 	for (size_t i = 0; i < findings.count; i++) {

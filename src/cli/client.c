@@ -44,8 +44,10 @@ const char *client_socket(const char *option)
 static int complain_connect(const char *path, int error)
 {
 	if (error == ENOENT || error == ECONNREFUSED || error == ENOTDIR) {
-		complain("no relay is running at %s; start one with `understudy run -c FILE`, or name "
-			 "the socket of a running one with --socket", path);
+		complain("no relay is running at %s; start one with `understudy run -c FILE`, or "
+			 "name "
+			 "the socket of a running one with --socket",
+			 path);
 		return EXIT_NO_RELAY;
 	}
 	complain("cannot reach the relay at %s: %s; %s", path, strerror(error),
@@ -98,7 +100,8 @@ static int send_all(struct client *c, const char *text, size_t size)
 			continue;
 		}
 		if (sent < 0) {
-			complain("the relay at %s has ended; start it again with `understudy run`", c->path);
+			complain("the relay at %s has ended; start it again with `understudy run`",
+				 c->path);
 			return EXIT_NO_RELAY;
 		}
 		text += sent;
@@ -148,7 +151,8 @@ static int receive_line(struct client *c, int timeout_ms)
 		}
 		ssize_t got = recv(c->fd, c->line + c->used, c->capacity - c->used, 0);
 		if (got <= 0) {
-			complain("the relay at %s has ended; start it again with `understudy run`", c->path);
+			complain("the relay at %s has ended; start it again with `understudy run`",
+				 c->path);
 			return EXIT_NO_RELAY;
 		}
 		c->used += (size_t)got;
@@ -169,7 +173,8 @@ static int take_line(struct client *c, int timeout_ms, json_t **ret)
 	memmove(c->line, c->line + size + 1, c->used);
 	if (!json_is_object(json)) {
 		json_decref(json);
-		complain("what answers at %s is not a relay of this kind; see that the path is right",
+		complain("what answers at %s is not a relay of this kind; see that the path is "
+			 "right",
 			 c->path);
 		return EXIT_FAILED;
 	}
@@ -189,7 +194,8 @@ int client_ask(struct client *c, json_t *request, json_t **ret)
 
 	json_decref(request);
 	if (text == NULL) {
-		complain("the order is not UTF-8 text; name shows and feeds as `understudy status` does");
+		complain("the order is not UTF-8 text; name shows and feeds as `understudy status` "
+			 "does");
 		return EXIT_USAGE;
 	}
 	size_t size = strlen(text);
@@ -205,7 +211,8 @@ int client_ask(struct client *c, json_t *request, json_t **ret)
 	if (!json_is_true(json_object_get(reply, "ok"))) {
 		const char *error = json_string_value(json_object_get(reply, "error"));
 
-		complain("%s", error != NULL ? error : "the relay refused without a reason; see its log");
+		complain("%s",
+			 error != NULL ? error : "the relay refused without a reason; see its log");
 		json_decref(reply);
 		return EXIT_FAILED;
 	}

@@ -15,9 +15,9 @@
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NO_RELAY = 3 };
 
 struct client {
-	int fd;            /* -1 = not connected */
+	int fd; /* -1 = not connected */
 	char path[108];
-	char *line;        /* owned; bytes received and not yet taken */
+	char *line; /* owned; bytes received and not yet taken */
 	size_t used, capacity;
 };
 

@@ -23,7 +23,8 @@ const struct command commands[] = {
 	  OPTION_JSON | OPTION_WATCH | OPTION_SOCKET, 0, 0, command_status },
 	{ "start", "SHOW", "goes on air", OPTION_SOCKET, 1, 1, command_start },
 	{ "end", "SHOW", "ends the show at its destinations", OPTION_SOCKET, 1, 1, command_end },
-	{ "take", "SHOW FEED", "switches to a feed and holds it", OPTION_SOCKET, 2, 2, command_take },
+	{ "take", "SHOW FEED", "switches to a feed and holds it", OPTION_SOCKET, 2, 2,
+	  command_take },
 	{ "auto", "SHOW", "gives the choice of feed back", OPTION_SOCKET, 1, 1, command_auto },
 	{ "events", "", "what has happened, or with --follow what happens",
 	  OPTION_FOLLOW | OPTION_JSON | OPTION_SINCE | OPTION_SOCKET, 0, 0, command_events },
@@ -34,12 +35,14 @@ const size_t command_count = sizeof(commands) / sizeof(commands[0]);
 
 const struct option_row option_rows[] = {
 	{ OPTION_CONFIG, 'c', "config", "FILE", "the configuration, see understudy(5)" },
-	{ OPTION_DEMO, 0, "demo", NULL, "shows a failover with two test encoders and a local platform" },
+	{ OPTION_DEMO, 0, "demo", NULL,
+	  "shows a failover with two test encoders and a local platform" },
+	{ OPTION_FOLLOW, 0, "follow", NULL, "waits for more until Ctrl-C" },
 	{ OPTION_JSON, 0, "json", NULL, "for programs: JSON, one object a line" },
 	{ OPTION_WATCH, 0, "watch", NULL, "draws it anew every second until Ctrl-C" },
-	{ OPTION_FOLLOW, 0, "follow", NULL, "waits for more until Ctrl-C" },
-	{ OPTION_SINCE, 0, "since", "T", "from this time on: 90s, 10m, 2h, 1d ago, 20:15 or "
-					 "2026-11-21T20:15:00" },
+	{ OPTION_SINCE, 0, "since", "T",
+	  "from this time on: 90s, 10m, 2h, 1d ago, 20:15 or "
+	  "2026-11-21T20:15:00" },
 	{ OPTION_SOCKET, 0, "socket", "PATH", "the socket of the running relay" },
 };
 const size_t option_count = sizeof(option_rows) / sizeof(option_rows[0]);
@@ -94,7 +97,8 @@ void command_print_help(FILE *out, const struct command *command)
 		}
 		snprintf(option, sizeof(option), "%c%c%s--%s%s%s", row->letter ? '-' : ' ',
 			 row->letter ? row->letter : ' ', row->letter ? ", " : "  ", row->name,
-			 row->argument != NULL ? " " : "", row->argument != NULL ? row->argument : "");
+			 row->argument != NULL ? " " : "",
+			 row->argument != NULL ? row->argument : "");
 		fprintf(out, "  %-20s %s\n", option, row->help);
 	}
 }
@@ -105,11 +109,12 @@ void commands_print_help(FILE *out)
 	for (size_t i = 0; i < command_count; i++) {
 		char left[32];
 
-		snprintf(left, sizeof(left), "%s%s%s", commands[i].name, commands[i].usage[0] ? " " : "",
-			 commands[i].usage);
+		snprintf(left, sizeof(left), "%s%s%s", commands[i].name,
+			 commands[i].usage[0] ? " " : "", commands[i].usage);
 		fprintf(out, "  %-16s %s\n", left, commands[i].help);
 	}
-	fputs("\n`understudy help COMMAND` says more; see also understudy(1) and understudy(5).\n", out);
+	fputs("\n`understudy help COMMAND` says more; see also understudy(1) and understudy(5).\n",
+	      out);
 }
 
 /* ---- taking it apart ---- */
@@ -122,7 +127,8 @@ static void build_options(const struct command *command, struct option *options)
 		if (command->options & option_rows[i].option) {
 			options[count++] = (struct option){
 				.name = option_rows[i].name,
-				.has_arg = option_rows[i].argument != NULL ? required_argument : no_argument,
+				.has_arg = option_rows[i].argument != NULL ? required_argument
+									   : no_argument,
 				.val = LONG_FIRST + (int)i,
 			};
 		}
@@ -158,8 +164,9 @@ static int take_arguments(const struct command *command, int count, char **argum
 		return EXIT_USAGE;
 	}
 	if (count > (int)command->arguments_max) {
-		return complain_usage(command, command->arguments_max == 0 ? "takes no argument"
-									   : "has too many arguments");
+		return complain_usage(command, command->arguments_max == 0
+						       ? "takes no argument"
+						       : "has too many arguments");
 	}
 	for (int i = 0; i < count; i++) {
 		line->arguments[i] = arguments[i];
@@ -187,7 +194,8 @@ static int run_command(const struct command *command, int argc, char **argv,
 		if (found == '?') {
 			return complain_usage(command, "has an option it does not know");
 		}
-		take_option(line, found == 'c' ? &option_rows[0] : &option_rows[found - LONG_FIRST]);
+		take_option(line,
+			    found == 'c' ? &option_rows[0] : &option_rows[found - LONG_FIRST]);
 	}
 	int code = take_arguments(command, argc - optind, argv + optind, line);
 	return code == EXIT_DONE ? command->run(line) : code;
@@ -254,7 +262,8 @@ static int command_help(const struct command_line *line)
 	}
 	const struct command *command = find_command(line->arguments[0]);
 	if (command == NULL) {
-		complain("there is no command %s; `understudy help` lists them", line->arguments[0]);
+		complain("there is no command %s; `understudy help` lists them",
+			 line->arguments[0]);
 		return EXIT_USAGE;
 	}
 	command_print_help(stdout, command);

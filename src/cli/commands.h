@@ -22,16 +22,16 @@ enum command_option {
 
 /* A command line taken apart; texts belong to argv. */
 struct command_line {
-	char **argv;               /* of main() */
-	unsigned given;            /* of enum command_option */
+	char **argv;                         /* of main() */
+	unsigned given;                      /* of enum command_option */
 	const char *config, *since, *socket; /* NULL = not given */
 	const char *arguments[2];
 };
 
 struct command {
-	const char *name, *usage;  /* "take", "SHOW FEED" */
+	const char *name, *usage; /* "take", "SHOW FEED" */
 	const char *help;
-	unsigned options;          /* of enum command_option */
+	unsigned options; /* of enum command_option */
 	unsigned arguments_min, arguments_max;
 	int (*run)(const struct command_line *line); /* returns the exit code */
 };
@@ -40,7 +40,7 @@ extern const size_t command_count;
 
 struct option_row {
 	enum command_option option;
-	char letter;               /* 0 = none */
+	char letter;                 /* 0 = none */
 	const char *name, *argument; /* NULL = takes none */
 	const char *help;
 };

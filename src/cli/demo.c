@@ -27,10 +27,10 @@ enum { DEMO_INTERRUPTED = -1 }; /* besides exit codes: Ctrl-C */
 
 struct demo {
 	struct stage stage;
-	struct client events;  /* follows */
+	struct client events; /* follows */
 	struct terminal terminal;
 	int signal_fd;
-	bool has_person;       /* at the keyboard */
+	bool has_person; /* at the keyboard */
 };
 
 /* ---- waiting ---- */
@@ -129,7 +129,8 @@ static int wait_for_change(struct demo *d, const char *kind)
 	int code = wait_for(d, kind, false, CHANGE_US, &is_seen);
 
 	if (code == EXIT_DONE && !is_seen) {
-		complain("the demo waited in vain for a %s; see %s/relay.log", kind, d->stage.directory);
+		complain("the demo waited in vain for a %s; see %s/relay.log", kind,
+			 d->stage.directory);
 		return EXIT_FAILED;
 	}
 	return code;
@@ -193,7 +194,8 @@ static int wait_until_complete(struct demo *d)
 			code = is_complete(d, &is_there);
 		}
 		if (code == EXIT_DONE && !is_there && clock_monotonic_us() > deadline_us) {
-			complain("the demo did not come on air; see the logs in %s", d->stage.directory);
+			complain("the demo did not come on air; see the logs in %s",
+				 d->stage.directory);
 			return EXIT_FAILED;
 		}
 	}
@@ -207,7 +209,8 @@ static int print_status(struct demo *d)
 
 	if (code == EXIT_DONE) {
 		fputc('\n', stdout);
-		status_print(&d->terminal, json_object_get(reply, "status"), clock_wall_us() / 1000);
+		status_print(&d->terminal, json_object_get(reply, "status"),
+			     clock_wall_us() / 1000);
 		json_decref(reply);
 	}
 	return code;
@@ -232,7 +235,8 @@ static int set_up(struct demo *d)
 		code = client_open(&d->events, d->stage.socket);
 	}
 	if (code == EXIT_DONE) {
-		code = client_ask(&d->events, json_pack("{s:s, s:b}", "command", "events", "follow", true),
+		code = client_ask(&d->events,
+				  json_pack("{s:s, s:b}", "command", "events", "follow", true),
 				  NULL);
 	}
 	if (code == EXIT_DONE) {
@@ -320,7 +324,8 @@ int demo_run(void)
 	close(d.signal_fd);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (d.stage.directory[0] != '\0') {
-		printf("\nEverything has ended. The recordings and logs are in %s.\n", d.stage.directory);
+		printf("\nEverything has ended. The recordings and logs are in %s.\n",
+		       d.stage.directory);
 	}
 	return code == DEMO_INTERRUPTED ? EXIT_DONE : code;
 }

@@ -3,7 +3,7 @@
  * `understudy run --demo`: a failover to look at. Everything runs on this machine, on free
  * ports, in a temporary directory:
  *
- *   ffmpeg PRIMARY --.                                  .--> nginx-rtmp, the "platform" --> your player
+ *   ffmpeg PRIMARY --.                                  .--> nginx-rtmp, "the platform"
  *                     >-- understudy run, show "demo" --<
  *   ffmpeg BACKUP  --'                                  '--> recording-*.flv
  */

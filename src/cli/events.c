@@ -42,8 +42,13 @@ static int64_t parse_age(const char *text)
 
 static int64_t parse_date(const char *text, int64_t now_s)
 {
-	static const char *const formats[] = { "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S",
-					       "%Y-%m-%d %H:%M", "%Y-%m-%d", "%H:%M:%S", "%H:%M" };
+	static const char *const formats[] = { "%Y-%m-%dT%H:%M:%S",
+					       "%Y-%m-%dT%H:%M",
+					       "%Y-%m-%d %H:%M:%S",
+					       "%Y-%m-%d %H:%M",
+					       "%Y-%m-%d",
+					       "%H:%M:%S",
+					       "%H:%M" };
 	time_t now = (time_t)now_s;
 
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
@@ -81,11 +86,11 @@ static enum paint paint_kind(const char *kind)
 		const char *kind;
 		enum paint paint;
 	} paints[] = {
-		{ "on_air", PAINT_GOOD },           { "off_air", PAINT_BAD },
-		{ "failover", PAINT_WARN },         { "failback", PAINT_GOOD },
-		{ "take", PAINT_STANDBY },          { "gap", PAINT_WARN },
-		{ "feed_lost", PAINT_WARN },        { "feed_connected", PAINT_GOOD },
-		{ "destination_down", PAINT_BAD },  { "destination_up", PAINT_GOOD },
+		{ "on_air", PAINT_GOOD },          { "off_air", PAINT_BAD },
+		{ "failover", PAINT_WARN },        { "failback", PAINT_GOOD },
+		{ "take", PAINT_STANDBY },         { "gap", PAINT_WARN },
+		{ "feed_lost", PAINT_WARN },       { "feed_connected", PAINT_GOOD },
+		{ "destination_down", PAINT_BAD }, { "destination_up", PAINT_GOOD },
 		{ "worker_died", PAINT_BAD },
 	};
 
@@ -188,8 +193,10 @@ int command_events(const struct command_line *line)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	terminal_init(&terminal, stdout);
-	code = client_ask(&client, json_pack("{s:s, s:b, s:o}", "command", "events", "follow", follows,
-					     "since", since), NULL);
+	code = client_ask(&client,
+			  json_pack("{s:s, s:b, s:o}", "command", "events", "follow", follows,
+				    "since", since),
+			  NULL);
 	if (code == EXIT_DONE) {
 		code = print_all(&client, &terminal, line->given & OPTION_JSON);
 	}

@@ -42,6 +42,6 @@ int command_auto(const struct command_line *line)
 
 int command_take(const struct command_line *line)
 {
-	return order(line, json_pack("{s:s, s:s, s:s}", "command", "take", "show", line->arguments[0],
-				     "feed", line->arguments[1]));
+	return order(line, json_pack("{s:s, s:s, s:s}", "command", "take", "show",
+				     line->arguments[0], "feed", line->arguments[1]));
 }

@@ -26,6 +26,7 @@
 #define NGINX_MODULE "/usr/lib/nginx/modules/ngx_rtmp_module.so"
 #define FONT "/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf"
 
+/* clang-format off */
 static const char relay_config[] =
 	"rtmp: { listen: \"127.0.0.1:%u\" }\n"
 	"state_directory: \"%s\"\n"
@@ -53,17 +54,20 @@ static const char platform_config[] =
 	"    listen 127.0.0.1:%u;\n"
 	"    chunk_size 4096;\n"
 	"    access_log off;\n"
-	"    application live { live on; record all; record_path .; record_suffix -platform.flv; }\n"
+	"    application live { live on; record all; record_path .; record_suffix -platform.flv; "
+	"}\n"
 	"  }\n"
 	"}\n";
+
+/* clang-format on */
 
 /* ---- what it needs ---- */
 
 /* Looks where daemons are kept, too: a user's PATH may lack it. */
 static bool find_program(const char *name, char *to, size_t size)
 {
-	static const char *const places[] = { "/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin",
-					      "/usr/sbin" };
+	static const char *const places[] = { "/usr/local/bin", "/usr/bin", "/bin",
+					      "/usr/local/sbin", "/usr/sbin" };
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		text_format(to, size, "%s/%s", places[i], name);
@@ -83,9 +87,10 @@ static int find_programs(struct stage *s)
 	if (has_nginx && has_ffmpeg) {
 		return EXIT_DONE;
 	}
-	complain("the demo needs%s%s%s; install with `apt install%s%s`", has_ffmpeg ? "" : " ffmpeg",
-		 has_ffmpeg || has_nginx ? "" : " and", has_nginx ? "" : " nginx with its RTMP module",
-		 has_ffmpeg ? "" : " ffmpeg", has_nginx ? "" : " nginx libnginx-mod-rtmp");
+	complain("the demo needs%s%s%s; install with `apt install%s%s`",
+		 has_ffmpeg ? "" : " ffmpeg", has_ffmpeg || has_nginx ? "" : " and",
+		 has_nginx ? "" : " nginx with its RTMP module", has_ffmpeg ? "" : " ffmpeg",
+		 has_nginx ? "" : " nginx libnginx-mod-rtmp");
 	return EXIT_FAILED;
 }
 
@@ -120,8 +125,9 @@ static bool make_key(char key[33])
 	return true;
 }
 
-__attribute__((format(printf, 3, 4)))
-static bool write_file(const struct stage *s, const char *name, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static bool write_file(const struct stage *s,
+							     const char *name, const char *format,
+							     ...)
 {
 	char path[128];
 	va_list arguments;
@@ -163,8 +169,9 @@ int stage_init(struct stage *s)
 		return EXIT_FAILED;
 	}
 	text_format(s->socket, sizeof(s->socket), "%s/understudy.sock", s->directory);
-	if (!write_file(s, "relay.yaml", relay_config, (unsigned)s->relay_port, s->directory, s->socket,
-			s->keys[0], s->keys[1], (unsigned)s->platform_port, s->directory) ||
+	if (!write_file(s, "relay.yaml", relay_config, (unsigned)s->relay_port, s->directory,
+			s->socket, s->keys[0], s->keys[1], (unsigned)s->platform_port,
+			s->directory) ||
 	    !write_file(s, "platform.conf", platform_config, (unsigned)s->platform_port)) {
 		complain("the demo cannot write into %s: %s", s->directory, strerror(errno));
 		return EXIT_FAILED;
@@ -175,8 +182,7 @@ int stage_init(struct stage *s)
 /* ---- processes ---- */
 
 /* In the child: output into NAME.log, or standard output into `out_fd`. */
-static void become(const struct stage *s, const char *name, int out_fd,
-		   const char *const argv[])
+static void become(const struct stage *s, const char *name, int out_fd, const char *const argv[])
 {
 	char log[128];
 	sigset_t none;
@@ -186,7 +192,8 @@ static void become(const struct stage *s, const char *name, int out_fd,
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	text_format(log, sizeof(log), "%s/%s.log", s->directory, name);
-	int log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600), null_fd = open("/dev/null", O_RDONLY);
+	int log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600),
+	    null_fd = open("/dev/null", O_RDONLY);
 	if (log_fd < 0 || null_fd < 0 || dup2(null_fd, 0) < 0 ||
 	    dup2(out_fd >= 0 ? out_fd : log_fd, 1) < 0 || dup2(log_fd, 2) < 0) {
 		_exit(127);
@@ -284,8 +291,9 @@ static bool is_listening(uint16_t port)
 int stage_start_platform(struct stage *s)
 {
 	const char *const argv[] = {
-		s->nginx, "-p", s->directory, "-c", "platform.conf", "-e", "platform.log",
-		geteuid() == 0 ? "-g" : NULL, "user root;", NULL,
+		s->nginx,        "-p", s->directory,   "-c",
+		"platform.conf", "-e", "platform.log", geteuid() == 0 ? "-g" : NULL,
+		"user root;",    NULL,
 	};
 	int64_t deadline_us = clock_monotonic_us() + START_US;
 	int code = start(s, STAGE_PLATFORM, "platform", -1, argv);
@@ -353,20 +361,24 @@ int stage_start_encoder(struct stage *s, enum stage_role role)
 	if (access(FONT, R_OK) == 0) {
 		text_format(clock, sizeof(clock),
 			    "drawtext=fontfile=" FONT ":text='%s  %%{localtime\\:%%X}':fontsize=40:"
-			    "fontcolor=white:box=1:boxborderw=12:boxcolor=%s@0.8:x=(w-tw)/2:y=h-90", word,
-			    is_primary ? "darkgreen" : "darkblue");
+			    "fontcolor=white:box=1:boxborderw=12:boxcolor=%s@0.8:x=(w-tw)/2:y=h-90",
+			    word, is_primary ? "darkgreen" : "darkblue");
 		filter = clock;
 	}
 	text_format(url, sizeof(url), "rtmp://127.0.0.1:%u/live/%s", (unsigned)s->relay_port,
 		    s->keys[role - STAGE_PRIMARY]);
+	/* clang-format off */
 	const char *const argv[] = {
-		s->ffmpeg, "-nostdin", "-loglevel", "warning", "-re", "-f", "lavfi", "-i",
+		s->ffmpeg, "-nostdin", "-loglevel", "warning",
+		"-re", "-f", "lavfi", "-i",
 		is_primary ? "testsrc2=size=640x360:rate=30" : "smptebars=size=640x360:rate=30",
 		"-re", "-f", "lavfi", "-i",
-		is_primary ? "sine=frequency=440:sample_rate=44100" : "sine=frequency=660:sample_rate=44100",
-		"-vf", filter, "-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "ultrafast", "-tune",
-		"zerolatency", "-g", "60", "-keyint_min", "60", "-sc_threshold", "0", "-b:v", "1000k",
-		"-c:a", "aac", "-b:a", "96k", "-f", "flv", url, NULL,
+		is_primary ? "sine=frequency=440:sample_rate=44100"
+			   : "sine=frequency=660:sample_rate=44100",
+		"-vf", filter, "-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "ultrafast",
+		"-tune", "zerolatency", "-g", "60", "-keyint_min", "60", "-sc_threshold", "0",
+		"-b:v", "1000k", "-c:a", "aac", "-b:a", "96k", "-f", "flv", url, NULL,
 	};
+	/* clang-format on */
 	return start(s, role, is_primary ? "primary" : "backup", -1, argv);
 }

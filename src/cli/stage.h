@@ -13,12 +13,12 @@
 enum stage_role { STAGE_PLATFORM, STAGE_RELAY, STAGE_PRIMARY, STAGE_BACKUP, STAGE_ROLES };
 
 struct stage {
-	char directory[64];       /* "" = none yet */
+	char directory[64]; /* "" = none yet */
 	char socket[96];
 	char nginx[64], ffmpeg[64]; /* paths of the programs */
-	char keys[2][33];         /* of primary and backup */
+	char keys[2][33];           /* of primary and backup */
 	uint16_t relay_port, platform_port;
-	pid_t pids[STAGE_ROLES];  /* 0 = not running */
+	pid_t pids[STAGE_ROLES]; /* 0 = not running */
 };
 
 /* Finds the programs, makes the directory, the keys and the configurations. An exit code; says

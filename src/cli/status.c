@@ -15,9 +15,9 @@ static const char *text_of(const json_t *object, const char *key)
 
 static int64_t number_of(const json_t *object, const char *key)
 {
-	const json_t *value = json_object_get(object, key);
+	double value = json_number_value(json_object_get(object, key));
 
-	return json_is_number(value) ? (int64_t)json_number_value(value) : 0;
+	return value > -1e15 && value < 1e15 ? (int64_t)value : 0;
 }
 
 static enum paint paint_state(const char *state)
@@ -26,8 +26,9 @@ static enum paint paint_state(const char *state)
 		const char *state;
 		enum paint paint;
 	} paints[] = {
-		{ "live", PAINT_GOOD },       { "standby", PAINT_STANDBY },   { "degraded", PAINT_WARN },
-		{ "stalled", PAINT_BAD },     { "offline", PAINT_BAD },       { "dialing", PAINT_WARN },
+		{ "live", PAINT_GOOD },        { "standby", PAINT_STANDBY },
+		{ "degraded", PAINT_WARN },    { "stalled", PAINT_BAD },
+		{ "offline", PAINT_BAD },      { "dialing", PAINT_WARN },
 		{ "backing_off", PAINT_WARN }, { "refused", PAINT_BAD },
 	};
 
@@ -41,24 +42,21 @@ static enum paint paint_state(const char *state)
 
 /* ---- feeds ---- */
 
-/* "1920x1080@59.94" */
+/* "h264 1920x1080@59.94" */
 static void format_video(struct table_cell *cell, const json_t *video)
 {
-	char fps[24];
+	double fps = json_number_value(json_object_get(video, "fps"));
+	char rate[24] = "";
 
 	if (!json_is_object(video)) {
 		cell_set(cell, PAINT_NONE, "-");
 		return;
 	}
-	double rate = json_number_value(json_object_get(video, "fps"));
-	text_format(fps, sizeof(fps), "%.2f", rate);
-	fps[strcspn(fps, ".") + 3] = '\0';
-	if (strcmp(fps + strlen(fps) - 3, ".00") == 0) {
-		fps[strlen(fps) - 3] = '\0';
+	if (fps > 0 && fps < 1000) {
+		text_format(rate, sizeof(rate), "@%.4g", fps);
 	}
-	cell_set(cell, PAINT_NONE, "%s %lldx%lld%s%s", text_of(video, "codec"),
-		 (long long)number_of(video, "width"), (long long)number_of(video, "height"),
-		 rate > 0 ? "@" : "", rate > 0 ? fps : "");
+	cell_set(cell, PAINT_NONE, "%s %lldx%lld%s", text_of(video, "codec"),
+		 (long long)number_of(video, "width"), (long long)number_of(video, "height"), rate);
 }
 
 static void format_audio(struct table_cell *cell, const json_t *audio)
@@ -81,7 +79,8 @@ static void join(char *to, size_t size, const json_t *list)
 		size_t used = strlen(to);
 		const char *text = json_string_value(item);
 
-		text_format(to + used, size - used, "%s%s", used > 0 ? ", " : "", text ? text : "?");
+		text_format(to + used, size - used, "%s%s", used > 0 ? ", " : "",
+			    text ? text : "?");
 	}
 }
 
@@ -102,10 +101,10 @@ static void format_health(struct table_cell *cell, const json_t *feed)
 
 static void format_gop(struct table_cell *cell, const json_t *feed)
 {
-	const json_t *gop = json_object_get(feed, "gop_ms");
+	int64_t gop_ms = number_of(feed, "gop_ms");
 
-	if (json_is_number(gop) && json_number_value(gop) > 0) {
-		cell_set(cell, PAINT_NONE, "%.1f s", json_number_value(gop) / 1000);
+	if (gop_ms > 0) {
+		cell_set(cell, PAINT_NONE, "%.1f s", (double)gop_ms / 1000);
 	} else {
 		cell_set(cell, PAINT_NONE, "-");
 	}
@@ -113,7 +112,8 @@ static void format_gop(struct table_cell *cell, const json_t *feed)
 
 static void print_feeds(const struct terminal *t, const json_t *feeds)
 {
-	static const char *const heads[] = { "FEED", "STATE", "VIDEO", "AUDIO", "KB/S", "GOP", "HEALTH" };
+	static const char *const heads[] = { "FEED", "STATE", "VIDEO", "AUDIO",
+					     "KB/S", "GOP",   "HEALTH" };
 	struct table table;
 	const json_t *feed;
 	size_t i;
@@ -126,7 +126,8 @@ static void print_feeds(const struct terminal *t, const json_t *feeds)
 			break;
 		}
 		cell_set(&row[0], PAINT_NONE, "%s", text_of(feed, "name"));
-		cell_set(&row[1], paint_state(text_of(feed, "state")), "%s", text_of(feed, "state"));
+		cell_set(&row[1], paint_state(text_of(feed, "state")), "%s",
+			 text_of(feed, "state"));
 		format_video(&row[2], json_object_get(feed, "video"));
 		format_audio(&row[3], json_object_get(feed, "audio"));
 		cell_set(&row[4], PAINT_NONE, "%lld", (long long)number_of(feed, "kbps"));
@@ -152,8 +153,8 @@ static void format_since(struct table_cell *cell, const json_t *destination, int
 
 static void print_destinations(const struct terminal *t, const json_t *destinations, int64_t now_ms)
 {
-	static const char *const heads[] = { "DESTINATION", "STATE", "FOR", "KB/S", "BACKLOG", "RESTARTS",
-					     "LAST ERROR" };
+	static const char *const heads[] = { "DESTINATION", "STATE",    "FOR",       "KB/S",
+					     "BACKLOG",     "RESTARTS", "LAST ERROR" };
 	struct table table;
 	const json_t *d;
 	size_t i;
@@ -188,7 +189,8 @@ static void print_warning(const struct terminal *t, const char *text)
 	char safe[512];
 
 	terminal_copy(safe, sizeof(safe), text);
-	fprintf(t->out, "  %s!%s %s\n", terminal_begin(t, PAINT_WARN), terminal_end(t, PAINT_WARN), safe);
+	fprintf(t->out, "  %s!%s %s\n", terminal_begin(t, PAINT_WARN), terminal_end(t, PAINT_WARN),
+		safe);
 }
 
 static void print_warnings(const struct terminal *t, const json_t *show)
@@ -204,8 +206,10 @@ static void print_warnings(const struct terminal *t, const json_t *show)
 		mismatch[0] = '\0';
 		join(mismatch, sizeof(mismatch), json_object_get(item, "mismatch"));
 		if (mismatch[0] != '\0') {
-			text_format(text, sizeof(text), "feed %s does not match the others: %s; set both "
-				    "encoders alike", text_of(item, "name"), mismatch);
+			text_format(text, sizeof(text),
+				    "feed %s does not match the others: %s; set both "
+				    "encoders alike",
+				    text_of(item, "name"), mismatch);
 			print_warning(t, text);
 		}
 	}

@@ -23,8 +23,12 @@ void terminal_init(struct terminal *t, FILE *out)
 const char *terminal_begin(const struct terminal *t, enum paint paint)
 {
 	static const char *const codes[] = {
-		[PAINT_NONE] = "",          [PAINT_BOLD] = "\033[1m",     [PAINT_DIM] = "\033[2m",
-		[PAINT_GOOD] = "\033[1;32m", [PAINT_STANDBY] = "\033[36m", [PAINT_WARN] = "\033[33m",
+		[PAINT_NONE] = "",
+		[PAINT_BOLD] = "\033[1m",
+		[PAINT_DIM] = "\033[2m",
+		[PAINT_GOOD] = "\033[1;32m",
+		[PAINT_STANDBY] = "\033[36m",
+		[PAINT_WARN] = "\033[33m",
 		[PAINT_BAD] = "\033[1;31m",
 	};
 
@@ -47,8 +51,8 @@ static size_t steering(const unsigned char *p)
 	if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f) {
 		return 2; /* C1 controls */
 	}
-	if (p[0] == 0xe2 && p[1] == 0x80 && ((p[2] >= 0x8e && p[2] <= 0x8f) ||
-					     (p[2] >= 0xa8 && p[2] <= 0xae))) {
+	if (p[0] == 0xe2 && p[1] == 0x80 &&
+	    ((p[2] >= 0x8e && p[2] <= 0x8f) || (p[2] >= 0xa8 && p[2] <= 0xae))) {
 		return 3; /* U+200E, 200F, 2028-202E */
 	}
 	if (p[0] == 0xe2 && p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9) {
@@ -170,8 +174,8 @@ void format_duration(char *to, size_t size, int64_t seconds)
 	if (seconds < 0) {
 		seconds = 0;
 	}
-	text_format(to, size, "%lld:%02d:%02d", (long long)(seconds / 3600), (int)(seconds / 60 % 60),
-		    (int)(seconds % 60));
+	text_format(to, size, "%lld:%02d:%02d", (long long)(seconds / 3600),
+		    (int)(seconds / 60 % 60), (int)(seconds % 60));
 }
 
 int64_t parse_time_ms(const char *text)

@@ -84,7 +84,8 @@ static const char *split_path(struct config_destination *d, const char *url_path
 	} else {
 		slash = memrchr(url_path, '/', app);
 		if (slash == NULL || slash == url_path) {
-			return "has no stream key; add `key: \"${NAME}\"`, or put it last in the URL: "
+			return "has no stream key; add `key: \"${NAME}\"`, or put it last in the "
+			       "URL: "
 			       "rtmp://HOST/APP/KEY";
 		}
 		d->app = copy_part(url_path, (size_t)(slash - url_path), r);
@@ -111,7 +112,8 @@ static void check_rtmp(struct config_destination *d, const struct url *url, cons
 	d->port = url->port != 0 ? url->port : d->is_tls ? RTMPS_PORT : RTMP_PORT;
 	if (url->has_user) {
 		refuse(r, path, "url",
-		       "has a user name before the host, which RTMP destinations here do not take; put the "
+		       "has a user name before the host, which RTMP destinations here do not "
+		       "take; put the "
 		       "stream key into `key`");
 		return;
 	}
@@ -144,7 +146,8 @@ static void check_file(struct config_destination *d, const struct url *url, cons
 		report_add_at(r, CONFIG_WARNING, of_key, "a file needs no key; take the line out");
 	}
 	if (url->path[0] == '\0') {
-		refuse(r, path, "url", "names no file; write file:recordings/main-%Y%m%d-%H%M%S.flv");
+		refuse(r, path, "url",
+		       "names no file; write file:recordings/main-%Y%m%d-%H%M%S.flv");
 	} else if (error != NULL) {
 		refuse(r, path, "url", error);
 	} else if (!ends_with(url->path, ".flv")) {
@@ -158,8 +161,8 @@ static void check_file(struct config_destination *d, const struct url *url, cons
 
 static bool is_known_scheme(const char *scheme)
 {
-	static const char *const known[] = { "srt", "udp", "rtp", "tcp", "http", "https", "icecast",
-					     "rist" };
+	static const char *const known[] = { "srt",  "udp",   "rtp",     "tcp",
+					     "http", "https", "icecast", "rist" };
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (strcmp(scheme, known[i]) == 0) {
@@ -188,6 +191,7 @@ void check_destination(struct config_destination *d, const char *path, struct re
 		inactive(r, path, "a destination of this kind");
 	} else {
 		refuse(r, path, "url",
-		       "has an unknown scheme; write rtmp://HOST/APP, rtmps://HOST/APP or file:NAME.flv");
+		       "has an unknown scheme; write rtmp://HOST/APP, rtmps://HOST/APP or "
+		       "file:NAME.flv");
 	}
 }

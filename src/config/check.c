@@ -29,7 +29,8 @@ static void check_readable(const char *file, const char *path, struct report *r)
 	/* a check may be run by someone who is not allowed what the relay is */
 	report_add_at(r, errno == EACCES ? CONFIG_WARNING : CONFIG_ERROR, path,
 		      "the file it names cannot be read: %s; correct the path (it begins at the "
-		      "directory of this file) or its permissions", strerror(errno));
+		      "directory of this file) or its permissions",
+		      strerror(errno));
 }
 
 static void check_private(const char *file, const char *path, struct report *r)
@@ -37,9 +38,10 @@ static void check_private(const char *file, const char *path, struct report *r)
 	struct stat status;
 
 	if (file != NULL && stat(file, &status) == 0 && (status.st_mode & S_IROTH)) {
-		report_add_at(r, CONFIG_WARNING, path,
-			      "every user of this machine can read the file it names; run chmod 600 on "
-			      "it");
+		report_add_at(
+			r, CONFIG_WARNING, path,
+			"every user of this machine can read the file it names; run chmod 600 on "
+			"it");
 	}
 }
 
@@ -71,16 +73,21 @@ static void check_key_text(const char *key, const char *path, struct report *r)
 {
 	for (const unsigned char *p = (const unsigned char *)key; *p != '\0'; p++) {
 		if (*p <= ' ' || *p >= 0x7f || strchr("/?&#%\"'\\", *p) != NULL) {
-			report_add_at(r, CONFIG_ERROR, path,
-				      "has a character that encoders change on the way; use letters, digits "
-				      "and - _ . ~ + =");
+			report_add_at(
+				r, CONFIG_ERROR, path,
+				"has a character that encoders change on the way; use letters, "
+				"digits "
+				"and - _ . ~ + =");
 			return;
 		}
 	}
 	if (strlen(key) < SHORT_KEY_BYTES) {
-		report_add_at(r, CONFIG_WARNING, path,
-			      "is shorter than %d characters: whoever guesses it is on air; make one with "
-			      "`openssl rand -hex 16`", SHORT_KEY_BYTES);
+		report_add_at(
+			r, CONFIG_WARNING, path,
+			"is shorter than %d characters: whoever guesses it is on air; make one "
+			"with "
+			"`openssl rand -hex 16`",
+			SHORT_KEY_BYTES);
 	}
 }
 
@@ -106,9 +113,10 @@ static void check_source(const char *parent, struct report *r)
 		given += report_has(r, path);
 	}
 	if (given == 0) {
-		report_add_at(r, CONFIG_ERROR, parent,
-			      "the feed has no source; give it a key (key: \"${NAME}\"), a pull URL or a "
-			      "file");
+		report_add_at(
+			r, CONFIG_ERROR, parent,
+			"the feed has no source; give it a key (key: \"${NAME}\"), a pull URL or a "
+			"file");
 	} else if (given > 1) {
 		report_add_at(r, CONFIG_ERROR, parent,
 			      "the feed has %u sources; keep one of key, pull and file", given);
@@ -175,7 +183,8 @@ static bool find_key(const struct config *c, const struct config_feed *feed,
 				return false;
 			}
 			if (is_same(other->key, feed->key)) {
-				text_format(first, CONFIG_PATH_MAX, "shows[%u].feeds[%u].key", s, f);
+				text_format(first, CONFIG_PATH_MAX, "shows[%u].feeds[%u].key", s,
+					    f);
 				return true;
 			}
 		}
@@ -198,8 +207,8 @@ static void check_feeds(const struct config *c, unsigned index, struct report *r
 			continue; /* no map: said by the reader */
 		}
 		check_feed(&show->feeds[i], path, r);
-		check_name(show->feeds, sizeof(show->feeds[0]), offsetof(struct config_feed, name), i,
-			   list, "feed", r);
+		check_name(show->feeds, sizeof(show->feeds[0]), offsetof(struct config_feed, name),
+			   i, list, "feed", r);
 		text_format(path, sizeof(path), "%s[%u].key", list, i);
 		published += report_has(r, path);
 		if (find_key(c, &show->feeds[i], first)) {
@@ -226,8 +235,8 @@ static void check_destinations(struct config_show *show, unsigned index, struct 
 		if (report_has(r, path)) {
 			check_destination(&show->destinations[i], path, r);
 			check_name(show->destinations, sizeof(show->destinations[0]),
-				   offsetof(struct config_destination, name), i, list, "destination",
-				   r);
+				   offsetof(struct config_destination, name), i, list,
+				   "destination", r);
 		}
 	}
 }
@@ -239,10 +248,11 @@ static void check_times(const struct config_show *show, unsigned index, struct r
 
 	if (show->delay_ms > 0 && show->delay_ms <= show->failover.stall_ms + 250) {
 		text_format(path, sizeof(path), "shows[%u].delay_ms", index);
-		report_add_at(r, CONFIG_WARNING, path,
-			      "is too short for a change without a gap: it takes the encoders' key frame "
-			      "interval + stall_ms (%u) + 250 and the lag between the feeds",
-			      show->failover.stall_ms);
+		report_add_at(
+			r, CONFIG_WARNING, path,
+			"is too short for a change without a gap: it takes the encoders' key frame "
+			"interval + stall_ms (%u) + 250 and the lag between the feeds",
+			show->failover.stall_ms);
 	}
 }
 
@@ -268,8 +278,8 @@ void check_config(struct config *c, struct report *r)
 		if (!report_has(r, path)) {
 			continue;
 		}
-		check_name(c->shows, sizeof(c->shows[0]), offsetof(struct config_show, name), i, "shows",
-			   "show", r);
+		check_name(c->shows, sizeof(c->shows[0]), offsetof(struct config_show, name), i,
+			   "shows", "show", r);
 		check_feeds(c, i, r);
 		check_destinations(&c->shows[i], i, r);
 		check_times(&c->shows[i], i, r);

@@ -10,15 +10,15 @@
 
 #define NAME_MAX_BYTES 40
 
-#define MEMBER(structure, member)                                                                  \
-	.offset = offsetof(struct structure, member),                                              \
+#define MEMBER(structure, member)                     \
+	.offset = offsetof(struct structure, member), \
 	.size = sizeof(((struct structure *)NULL)->member)
-#define ITEMS(structure, member)                                                                   \
-	.offset = offsetof(struct structure, member),                                              \
-	.size = sizeof(*((struct structure *)NULL)->member),                                       \
+#define ITEMS(structure, member)                             \
+	.offset = offsetof(struct structure, member),        \
+	.size = sizeof(*((struct structure *)NULL)->member), \
 	.count_offset = offsetof(struct structure, member##_count)
-#define POINTED(structure, member)                                                                 \
-	.offset = offsetof(struct structure, member),                                              \
+#define POINTED(structure, member)                    \
+	.offset = offsetof(struct structure, member), \
 	.size = sizeof(*((struct structure *)NULL)->member)
 
 static const char *const return_modes[] = {
@@ -35,11 +35,12 @@ static const char *const mismatch_modes[] = {
 };
 static const char *const notify_kinds[] = { "webhook", NULL };
 
+/* clang-format off */
 const struct config_key config_keys[] = {
 	{ "rtmp", KEY_MAP, KEY_POINTER, POINTED(config, rtmp),
 	  .help = "where encoders publish by RTMP; without it nobody listens" },
-	{ "rtmp.listen", KEY_ADDRESS, .default_text = "0.0.0.0:1935", MEMBER(config_listener, listen),
-	  .help = "address and port" },
+	{ "rtmp.listen", KEY_ADDRESS, .default_text = "0.0.0.0:1935",
+	  MEMBER(config_listener, listen), .help = "address and port" },
 	{ "rtmps", KEY_MAP, KEY_POINTER, POINTED(config, rtmps),
 	  .help = "where encoders publish by RTMP over TLS" },
 	{ "rtmps.listen", KEY_ADDRESS, .default_text = "0.0.0.0:1936",
@@ -88,9 +89,10 @@ const struct config_key config_keys[] = {
 	{ "shows[].feeds[].key", KEY_SECRET, MEMBER(config_feed, key),
 	  .help = "the stream key its encoder publishes with, unique" },
 	{ "shows[].feeds[].offset_ms", KEY_INTEGER, 0, -60000, 60000, "0",
-	  MEMBER(config_feed, offset_ms), .help = "moves the feed on the timeline, later if positive" },
-	{ "shows[].feeds[].max_kbps", KEY_INTEGER, 0, 0, 1000000, "0", MEMBER(config_feed, max_kbps),
-	  .help = "bit rate it may have at most; 0 = any" },
+	  MEMBER(config_feed, offset_ms), .help = "moves the feed on the timeline, later if "
+						  "positive" },
+	{ "shows[].feeds[].max_kbps", KEY_INTEGER, 0, 0, 1000000, "0",
+	  MEMBER(config_feed, max_kbps), .help = "bit rate it may have at most; 0 = any" },
 	{ "shows[].feeds[].passphrase", KEY_SECRET, KEY_INACTIVE, MEMBER(config_feed, passphrase),
 	  .help = "SRT encryption" },
 	{ "shows[].feeds[].pull", KEY_URL, KEY_INACTIVE, MEMBER(config_feed, pull),
@@ -131,6 +133,7 @@ const struct config_key config_keys[] = {
 	{ "shows[].destinations[].rehearsal", KEY_BOOLEAN, KEY_INACTIVE, .default_text = "false",
 	  MEMBER(config_destination, rehearsal), .help = "used by drills only" },
 };
+/* clang-format on */
 const size_t config_key_count = sizeof(config_keys) / sizeof(config_keys[0]);
 _Static_assert(sizeof(config_keys) / sizeof(config_keys[0]) <= CONFIG_KEYS_MAX, "CONFIG_KEYS_MAX");
 
@@ -182,7 +185,8 @@ const struct config_key *config_key_find(const char *parent, const char *name, b
 		return NULL;
 	}
 	key = find_exactly(parent, name, size - (sizeof(suffix) - 1));
-	if (key == NULL || key->type == KEY_MAP || key->type == KEY_LIST || key->type == KEY_WORDS) {
+	if (key == NULL || key->type == KEY_MAP || key->type == KEY_LIST ||
+	    key->type == KEY_WORDS) {
 		return NULL;
 	}
 	*ret_is_file = true;
@@ -255,21 +259,22 @@ const struct config_key *config_key_elsewhere(const char *name)
 
 static const char *type_str(enum key_type type)
 {
-	switch (type) {
-	case KEY_MAP: return "section";
-	case KEY_LIST: return "list";
-	case KEY_WORDS: return "list of words";
-	case KEY_TEXT: return "text";
-	case KEY_NAME: return "name";
-	case KEY_SECRET: return "secret";
-	case KEY_URL: return "URL";
-	case KEY_ADDRESS: return "address";
-	case KEY_FILE: return "path";
-	case KEY_INTEGER: return "integer";
-	case KEY_BOOLEAN: return "true or false";
-	case KEY_CHOICE: return "one of";
-	}
-	return "";
+	static const char *const words[] = {
+		[KEY_MAP] = "section",
+		[KEY_LIST] = "list",
+		[KEY_WORDS] = "list of words",
+		[KEY_TEXT] = "text",
+		[KEY_NAME] = "name",
+		[KEY_SECRET] = "secret",
+		[KEY_URL] = "URL",
+		[KEY_ADDRESS] = "address",
+		[KEY_FILE] = "path",
+		[KEY_INTEGER] = "integer",
+		[KEY_BOOLEAN] = "true or false",
+		[KEY_CHOICE] = "one of",
+	};
+
+	return words[type];
 }
 
 void config_key_describe(const struct config_key *key, char *to, size_t size)
@@ -281,7 +286,8 @@ void config_key_describe(const struct config_key *key, char *to, size_t size)
 		text_format(to + used, size - used, " %lld to %lld", (long long)key->min,
 			    (long long)key->max);
 	}
-	for (const char *const *choice = key->choices; choice != NULL && *choice != NULL; choice++) {
+	for (const char *const *choice = key->choices; choice != NULL && *choice != NULL;
+	     choice++) {
 		used = strlen(to);
 		text_format(to + used, size - used, "%s%s", choice == key->choices ? " " : ", ",
 			    *choice);

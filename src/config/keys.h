@@ -16,14 +16,14 @@
 
 enum key_type {
 	KEY_MAP = 1,
-	KEY_LIST,     /* of maps */
-	KEY_WORDS,    /* list of text */
+	KEY_LIST,  /* of maps */
+	KEY_WORDS, /* list of text */
 	KEY_TEXT,
-	KEY_NAME,     /* [A-Za-z0-9_-]{1,40} */
-	KEY_SECRET,   /* never shown */
-	KEY_URL,      /* may hold secrets: never shown whole */
-	KEY_ADDRESS,  /* HOST:PORT to listen on */
-	KEY_FILE,     /* relative to the directory of the configuration */
+	KEY_NAME,    /* [A-Za-z0-9_-]{1,40} */
+	KEY_SECRET,  /* never shown */
+	KEY_URL,     /* may hold secrets: never shown whole */
+	KEY_ADDRESS, /* HOST:PORT to listen on */
+	KEY_FILE,    /* relative to the directory of the configuration */
 	KEY_INTEGER,
 	KEY_BOOLEAN,
 	KEY_CHOICE,
@@ -40,11 +40,11 @@ struct config_key {
 	const char *pattern;
 	enum key_type type;
 	unsigned flags;
-	int64_t min, max;            /* value of integers, items of lists */
-	const char *default_text;    /* as it would be written; NULL = none */
-	const char *const *choices;  /* ends with NULL; the index is the value */
-	uint32_t offset, size;       /* the member in the structure of the parent */
-	uint32_t count_offset;       /* lists: the member that counts */
+	int64_t min, max;           /* value of integers, items of lists */
+	const char *default_text;   /* as it would be written; NULL = none */
+	const char *const *choices; /* ends with NULL; the index is the value */
+	uint32_t offset, size;      /* the member in the structure of the parent */
+	uint32_t count_offset;      /* lists: the member that counts */
 	const char *help;
 };
 

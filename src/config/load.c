@@ -38,7 +38,8 @@ static int fill_and_check(struct reader *rd, struct config **ret)
 		if (error == -ENOMEM) {
 			r->is_out_of_memory = true;
 		} else if (error < 0) {
-			report_add(r, CONFIG_ERROR, 0, "", "the configuration could not be taken over; "
+			report_add(r, CONFIG_ERROR, 0, "",
+				   "the configuration could not be taken over; "
 				   "correct the other errors first, or report this as a bug");
 		}
 	}
@@ -78,9 +79,12 @@ static int load(const char *name, const char *text, size_t size, bool is_public,
 		result = fill_and_check(&reader, ret);
 	}
 	if (is_public && reader.literal_secret_line != 0) {
-		report_add(&report, CONFIG_WARNING, reader.literal_secret_line, "",
-			   "here stands a secret, and every user of this machine can read the file; run "
-			   "chmod 640 on it, or keep secrets in the environment or in files of their own");
+		report_add(
+			&report, CONFIG_WARNING, reader.literal_secret_line, "",
+			"here stands a secret, and every user of this machine can read the file; "
+			"run "
+			"chmod 640 on it, or keep secrets in the environment or in files of their "
+			"own");
 	}
 	if (report.is_out_of_memory) {
 		report_add(&report, CONFIG_ERROR, 0, "", "out of memory; free some and try again");
@@ -132,15 +136,17 @@ int config_load(const char *path, config_environment *environment, void *context
 	int result = (int)size;
 
 	if (size >= 0) {
-		result = load(path, text, (size_t)size, is_public, environment, context, ret, findings);
+		result = load(path, text, (size_t)size, is_public, environment, context, ret,
+			      findings);
 		explicit_bzero(text, (size_t)size);
 	} else {
 		struct report report;
 
 		report_init(&report, findings);
-		report_add(&report, CONFIG_ERROR, 0, "",
-			   "cannot be read: %s; name a configuration with -c FILE, see understudy(5)",
-			   strerror(-result));
+		report_add(
+			&report, CONFIG_ERROR, 0, "",
+			"cannot be read: %s; name a configuration with -c FILE, see understudy(5)",
+			strerror(-result));
 		report_finish(&report);
 	}
 	free(text);

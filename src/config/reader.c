@@ -98,8 +98,8 @@ static void check_count(struct reader *rd, const struct config_key *key, size_t 
 		report_add(rd->report, CONFIG_ERROR, line, path, "is empty; add at least one: %s",
 			   key->help);
 	} else if ((int64_t)count > key->max) {
-		report_add(rd->report, CONFIG_ERROR, line, path, "has %zu items; at most %lld are possible",
-			   count, (long long)key->max);
+		report_add(rd->report, CONFIG_ERROR, line, path,
+			   "has %zu items; at most %lld are possible", count, (long long)key->max);
 	}
 }
 
@@ -140,8 +140,10 @@ static void read_list(struct reader *rd, const struct config_key *key, const yam
 	} else if (reader_is_null(list)) {
 		check_count(rd, key, 0, path, line);
 	} else {
-		report_add(rd->report, CONFIG_ERROR, line, path,
-			   "is not a list; write each item on a line of its own that begins with `- `");
+		report_add(
+			rd->report, CONFIG_ERROR, line, path,
+			"is not a list; write each item on a line of its own that begins with `- "
+			"`");
 	}
 	put_text(rd, "]");
 }
@@ -262,7 +264,8 @@ static void report_unknown(struct reader *rd, const char *name, const yaml_node_
 			   elsewhere->pattern);
 	} else {
 		list_known(parent, known, sizeof(known));
-		report_add(rd->report, CONFIG_ERROR, line, shown, "unknown key; known here: %s", known);
+		report_add(rd->report, CONFIG_ERROR, line, shown, "unknown key; known here: %s",
+			   known);
 	}
 }
 
@@ -277,7 +280,8 @@ static void read_pair(struct reader *rd, const yaml_node_pair_t *pair, const cha
 
 	if (name->type != YAML_SCALAR_NODE) {
 		report_add(rd->report, CONFIG_ERROR, line, path,
-			   "has a list or section where the name of a key should be; write `key: value`");
+			   "has a list or section where the name of a key should be; write `key: "
+			   "value`");
 		return;
 	}
 	const char *text = (const char *)name->data.scalar.value;
@@ -305,7 +309,8 @@ static void fill_missing(struct reader *rd, const struct config_key *key, const 
 
 	join(of_key, path, config_key_name(key));
 	if (key->flags & KEY_REQUIRED) {
-		report_add(rd->report, CONFIG_ERROR, line, of_key, "is missing; add it: %s", key->help);
+		report_add(rd->report, CONFIG_ERROR, line, of_key, "is missing; add it: %s",
+			   key->help);
 	} else if (key->type == KEY_MAP && !(key->flags & (KEY_POINTER | KEY_UNBOUND))) {
 		put_quoted(rd, config_key_name(key));
 		put_text(rd, ":");
@@ -426,7 +431,8 @@ void reader_run(struct reader *rd, const char *text, size_t size)
 
 	buffer_init(&rd->clean, CLEAN_MAX_BYTES);
 	/* enough for nearly every file, so that no outgrown copy of secrets is left behind */
-	if (buffer_reserve(&rd->clean, CLEAN_FIRST_BYTES) == NULL || !yaml_parser_initialize(&parser)) {
+	if (buffer_reserve(&rd->clean, CLEAN_FIRST_BYTES) == NULL ||
+	    !yaml_parser_initialize(&parser)) {
 		rd->report->is_out_of_memory = true;
 		return;
 	}

@@ -29,12 +29,13 @@
 
 struct reader {
 	struct report *report;
-	const char *directory;      /* of the file, with its last slash; "" = working directory */
+	const char *directory; /* of the file, with its last slash; "" = working directory */
 	config_environment *environment;
 	void *context;
 	yaml_document_t *document;
-	struct buffer clean;        /* holds secrets */
-	unsigned literal_secret_line; /* of the first secret that stands in the file itself, 0 = none */
+	struct buffer clean; /* holds secrets */
+	/* line of the first secret that stands in the file itself, 0 = none */
+	unsigned literal_secret_line;
 	bool is_inside_inactive;
 };
 
@@ -49,7 +50,7 @@ bool reader_scalar(struct reader *rd, const struct config_key *key, const yaml_n
 		   bool is_file, const char *path, unsigned line, char value[READER_VALUE_MAX]);
 bool reader_is_null(const yaml_node_t *node);
 
-/* filler.c: clean text to structures. 0, -ENOMEM, or -EINVAL (our own fault: the text was clean). */
+/* filler.c: clean text to structures. 0, -ENOMEM, or -EINVAL (our own fault: it was clean). */
 int filler_run(const struct buffer *clean, struct config **ret);
 /* Frees what libcyaml made, wiping it. */
 void filler_free(struct config *config);

@@ -36,9 +36,11 @@ void report_finish(struct report *r)
 	r->place_count = r->place_capacity = 0;
 }
 
-__attribute__((format(printf, 5, 0)))
-static void add_arguments(struct report *r, enum config_severity severity, unsigned line,
-			  const char *path, const char *format, va_list arguments)
+__attribute__((format(printf, 5, 0))) static void add_arguments(struct report *r,
+								enum config_severity severity,
+								unsigned line, const char *path,
+								const char *format,
+								va_list arguments)
 {
 	struct config_findings *f = r->findings;
 
@@ -136,9 +138,9 @@ void config_findings_finish(struct config_findings *f)
 void config_finding_format(char *to, size_t size, const char *name,
 			   const struct config_finding *finding)
 {
-	static const char *const words[] = {
-		[CONFIG_ERROR] = "", [CONFIG_WARNING] = "warning: ", [CONFIG_INACTIVE] = "inactive: "
-	};
+	static const char *const words[] = { [CONFIG_ERROR] = "",
+					     [CONFIG_WARNING] = "warning: ",
+					     [CONFIG_INACTIVE] = "inactive: " };
 	char line[16] = "", file[256];
 
 	text_escape(file, sizeof(file), name, strlen(name));

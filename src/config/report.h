@@ -24,7 +24,7 @@ struct report {
 	struct report_place *places;      /* owned */
 	size_t place_count, place_capacity;
 	unsigned errors;
-	bool is_out_of_memory;            /* something was not noted: the load must fail */
+	bool is_out_of_memory; /* something was not noted: the load must fail */
 };
 
 void report_init(struct report *r, struct config_findings *findings);

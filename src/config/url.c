@@ -27,8 +27,8 @@ static size_t scheme_size(const char *text)
 {
 	size_t size = 0;
 
-	while (isalnum((unsigned char)text[size]) || (size > 0 && strchr("+-.", text[size]) != NULL &&
-						      text[size] != '\0')) {
+	while (isalnum((unsigned char)text[size]) ||
+	       (size > 0 && strchr("+-.", text[size]) != NULL && text[size] != '\0')) {
 		size++;
 	}
 	if (strncmp(text + size, "://", 3) == 0) {
@@ -92,7 +92,8 @@ static const char *parse_host(const char *text, size_t size, struct url *url)
 		url->is_ipv6 = true;
 		colon = (size_t)(end + 1 - text) < size ? end + 1 : NULL;
 		if (colon != NULL && *colon != ':') {
-			return "after the IPv6 address may only be a port; write [2001:db8::1]:1935";
+			return "after the IPv6 address may only be a port; write "
+			       "[2001:db8::1]:1935";
 		}
 	} else {
 		colon = memchr(text, ':', size);
@@ -103,9 +104,11 @@ static const char *parse_host(const char *text, size_t size, struct url *url)
 					 : "the host is no name and no address; " EXAMPLE;
 		}
 	}
-	if (colon != NULL && (!parse_port(colon + 1, size - (size_t)(colon + 1 - text), &url->port) ||
-			      url->port == 0)) {
-		return "the port is not a number from 1 to 65535; write rtmp://HOST:1935/APP, or leave "
+	if (colon != NULL &&
+	    (!parse_port(colon + 1, size - (size_t)(colon + 1 - text), &url->port) ||
+	     url->port == 0)) {
+		return "the port is not a number from 1 to 65535; write rtmp://HOST:1935/APP, or "
+		       "leave "
 		       "it out";
 	}
 	return NULL;
@@ -186,8 +189,10 @@ const char *url_check_address(const char *text, uint16_t *ret_port)
 const char *url_check_pattern(const char *path)
 {
 	for (const char *p = strchr(path, '%'); p != NULL; p = strchr(p + 2, '%')) {
-		if (p[1] == '\0' || strchr("aAbBcCdDeFgGhHIjklmMnpPrRsSTuUVwWyYzZ%", p[1]) == NULL) {
-			return "has a % without a letter that stands for date or time; write for example "
+		if (p[1] == '\0' ||
+		    strchr("aAbBcCdDeFgGhHIjklmMnpPrRsSTuUVwWyYzZ%", p[1]) == NULL) {
+			return "has a % without a letter that stands for date or time; write for "
+			       "example "
 			       "file:recordings/main-%Y%m%d-%H%M%S.flv, and %% for a percent sign";
 		}
 	}

@@ -9,12 +9,12 @@
 #include <stdint.h>
 
 struct url {
-	char scheme[12];   /* lower case */
-	char host[256];    /* without brackets */
+	char scheme[12]; /* lower case */
+	char host[256];  /* without brackets */
 	bool is_ipv6;
-	bool has_user;     /* NAME[:PASSWORD]@ stands before the host */
-	uint16_t port;     /* 0 = not given */
-	const char *path;  /* in the text, after the slash that ends the host; "" if none */
+	bool has_user;    /* NAME[:PASSWORD]@ stands before the host */
+	uint16_t port;    /* 0 = not given */
+	const char *path; /* in the text, after the slash that ends the host; "" if none */
 };
 
 /* NULL, or what is wrong and what to do. */

@@ -26,11 +26,12 @@ struct value {
 	const struct config_key *key;
 	const char *path;
 	unsigned line;
-	char *text;  /* READER_VALUE_MAX bytes */
+	char *text; /* READER_VALUE_MAX bytes */
 	size_t size;
 };
 
-#define refuse(v, ...) report_add((v)->reader->report, CONFIG_ERROR, (v)->line, (v)->path, __VA_ARGS__)
+#define refuse(v, ...) \
+	report_add((v)->reader->report, CONFIG_ERROR, (v)->line, (v)->path, __VA_ARGS__)
 
 static bool append(struct value *v, const char *bytes, size_t size)
 {
@@ -63,16 +64,19 @@ static bool append_variable(struct value *v, const char *from, size_t size)
 	char name[VARIABLE_MAX + 1];
 
 	if (!is_variable(from, size)) {
-		refuse(v, "between ${ and } must stand the name of a variable (letters, digits, _); "
-			  "write $${ for a plain ${");
+		refuse(v,
+		       "between ${ and } must stand the name of a variable (letters, digits, _); "
+		       "write $${ for a plain ${");
 		return false;
 	}
 	text_copy_bytes(name, sizeof(name), from, size);
 	const char *value = rd->environment != NULL ? rd->environment(rd->context, name) : NULL;
 	if (value == NULL) {
-		refuse(v, "the variable %s is not set; set it in the environment of understudy, or put "
-			  "the value into a file and name that with %s_file", name,
-		       config_key_name(v->key));
+		refuse(v,
+		       "the variable %s is not set; set it in the environment of understudy, or "
+		       "put "
+		       "the value into a file and name that with %s_file",
+		       name, config_key_name(v->key));
 		return false;
 	}
 	return append(v, value, strlen(value));
@@ -132,13 +136,18 @@ static bool read_open_file(struct value *v, int fd)
 		return false;
 	}
 	if (status.st_mode & S_IROTH) {
-		report_add(v->reader->report, CONFIG_WARNING, v->line, v->path,
-			   "every user of this machine can read the file it names; run chmod 600 on it");
+		report_add(
+			v->reader->report, CONFIG_WARNING, v->line, v->path,
+			"every user of this machine can read the file it names; run chmod 600 on "
+			"it");
 	}
 	ssize_t got = read(fd, v->text, READER_VALUE_MAX);
 	if (got < 0 || got == READER_VALUE_MAX) {
-		refuse(v, "the file it names cannot be read or is longer than %d bytes; write the value "
-			  "alone into it", READER_VALUE_MAX - 1);
+		refuse(v,
+		       "the file it names cannot be read or is longer than %d bytes; write the "
+		       "value "
+		       "alone into it",
+		       READER_VALUE_MAX - 1);
 		return false;
 	}
 	v->size = (size_t)got;
@@ -157,8 +166,10 @@ static bool replace_by_file(struct value *v)
 	}
 	int fd = open(v->text, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0) {
-		refuse(v, "the file it names cannot be read: %s; write the value into a file that "
-			  "understudy may read", strerror(errno));
+		refuse(v,
+		       "the file it names cannot be read: %s; write the value into a file that "
+		       "understudy may read",
+		       strerror(errno));
 		return false;
 	}
 	bool is_read = read_open_file(v, fd);
@@ -168,8 +179,10 @@ static bool replace_by_file(struct value *v)
 
 static const char *unit_of(const struct config_key *key)
 {
-	static const char *const units[][2] = { { "_ms", " milliseconds" }, { "_s", " seconds" },
-						{ "_kbps", " kb/s" }, { "_bytes", " bytes" } };
+	static const char *const units[][2] = { { "_ms", " milliseconds" },
+						{ "_s", " seconds" },
+						{ "_kbps", " kb/s" },
+						{ "_bytes", " bytes" } };
 	size_t size = strlen(key->pattern);
 
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
@@ -231,7 +244,8 @@ static bool check_choice(struct value *v)
 		if (strcmp(v->text, *choice) == 0) {
 			return true;
 		}
-		text_format(known + used, sizeof(known) - used, "%s%s", used > 0 ? ", " : "", *choice);
+		text_format(known + used, sizeof(known) - used, "%s%s", used > 0 ? ", " : "",
+			    *choice);
 	}
 	refuse(v, "is not a known choice; write one of: %s", known);
 	return false;
@@ -282,7 +296,8 @@ static bool check_text(struct value *v)
 	}
 	for (size_t i = 0; i < v->size; i++) {
 		if (iscntrl((unsigned char)v->text[i])) {
-			refuse(v, "has a line break or another control character; write it on one line");
+			refuse(v, "has a line break or another control character; write it on one "
+				  "line");
 			return false;
 		}
 	}
@@ -295,20 +310,23 @@ static bool check_type(struct value *v)
 		return false;
 	}
 	switch (v->key->type) {
-	case KEY_INTEGER: return check_integer(v);
-	case KEY_BOOLEAN: return check_boolean(v);
-	case KEY_CHOICE: return check_choice(v);
-	case KEY_NAME: return check_name(v);
-	case KEY_SECRET: return check_secret(v);
-	case KEY_ADDRESS: return check_address(v);
-	case KEY_FILE: return make_absolute(v);
-	case KEY_TEXT:
-	case KEY_URL:
-	case KEY_WORDS: return true;
-	case KEY_MAP:
-	case KEY_LIST: break;
+	case KEY_INTEGER:
+		return check_integer(v);
+	case KEY_BOOLEAN:
+		return check_boolean(v);
+	case KEY_CHOICE:
+		return check_choice(v);
+	case KEY_NAME:
+		return check_name(v);
+	case KEY_SECRET:
+		return check_secret(v);
+	case KEY_ADDRESS:
+		return check_address(v);
+	case KEY_FILE:
+		return make_absolute(v);
+	default:
+		return true;
 	}
-	return false;
 }
 
 bool reader_is_null(const yaml_node_t *node)

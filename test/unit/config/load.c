@@ -47,26 +47,27 @@ static void defaults_are_filled_in(void **state)
 
 static void every_value_arrives_where_it_belongs(void **state)
 {
-	struct loading l = load_text("rtmp: { listen: \"[::1]:1\" }\n"
-				     "state_directory: /s\n"
-				     "socket: /k\n"
-				     "ring_max_bytes: 1073741824\n"
-				     "shows:\n"
-				     "  - name: one\n"
-				     "    delay_ms: ${DELAY}\n"
-				     "    batch_ms: 0\n"
-				     "    autostart: No\n"
-				     "    failover: { stall_ms: 300, hole_ms: 100, return: never,\n"
-				     "                return_after_s: 0, on_mismatch: refuse }\n"
-				     "    feeds:\n"
-				     "      - { name: a, key: 'k~+=-_.012', offset_ms: -40, max_kbps: 9000 }\n"
-				     "      - { name: b, key: second-key }\n"
-				     "    destinations:\n"
-				     "      - { name: x, url: \"rtmp://h/app\", key: K, isolate: yes }\n"
-				     "  - name: two\n"
-				     "    failover: { return: manual, on_mismatch: allow }\n"
-				     "    feeds: [ { name: a, key: third-key-3 } ]\n"
-				     "    destinations: []\n");
+	struct loading l = load_text(
+		"rtmp: { listen: \"[::1]:1\" }\n"
+		"state_directory: /s\n"
+		"socket: /k\n"
+		"ring_max_bytes: 1073741824\n"
+		"shows:\n"
+		"  - name: one\n"
+		"    delay_ms: ${DELAY}\n"
+		"    batch_ms: 0\n"
+		"    autostart: No\n"
+		"    failover: { stall_ms: 300, hole_ms: 100, return: never,\n"
+		"                return_after_s: 0, on_mismatch: refuse }\n"
+		"    feeds:\n"
+		"      - { name: a, key: 'k~+=-_.012', offset_ms: -40, max_kbps: 9000 }\n"
+		"      - { name: b, key: second-key }\n"
+		"    destinations:\n"
+		"      - { name: x, url: \"rtmp://h/app\", key: K, isolate: yes }\n"
+		"  - name: two\n"
+		"    failover: { return: manual, on_mismatch: allow }\n"
+		"    feeds: [ { name: a, key: third-key-3 } ]\n"
+		"    destinations: []\n");
 	const struct config *c = l.config;
 
 	print_findings(&l);
@@ -96,11 +97,13 @@ static void every_value_arrives_where_it_belongs(void **state)
 
 static void a_value_never_becomes_syntax(void **state)
 {
-	struct loading l = load_text("state_directory: \"/x/${ODD}/${ACCENT}\"\n"
-				     "shows:\n"
-				     "  - name: main\n"
-				     "    feeds: [ { name: a, key: first-key-1 } ]\n"
-				     "    destinations: [ { name: x, url: \"rtmp://h/a\", key: \"${ODD}$${ODD}$x\" } ]\n");
+	struct loading l = load_text(
+		"state_directory: \"/x/${ODD}/${ACCENT}\"\n"
+		"shows:\n"
+		"  - name: main\n"
+		"    feeds: [ { name: a, key: first-key-1 } ]\n"
+		"    destinations: [ { name: x, url: \"rtmp://h/a\", key: \"${ODD}$${ODD}$x\" } "
+		"]\n");
 
 	print_findings(&l);
 	assert_int_equal(l.result, 0);
@@ -147,8 +150,8 @@ static void the_embedded_show_is_complete(void **state)
 	struct loading l = { .config = NULL };
 
 	assert_int_equal(strlen(config_default_text), config_default_size);
-	l.result = config_load_text("default show", config_default_text, config_default_size, generated,
-				    NULL, &l.config, &l.findings);
+	l.result = config_load_text("default show", config_default_text, config_default_size,
+				    generated, NULL, &l.config, &l.findings);
 	print_findings(&l);
 	assert_int_equal(l.result, 0);
 	assert_int_equal(l.findings.count, 0);
@@ -241,8 +244,10 @@ static void a_public_secret_is_warned_about(void **state)
 	assert_finding(&l, CONFIG_WARNING, 4, "shows[0].feeds[0].key", "chmod 600");
 	loading_finish(&l);
 
-	write_text(place->config, "rtmp: {}\nshows:\n  - name: main\n    destinations: []\n"
-				  "    feeds: [ { name: a, key: in-the-file-1 } ]\n", 0644);
+	write_text(place->config,
+		   "rtmp: {}\nshows:\n  - name: main\n    destinations: []\n"
+		   "    feeds: [ { name: a, key: in-the-file-1 } ]\n",
+		   0644);
 	l = load_file(place->config);
 	assert_int_equal(l.result, 0);
 	assert_finding(&l, CONFIG_WARNING, 5, "", "every user of this machine");
@@ -255,9 +260,10 @@ static void files_of_certificates_begin_beside_the_config(void **state)
 	char expected[128];
 
 	write_text(place->key, "not looked into", 0600);
-	write_text(place->config, "rtmps: { certificate: one.key, private_key: one.key }\n"
-				  "tls: { ca_file: one.key }\n"
-				  "shows: [ { name: m, feeds: [ { name: a, key: \"${KEY_ONE}\" } ] } ]\n",
+	write_text(place->config,
+		   "rtmps: { certificate: one.key, private_key: one.key }\n"
+		   "tls: { ca_file: one.key }\n"
+		   "shows: [ { name: m, feeds: [ { name: a, key: \"${KEY_ONE}\" } ] } ]\n",
 		   0600);
 	struct loading l = load_file(place->config);
 	print_findings(&l);
@@ -307,11 +313,12 @@ int main(void)
 		cmocka_unit_test(a_value_never_becomes_syntax),
 		cmocka_unit_test(aliases_share_settings),
 		cmocka_unit_test(the_embedded_show_is_complete),
-		cmocka_unit_test_setup_teardown(a_file_gives_the_value_without_its_line_break, make_place,
+		cmocka_unit_test_setup_teardown(a_file_gives_the_value_without_its_line_break,
+						make_place, remove_place),
+		cmocka_unit_test_setup_teardown(a_public_secret_is_warned_about, make_place,
 						remove_place),
-		cmocka_unit_test_setup_teardown(a_public_secret_is_warned_about, make_place, remove_place),
-		cmocka_unit_test_setup_teardown(files_of_certificates_begin_beside_the_config, make_place,
-						remove_place),
+		cmocka_unit_test_setup_teardown(files_of_certificates_begin_beside_the_config,
+						make_place, remove_place),
 		cmocka_unit_test(a_missing_file_is_said),
 		cmocka_unit_test(places_depend_on_who_asks),
 	};

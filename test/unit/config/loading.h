@@ -23,10 +23,14 @@ struct loading {
 static inline const char *test_environment(void *context, const char *name)
 {
 	static const char *const variables[][2] = {
-		{ "KEY_ONE", "first-key-0001" }, { "KEY_TWO", "second-key-0002" },
-		{ "DELAY", "1500" },             { "ODD", "a\"b\\c: {d} #e" },
-		{ "EMPTY", "" },                 { "LINES", "one\ntwo" },
-		{ "NOT_TEXT", "a\xff" },         { "ACCENT", "caf\xc3\xa9 \xe2\x80\xa8 \xf0\x9f\x8e\xac" },
+		{ "KEY_ONE", "first-key-0001" },
+		{ "KEY_TWO", "second-key-0002" },
+		{ "DELAY", "1500" },
+		{ "ODD", "a\"b\\c: {d} #e" },
+		{ "EMPTY", "" },
+		{ "LINES", "one\ntwo" },
+		{ "NOT_TEXT", "a\xff" },
+		{ "ACCENT", "caf\xc3\xa9 \xe2\x80\xa8 \xf0\x9f\x8e\xac" },
 	};
 
 	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
@@ -41,8 +45,8 @@ static inline struct loading load_text(const char *text)
 {
 	struct loading l = { .config = NULL };
 
-	l.result = config_load_text("test.yaml", text, strlen(text), test_environment, NULL, &l.config,
-				    &l.findings);
+	l.result = config_load_text("test.yaml", text, strlen(text), test_environment, NULL,
+				    &l.config, &l.findings);
 	return l;
 }
 
@@ -79,7 +83,7 @@ static inline const struct config_finding *find(const struct loading *l,
 	return NULL;
 }
 
-#define assert_finding(l, severity, line, key, words)                                              \
+#define assert_finding(l, severity, line, key, words) \
 	assert_non_null(find(l, severity, line, key, words))
 
 static inline size_t count_errors(const struct loading *l)
