@@ -47,8 +47,9 @@ int codec_parse_config(uint32_t codec, const uint8_t *data, size_t size, struct 
  *   AV1    KEY: shown key frame with a sequence header. RECOVERY: the same without one, if
  *          `claimed` (it is in the av1C then).
  *   VP8, VP9  KEY: key frame.
- * For codecs it does not know, returns the encoder's KEY flag in `claimed`. Reads headers
- * only, never beyond size, and survives contents that change while being read. */
+ * `claimed` is the packet's KEY and RECOVERY flags so far: the encoder's word, or what an earlier
+ * look made of it. For codecs it does not know, returns its KEY flag. Reads headers only,
+ * never beyond size, and survives contents that change while being read. */
 unsigned codec_random_access(uint32_t codec, unsigned nal_length_bytes, const uint8_t *data,
 			     size_t size, unsigned claimed);
 

@@ -198,9 +198,9 @@ unsigned av1_random_access(const uint8_t *data, size_t size, unsigned claimed)
 			if (!is_shown_key_frame(&obu, is_still)) {
 				return 0;
 			}
-			return has_sequence           ? PACKET_KEY
-			       : claimed & PACKET_KEY ? PACKET_RECOVERY
-						      : 0;
+			return has_sequence                               ? PACKET_KEY
+			       : claimed & (PACKET_KEY | PACKET_RECOVERY) ? PACKET_RECOVERY
+									  : 0;
 		}
 	}
 	return 0;

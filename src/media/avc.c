@@ -299,7 +299,7 @@ unsigned avc_random_access(unsigned nal_length_bytes, const uint8_t *data, size_
 			   unsigned claimed)
 {
 	struct nal_reader reader = nal_reader_over(data, size, nal_length_bytes);
-	bool has_recovery = (claimed & PACKET_KEY) != 0;
+	bool has_recovery = (claimed & (PACKET_KEY | PACKET_RECOVERY)) != 0;
 	bool has_slice = false;
 	struct nal nal;
 

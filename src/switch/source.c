@@ -113,7 +113,7 @@ static bool source_take(struct source *s, struct timeline *tl, int64_t now_us)
 		return false;
 	}
 	if (error == 0) {
-		unsigned claimed = p.flags & PACKET_KEY;
+		unsigned claimed = p.flags & (PACKET_KEY | PACKET_RECOVERY);
 
 		p.flags &= FEED_FLAGS;
 		p.source_seq = s->next_seq;

@@ -165,6 +165,8 @@ static void intra_picture_counts_only_if_somebody_says_so(void **state)
 	/* first_mb 0, slice type 7 (I); slice type 5 (P) */
 	assert_int_equal(ACCESS(CODEC_AVC, 0, 0, 0, 0, 2, 0x41, 0x88), 0);
 	assert_int_equal(ACCESS(CODEC_AVC, PACKET_KEY, 0, 0, 0, 2, 0x41, 0x88), PACKET_RECOVERY);
+	assert_int_equal(ACCESS(CODEC_AVC, PACKET_RECOVERY, 0, 0, 0, 2, 0x41, 0x88),
+			 PACKET_RECOVERY);
 	assert_int_equal(ACCESS(CODEC_AVC, PACKET_KEY, 0, 0, 0, 2, 0x41, 0x98), 0);
 	/* Recovery point SEI: recovery_frame_cnt 0, then 1. */
 	assert_int_equal(ACCESS(CODEC_AVC, 0, 0, 0, 0, 5, 6, 6, 1, 0x84, 0x80, 0, 0, 0, 2, 0x41,
