@@ -22,7 +22,7 @@ struct codec_params {
 	uint8_t bit_depth;        /* luma */
 	uint8_t chroma;           /* chroma_format_idc + 1; 2 = 4:2:0 */
 	uint8_t nal_length_bytes; /* 1, 2 or 4 for length-prefixed codecs */
-	uint8_t reorder_frames;   /* frames a decoder must hold back: depth of reordering; 255 unknown */
+	uint8_t reorder_frames;   /* frames a decoder must hold back; 255 unknown */
 	uint32_t fps_milli;       /* frames per 1000 s from the header's timing, 0 unknown */
 	/* audio */
 	uint32_t sample_rate;
