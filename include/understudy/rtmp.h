@@ -65,8 +65,9 @@ const char *rtmp_error_str(int error);
 enum rtmp_event_type {
 	RTMP_EVENT_NONE,
 	RTMP_EVENT_PUBLISH,    /* server: may this key publish? answer with rtmp_server_answer() */
-	RTMP_EVENT_MEDIA,      /* server: message with audio (8), video (9) or data (18) body; type 15 and
-	                        * aggregates (22) already taken apart; type 18 whatever it came as */
+	/* server: message with audio (8), video (9) or data (18) body; types 15 and 22
+	 * (aggregates) already taken apart */
+	RTMP_EVENT_MEDIA,
 	RTMP_EVENT_UNPUBLISH,  /* server: FCUnpublish/deleteStream/closeStream of the live stream */
 	RTMP_EVENT_CONNECTED,  /* client: connect accepted */
 	RTMP_EVENT_PUBLISHING, /* client: publish accepted, media may be written */
@@ -85,7 +86,7 @@ struct rtmp_event {
 	const char *app;         /* "live", "app/inst?u=1" */
 	const char *stream;      /* "KEY", "KEY?token=..." */
 	const char *encoder;     /* flashVer or "" */
-	bool is_enhanced;        /* announced Enhanced RTMP */
+	bool is_enhanced;        /* PUBLISH, CONNECTED: the peer announced Enhanced RTMP */
 	/* REFUSED, RECONNECT */
 	const char *code, *description;
 };
@@ -97,10 +98,11 @@ struct rtmp_server *rtmp_server_create(const struct rtmp_limits *limits, const u
 				       int64_t now_us);
 void rtmp_server_destroy(struct rtmp_server **s);
 /* Bytes consumed (> 0 if n > 0, unless an event or a publish answer is waiting: then 0) or
- * enum rtmp_error; after an error only output may still be taken. */
+ * enum rtmp_error; after an error only output may still be taken. Before publishing is allowed a
+ * passed deadline is an error here too. */
 ssize_t rtmp_server_feed(struct rtmp_server *s, const uint8_t *bytes, size_t n, int64_t now_us);
 bool rtmp_server_next(struct rtmp_server *s, struct rtmp_event *ret);
-/* The answer to RTMP_EVENT_PUBLISH. Refused: onStatus level error with code BadName and
+/* The answer to RTMP_EVENT_PUBLISH, once. Refused: onStatus level error with code BadName and
  * `reason` (may be NULL) is queued; the caller flushes and closes. */
 void rtmp_server_answer(struct rtmp_server *s, bool allowed, const char *reason);
 /* RTMP_OK or the error of a deadline that has passed at now_us. */
@@ -122,6 +124,7 @@ struct rtmp_client_config {
 	bool is_enhanced;      /* announce fourCcList and capability maps */
 };
 struct rtmp_client;
+/* NULL if memory is out or a string is too long. */
 struct rtmp_client *rtmp_client_create(const struct rtmp_client_config *config,
 				       const struct rtmp_limits *limits, const uint8_t random[1528],
 				       int64_t now_us);
@@ -147,6 +150,7 @@ uint32_t rtmp_client_acked(const struct rtmp_client *c); /* last Acknowledgement
 size_t rtmp_write_message_head(uint8_t ret[RTMP_MESSAGE_HEAD_MAX], uint8_t message,
 			       uint32_t timestamp_ms, uint32_t size, uint32_t message_stream);
 /* What goes between two chunks (every RTMP_CHUNK_OUT payload bytes) of that message. */
-size_t rtmp_write_separator(uint8_t ret[RTMP_SEPARATOR_MAX], uint8_t message, uint32_t timestamp_ms);
+size_t rtmp_write_separator(uint8_t ret[RTMP_SEPARATOR_MAX], uint8_t message,
+			    uint32_t timestamp_ms);
 
 #endif

@@ -258,14 +258,16 @@ static int take_fc_status(struct rtmp_client *c, struct command *m)
 	if (!read_status(m, &info)) {
 		return RTMP_BAD_COMMAND;
 	}
-	return amf_is_string(&info.level, "error") ? refuse(c, &info, "NetStream.Publish.Failed") : 0;
+	if (amf_is_string(&info.level, "error")) {
+		return refuse(c, &info, "NetStream.Publish.Failed");
+	}
+	return 0;
 }
 
 static int take_close(struct rtmp_client *c, struct command *m)
 {
-	const struct command_info nothing = {
-		.code.type = AMF_UNDEFINED, .description.type = AMF_UNDEFINED
-	};
+	const struct command_info nothing = { .code.type = AMF_UNDEFINED,
+					      .description.type = AMF_UNDEFINED };
 
 	return refuse(c, &nothing, "NetConnection.Connect.Closed");
 }
@@ -274,11 +276,8 @@ static const struct {
 	const char *name;
 	int (*take)(struct rtmp_client *c, struct command *m);
 } answers[] = {
-	{ "_result", take_result },
-	{ "_error", take_error },
-	{ "onStatus", take_status },
-	{ "onFCPublish", take_fc_status },
-	{ "close", take_close },
+	{ "_result", take_result },        { "_error", take_error }, { "onStatus", take_status },
+	{ "onFCPublish", take_fc_status }, { "close", take_close },
 };
 
 int client_take_command(struct rtmp_client *c, const struct message *m)

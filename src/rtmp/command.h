@@ -36,7 +36,7 @@ bool command_copy_string(const struct amf_value *v, char *to, size_t size);
 /* The members of an info object that matter. */
 struct command_info {
 	struct amf_value level, code, description, tc_url; /* UNDEFINED if missing */
-	bool is_enhanced; /* lists FourCCs or capabilities */
+	bool is_enhanced;                                  /* lists FourCCs or capabilities */
 };
 /* Reads an argument that may be an object; anything else is skipped. False if malformed. */
 bool command_read_info(struct command *c, struct command_info *ret);

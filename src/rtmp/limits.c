@@ -31,9 +31,9 @@ const char *rtmp_error_str(int error)
 	case RTMP_OK:
 		return "no error";
 	case RTMP_NOT_RTMP:
-		return "the peer does not speak RTMP (RTMPE is not supported): check protocol and port";
+		return "the peer speaks no RTMP (or RTMPE): check protocol and port in the URL";
 	case RTMP_IS_TLS:
-		return "the peer speaks TLS, this is plain RTMP: use rtmps:// on both sides, or on neither";
+		return "the peer speaks TLS, this is plain RTMP: use rtmps:// and its port";
 	case RTMP_IS_HTTP:
 		return "the peer speaks HTTP, this is RTMP: check the port in the URL";
 	case RTMP_BAD_CHUNK:

@@ -29,14 +29,14 @@ struct rtmp_server {
 	struct wire wire;
 	enum server_state state;
 	int64_t created_us, now_us;
-	int64_t media_us;              /* when audio or video last came, once live */
-	uint32_t unauthorised_bytes;   /* fed since the handshake, until live */
-	uint32_t streams;              /* createStream answered so far */
-	uint32_t live_stream;          /* message stream id of the publish command */
+	int64_t media_us;            /* when audio or video last came, once live */
+	uint32_t unauthorised_bytes; /* fed since the handshake, until live */
+	uint32_t streams;            /* createStream answered so far */
+	uint32_t live_stream;        /* message stream id of the publish command */
 	bool is_enhanced;
 	char app[SERVER_NAME_MAX], stream[SERVER_NAME_MAX], encoder[SERVER_ENCODER_MAX];
 	/* What rtmp_server_next() has to hand out: one event, or the parts of an aggregate. */
-	struct rtmp_event event;       /* type NONE: nothing */
+	struct rtmp_event event; /* type NONE: nothing */
 	struct aggregate parts;
 	bool has_parts;
 };

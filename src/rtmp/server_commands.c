@@ -194,8 +194,7 @@ static int refuse_publish(struct rtmp_server *s, uint32_t stream, const char *re
 /* publish(null, name, kind): live, record and append are all the same here. */
 static int run_publish(struct rtmp_server *s, struct command *c)
 {
-	if (!amf_skip(&c->arguments) ||
-	    !command_read_string(c, s->stream, sizeof(s->stream))) {
+	if (!amf_skip(&c->arguments) || !command_read_string(c, s->stream, sizeof(s->stream))) {
 		refuse_publish(s, c->stream, "The stream name is missing or too long.");
 		return RTMP_BAD_COMMAND;
 	}
@@ -213,9 +212,8 @@ static int run_publish(struct rtmp_server *s, struct command *c)
 
 int server_send_publish_answer(struct rtmp_server *s, bool allowed, const char *reason)
 {
-	static const char *const started[3] = {
-		"status", "NetStream.Publish.Start", "Publishing has started."
-	};
+	static const char *const started[3] = { "status", "NetStream.Publish.Start",
+						"Publishing has started." };
 	int status;
 
 	if (!allowed) {
@@ -266,9 +264,8 @@ static int run_delete_stream(struct rtmp_server *s, struct command *c)
 
 static int refuse_play(struct rtmp_server *s, struct command *c)
 {
-	static const char *const status[3] = {
-		"error", "NetStream.Play.Failed", "This server takes publishers only."
-	};
+	static const char *const status[3] = { "error", "NetStream.Play.Failed",
+					       "This server takes publishers only." };
 
 	command_send_status(&s->wire, "onStatus", 0, c->stream, status);
 	return RTMP_BAD_COMMAND;

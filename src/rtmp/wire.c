@@ -94,8 +94,8 @@ static bool has_backlog(const struct wire *w)
 void wire_count(struct wire *w, size_t bytes)
 {
 	w->received += bytes;
-	if (w->handshake.phase != HANDSHAKE_DONE ||
-	    w->received - w->acknowledged < w->window || has_backlog(w)) {
+	if (w->handshake.phase != HANDSHAKE_DONE || w->received - w->acknowledged < w->window ||
+	    has_backlog(w)) {
 		return;
 	}
 	/* 32 bits that wrap, as the peer counts them */

@@ -18,11 +18,11 @@ struct wire {
 	uint32_t chunk_out;      /* what we have announced, or the default */
 	uint32_t chunk_size_min; /* the smallest the peer may set now */
 	struct rate messages, pongs;
-	uint64_t received;       /* bytes fed, handshake included */
-	uint64_t acknowledged;   /* `received` when we last sent an Acknowledgement */
-	uint32_t window;         /* the peer wants one after so many bytes */
+	uint64_t received;     /* bytes fed, handshake included */
+	uint64_t acknowledged; /* `received` when we last sent an Acknowledgement */
+	uint32_t window;       /* the peer wants one after so many bytes */
 	uint32_t peer_acknowledged;
-	int error;               /* sticky: the first one ends the session */
+	int error; /* sticky: the first one ends the session */
 };
 
 /* 0 or RTMP_NO_MEMORY; wire_finish() is right after both. */

@@ -17,12 +17,10 @@ enum { BEGIN_RAW = 1, BEGIN_LIVE = 2, REFUSE = 4 };
 
 /* connect({app:"a"}), publish("k") */
 static const uint8_t to_publish[] = {
-	3, 0, 0, 0, 0, 0, 32, 20, 0, 0, 0, 0,
-	2, 0, 7, 'c', 'o', 'n', 'n', 'e', 'c', 't', 0, 0x3F, 0xF0, 0, 0, 0, 0, 0, 0,
-	3, 0, 3, 'a', 'p', 'p', 2, 0, 1, 'a', 0, 0, 9,
-	3, 0, 0, 0, 0, 0, 24, 20, 1, 0, 0, 0,
-	2, 0, 7, 'p', 'u', 'b', 'l', 'i', 's', 'h', 0, 0x40, 0, 0, 0, 0, 0, 0, 0, 5,
-	2, 0, 1, 'k',
+	3,   0,   0,   0,    0,    0,   32, 20,   0, 0, 0,  0,  2, 0, 7,   'c', 'o', 'n', 'n', 'e',
+	'c', 't', 0,   0x3F, 0xF0, 0,   0,  0,    0, 0, 0,  3,  0, 3, 'a', 'p', 'p', 2,   0,   1,
+	'a', 0,   0,   9,    3,    0,   0,  0,    0, 0, 24, 20, 1, 0, 0,   0,   2,   0,   7,   'p',
+	'u', 'b', 'l', 'i',  's',  'h', 0,  0x40, 0, 0, 0,  0,  0, 0, 0,   5,   2,   0,   1,   'k',
 };
 
 static void check(bool condition)
@@ -54,9 +52,11 @@ static void check_memory(const struct rtmp_server *s)
 	size_t bodies = 0;
 
 	for (uint32_t i = 0; i < s->wire.limits.chunk_streams; i++) {
-		check(in->streams[i].filled <= in->streams[i].length);
-		check(!in->streams[i].is_partial || in->streams[i].filled <= in->streams[i].capacity);
-		bodies += in->streams[i].capacity;
+		const struct chunk_stream *cs = &in->streams[i];
+
+		check(cs->filled <= cs->length);
+		check(!cs->is_partial || cs->filled <= cs->capacity);
+		bodies += cs->capacity;
 	}
 	check(bodies == in->body_bytes);
 	check(bodies <= s->wire.limits.partial_bytes);

@@ -92,10 +92,10 @@ static void two_and_three_byte_chunk_stream_ids_are_read(void **state)
 	struct fixture *f = *state;
 	char expected[256];
 
-	BYTES(&f->b, 0x00, 6, 0, 0, 1, 0, 0, 1, 8, 1, 0, 0, 0, 'a');             /* 70 */
-	BYTES(&f->b, 0x01, 6, 1, 0, 0, 2, 0, 0, 1, 8, 1, 0, 0, 0, 'b');          /* 326 */
-	BYTES(&f->b, 0x81, 6, 1, 0, 0, 5, 'c');                                  /* 326 again */
-	BYTES(&f->b, 0x81, 6, 0, 0, 0, 5, 'd');                                  /* 70, long form */
+	BYTES(&f->b, 0x00, 6, 0, 0, 1, 0, 0, 1, 8, 1, 0, 0, 0, 'a');    /* 70 */
+	BYTES(&f->b, 0x01, 6, 1, 0, 0, 2, 0, 0, 1, 8, 1, 0, 0, 0, 'b'); /* 326 */
+	BYTES(&f->b, 0x81, 6, 1, 0, 0, 5, 'c');                         /* 326 again */
+	BYTES(&f->b, 0x81, 6, 0, 0, 0, 5, 'd');                         /* 70, long form */
 	line(line(line(line(expected, 8, 1, "a", 1), 8, 2, "b", 1), 8, 7, "c", 1), 8, 6, "d", 1);
 	check_any_split(&f->b, expected);
 }
@@ -143,7 +143,10 @@ static void extended_timestamp_in_continuations_is_taken(void **state)
 static void extended_timestamp_left_out_of_continuations_is_tolerated(void **state)
 {
 	static const uint8_t starts[][4] = {
-		{ 9, 9, 9, 9 }, { 1, 9, 9, 9 }, { 1, 2, 9, 9 }, { 1, 2, 3, 9 },
+		{ 9, 9, 9, 9 },
+		{ 1, 9, 9, 9 },
+		{ 1, 2, 9, 9 },
+		{ 1, 2, 3, 9 },
 	};
 	static const size_t sizes[] = { 400, 129, 130, 131, 132, 257, 258, 259 };
 
@@ -354,7 +357,7 @@ static void aggregate_is_taken_apart(void **state)
 {
 	struct fixture *f = *state;
 	struct buffer body = new_stream();
-	char expected[256];
+	char expected[256], *to = expected;
 
 	/* sub-timestamps start at 1000; the aggregate is at 50000 */
 	BYTES(&body, 8, 0, 0, 2, 0, 3, 0xE8, 0, 0, 0, 0, 'a', 'b', 0, 0, 0, 13);
@@ -364,8 +367,11 @@ static void aggregate_is_taken_apart(void **state)
 	BYTES(&body, 8, 0, 0, 0, 0, 4, 0x38, 0, 0, 0, 0); /* empty, back pointer left out */
 	put_message(&f->b, 6, 50000, 22, 1, buffer_bytes(&body), buffer_size(&body), 128);
 	put_message(&f->b, 4, 50100, 8, 1, "z", 1, 128);
-	line(line(line(line(line(expected, 8, 50000, "ab", 2), 9, 50040, "v", 1), 18, 50040, "d", 1),
-		  8, 50080, "", 0), 8, 50100, "z", 1);
+	to = line(to, 8, 50000, "ab", 2);
+	to = line(to, 9, 50040, "v", 1);
+	to = line(to, 18, 50040, "d", 1);
+	to = line(to, 8, 50080, "", 0);
+	line(to, 8, 50100, "z", 1);
 	check_any_split(&f->b, expected);
 	buffer_finish(&body);
 }

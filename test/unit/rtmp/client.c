@@ -163,8 +163,8 @@ static void client_publishes_step_by_step(void **state)
 	put_server_handshake(&f->b);
 	assert_int_equal(feed(f).type, RTMP_EVENT_NONE);
 	rtmp_client_output(f->c, &p);
-	assert_int_equal(p[0], 0xA1);                                  /* C2 echoes S1 */
-	assert_int_equal(p[HANDSHAKE_SIZE + 7], 1);                    /* SetChunkSize */
+	assert_int_equal(p[0], 0xA1);               /* C2 echoes S1 */
+	assert_int_equal(p[HANDSHAKE_SIZE + 7], 1); /* SetChunkSize */
 	assert_int_equal(get_be32(p + HANDSHAKE_SIZE + 12), RTMP_CHUNK_OUT);
 	assert_true(says(f, "connect"));
 	assert_true(says(f, "rtmp://a.example/live2"));
@@ -281,7 +281,8 @@ static void other_refusals_are_told(void **state)
 
 		assert_int_equal(set_up((void **)&f), 0);
 		connect_it(f);
-		put_answer(&f->b, cases[i].name, cases[i].transaction, 0, "error", cases[i].code, "");
+		put_answer(&f->b, cases[i].name, cases[i].transaction, 0, "error", cases[i].code,
+			   "");
 		e = feed(f);
 		assert_int_equal(e.type, RTMP_EVENT_REFUSED);
 		assert_string_equal(e.code, cases[i].code);
@@ -409,8 +410,7 @@ static void unpublish_says_the_broadcast_is_over(void **state)
 	rtmp_client_unpublish(f->c);
 	assert_true(says(f, "FCUnpublish"));
 	assert_true(says(f, "deleteStream"));
-	assert_int_equal(rtmp_client_output(f->c, &p),
-			 12 + 46 + 12 + 34); /* each once */
+	assert_int_equal(rtmp_client_output(f->c, &p), 12 + 46 + 12 + 34); /* each once */
 }
 
 static void hostile_servers_are_refused(void **state)

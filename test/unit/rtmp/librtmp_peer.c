@@ -27,9 +27,12 @@ struct piece {
 };
 
 static const struct piece pieces[] = {
-	{ 18, 0, 20 }, { 9, 0, 127 }, { 9, 1, 128 }, { 8, 1, 129 }, { 9, 40, 5000 },
-	{ 8, 0xFFFFFE, 300 }, { 9, 0xFFFFFF, 300 }, { 9, 0x1000000, 100000 },
-	{ 8, 0x7FFFFFF0, 1000 }, { 9, 0x7FFFFFFF, 256 }, { 8, 0x7FFFFFFF, 7 },
+	{ 18, 0, 20 },           { 9, 0, 127 },
+	{ 9, 1, 128 },           { 8, 1, 129 },
+	{ 9, 40, 5000 },         { 8, 0xFFFFFE, 300 },
+	{ 9, 0xFFFFFF, 300 },    { 9, 0x1000000, 100000 },
+	{ 8, 0x7FFFFFF0, 1000 }, { 9, 0x7FFFFFFF, 256 },
+	{ 8, 0x7FFFFFFF, 7 },
 };
 
 #define PIECES (sizeof(pieces) / sizeof(pieces[0]))
@@ -348,8 +351,9 @@ static void librtmp_reads_what_we_publish(void **state)
 		const uint8_t *body = body_of(p);
 		uint8_t head[RTMP_MESSAGE_HEAD_MAX], between[RTMP_SEPARATOR_MAX];
 
-		write_all(fd, head, rtmp_write_message_head(head, p->message, p->timestamp, p->size,
-							    rtmp_client_message_stream(c)));
+		write_all(fd, head,
+			  rtmp_write_message_head(head, p->message, p->timestamp, p->size,
+						  rtmp_client_message_stream(c)));
 		for (uint32_t at = 0; at < p->size; at += RTMP_CHUNK_OUT) {
 			uint32_t left = p->size - at;
 

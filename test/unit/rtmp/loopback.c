@@ -87,11 +87,13 @@ static void send_media(struct pair *p, uint8_t message, uint32_t timestamp, cons
 	struct buffer b = new_stream();
 	uint8_t head[RTMP_MESSAGE_HEAD_MAX], separator[RTMP_SEPARATOR_MAX];
 
-	put_bytes(&b, head, rtmp_write_message_head(head, message, timestamp, size,
-						    rtmp_client_message_stream(p->c)));
+	put_bytes(&b, head,
+		  rtmp_write_message_head(head, message, timestamp, size,
+					  rtmp_client_message_stream(p->c)));
 	for (uint32_t at = 0; at < size; at += RTMP_CHUNK_OUT) {
 		if (at > 0) {
-			put_bytes(&b, separator, rtmp_write_separator(separator, message, timestamp));
+			put_bytes(&b, separator,
+				  rtmp_write_separator(separator, message, timestamp));
 		}
 		put_bytes(&b, body + at, size - at < RTMP_CHUNK_OUT ? size - at : RTMP_CHUNK_OUT);
 	}
@@ -103,8 +105,8 @@ static void send_media(struct pair *p, uint8_t message, uint32_t timestamp, cons
 static void media_arrives_as_it_was_sent(void **state)
 {
 	static const uint32_t sizes[] = { 0, 1, 65535, 65536, 65537, 131072, 400000 };
-	static const uint32_t times[] = { 0, 40, 0xFFFFFE, 0xFFFFFF, 0x1000000, 0x7FFFFFFF,
-					  0xFFFFFFFF, 3 };
+	static const uint32_t times[] = { 0,         40,         0xFFFFFE,   0xFFFFFF,
+					  0x1000000, 0x7FFFFFFF, 0xFFFFFFFF, 3 };
 	uint8_t *body = malloc(400000);
 	struct digest sent;
 	struct pair p;

@@ -52,20 +52,18 @@ static void recording_gives_the_same_events_however_it_is_cut(void **state)
 	free(golden);
 }
 
-#define RECORDING(name) \
-	{ name, recording_gives_the_same_events_however_it_is_cut, NULL, NULL, (void *)name }
+#define RECORDING(name)                                                                           \
+	{                                                                                         \
+		name, recording_gives_the_same_events_however_it_is_cut, NULL, NULL, (void *)name \
+	}
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		RECORDING("ffmpeg71-av1-aac"),
-		RECORDING("ffmpeg71-h264-aac"),
-		RECORDING("ffmpeg71-hevc-aac"),
-		RECORDING("ffmpeg71-vp9-aac"),
-		RECORDING("gst126-librtmp"),
-		RECORDING("gst126-rtmp2sink"),
-		RECORDING("liquidsoap"),
-		RECORDING("obs30-h264"),
+		RECORDING("ffmpeg71-av1-aac"),  RECORDING("ffmpeg71-h264-aac"),
+		RECORDING("ffmpeg71-hevc-aac"), RECORDING("ffmpeg71-vp9-aac"),
+		RECORDING("gst126-librtmp"),    RECORDING("gst126-rtmp2sink"),
+		RECORDING("liquidsoap"),        RECORDING("obs30-h264"),
 	};
 
 	return cmocka_run_group_tests_name("rtmp replay", tests, NULL, NULL);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The server session: the command flow and the quirks of encoders. */
-#include <understudy/clock.h>
-
 #include "commands.h"
 
 struct fixture {
@@ -76,9 +74,9 @@ static void handshakes_of_other_protocols_are_named(void **state)
 		const char *bytes;
 		int error;
 	} cases[] = {
-		{ "\x16\x03\x01", RTMP_IS_TLS }, { "GET / HTTP/1.1\r\n", RTMP_IS_HTTP },
+		{ "\x16\x03\x01", RTMP_IS_TLS },  { "GET / HTTP/1.1\r\n", RTMP_IS_HTTP },
 		{ "POST /open/1", RTMP_IS_HTTP }, { "\x06", RTMP_NOT_RTMP },
-		{ "\x08", RTMP_NOT_RTMP }, { "SSH-2.0", RTMP_NOT_RTMP },
+		{ "\x08", RTMP_NOT_RTMP },        { "SSH-2.0", RTMP_NOT_RTMP },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -127,12 +125,12 @@ static void replies_of_a_step_come_in_one_piece_and_in_order(void **state)
 	assert_int_equal(feed(f), RTMP_OK);
 	n = rtmp_server_output(f->s, &p);
 	assert_true(n > 16 + 17 + 16);
-	assert_int_equal(p[7], 5);                         /* WindowAckSize */
+	assert_int_equal(p[7], 5); /* WindowAckSize */
 	assert_int_equal(get_be32(p + 12), 2500000);
-	assert_int_equal(p[16 + 7], 6);                    /* SetPeerBandwidth */
-	assert_int_equal(p[33 + 7], 1);                    /* SetChunkSize */
+	assert_int_equal(p[16 + 7], 6); /* SetPeerBandwidth */
+	assert_int_equal(p[33 + 7], 1); /* SetChunkSize */
 	assert_int_equal(get_be32(p + 33 + 12), 4096);
-	assert_int_equal(p[49 + 7], 20);                   /* _result, in one chunk */
+	assert_int_equal(p[49 + 7], 20); /* _result, in one chunk */
 	assert_int_equal(n, 49 + 12 + get_be24(p + 49 + 4));
 }
 
@@ -153,11 +151,12 @@ static void nothing_is_read_while_the_answer_is_owed(void **state)
 	assert_string_equal(e.stream, "key1");
 	assert_string_equal(e.encoder, "FMLE/3.0 (test)");
 	assert_false(e.is_enhanced);
-	assert_int_equal(rtmp_server_feed(f->s, buffer_bytes(&f->b) + at,
-					  buffer_size(&f->b) - at, T0), 0);
+	assert_int_equal(
+		rtmp_server_feed(f->s, buffer_bytes(&f->b) + at, buffer_size(&f->b) - at, T0), 0);
 	rtmp_server_answer(f->s, true, NULL);
-	assert_int_equal(feed_server(f->s, buffer_bytes(&f->b) + at, buffer_size(&f->b) - at, 0,
-				     T0, &f->d), RTMP_OK);
+	assert_int_equal(feed_server(f->s, buffer_bytes(&f->b) + at, buffer_size(&f->b) - at, 0, T0,
+				     &f->d),
+			 RTMP_OK);
 	assert_int_equal(f->d.media, 1);
 }
 
@@ -362,8 +361,10 @@ static void commands_in_amf3_frames_are_understood(void **state)
 
 static void key_with_a_nul_inside_is_refused(void **state)
 {
-	static const uint8_t publish[] = { 2, 0, 7, 'p', 'u', 'b', 'l', 'i', 's', 'h', 0, 0, 0, 0,
-					   0, 0, 0, 0, 0, 5, 2, 0, 3, 'k', 0, 'x' };
+	static const uint8_t publish[] = {
+		2, 0, 7, 'p', 'u', 'b', 'l', 'i', 's', 'h', 0,   0, 0,
+		0, 0, 0, 0,   0,   0,   5,   2,   0,   3,   'k', 0, 'x'
+	};
 	struct fixture *f = *state;
 
 	put_client_handshake(&f->b);
@@ -443,188 +444,6 @@ static void nothing_but_acks_and_pongs_is_said_while_live(void **state)
 	assert_int_equal(output_size(f->s), 0);
 }
 
-static void put_ping(struct buffer *b, uint32_t stamp)
-{
-	uint8_t body[6] = { 0, 6 };
-
-	put_be32(body + 2, stamp);
-	put_message(b, 2, 0, 4, 0, body, 6, 128);
-}
-
-static void pings_are_answered_ten_times_a_second(void **state)
-{
-	struct fixture *f = *state;
-	const uint8_t *p;
-
-	rtmp_server_destroy(&f->s);
-	f->s = new_live_server();
-	for (uint32_t i = 0; i < 30; i++) {
-		put_ping(&f->b, 0xABCD0000 + i);
-	}
-	assert_int_equal(feed(f), RTMP_OK);
-	assert_int_equal(rtmp_server_output(f->s, &p), 10 * 18);
-	assert_int_equal(get_be16(p + 12), 7);
-	assert_int_equal(get_be32(p + 14), 0xABCD0000);
-	drop_output(f->s);
-	put_ping(&f->b, 1);
-	assert_int_equal(feed_server(f->s, buffer_bytes(&f->b), buffer_size(&f->b), 0, T0 + SECOND,
-				     NULL), RTMP_OK);
-	assert_int_equal(output_size(f->s), 18);
-}
-
-static void put_junk(struct buffer *b, size_t bytes)
-{
-	uint8_t *body = calloc(1, bytes);
-
-	assert_non_null(body);
-	put_message(b, 6, 0, 9, 1, body, bytes, 128);
-	free(body);
-}
-
-static void each_window_is_acknowledged(void **state)
-{
-	struct fixture *f = *state;
-	const uint8_t *p;
-
-	rtmp_server_destroy(&f->s);
-	f->s = new_live_server();
-	put_control(&f->b, 5, 100000);
-	put_junk(&f->b, 110000);
-	assert_int_equal(feed(f), RTMP_OK);
-	assert_int_equal(rtmp_server_output(f->s, &p), 16);
-	assert_int_equal(p[7], 3);
-	assert_int_equal(get_be32(p + 12), (uint32_t)rtmp_server_received(f->s));
-}
-
-static void tiny_window_cannot_be_used_to_amplify(void **state)
-{
-	struct fixture *f = *state;
-
-	for (uint32_t window = 0; window < 2; window++) {
-		rtmp_server_destroy(&f->s);
-		f->s = new_live_server();
-		put_control(&f->b, 5, window);
-		put_junk(&f->b, 60000);
-		assert_int_equal(feed(f), RTMP_OK);
-		assert_int_equal(output_size(f->s), 0);
-		put_junk(&f->b, 60000);
-		assert_int_equal(feed(f), RTMP_OK);
-		assert_int_equal(output_size(f->s), 16);
-	}
-}
-
-static void peer_that_never_reads_acks_is_kept(void **state)
-{
-	struct fixture *f = *state;
-	size_t before = 0;
-
-	rtmp_server_destroy(&f->s);
-	f->s = new_live_server();
-	put_control(&f->b, 5, 0);
-	assert_int_equal(feed(f), RTMP_OK);
-	put_junk(&f->b, 1000000);
-	for (int i = 0; i < 200; i++) {
-		assert_int_equal(feed_server(f->s, buffer_bytes(&f->b), buffer_size(&f->b), 7,
-					     T0 + i * SECOND, NULL), RTMP_OK);
-		assert_true(output_size(f->s) < 16 * 1024);
-		if (i == 199) {
-			assert_int_equal(output_size(f->s), before);
-		}
-		before = output_size(f->s);
-	}
-	drop_output(f->s);
-	assert_int_equal(feed_server(f->s, buffer_bytes(&f->b), buffer_size(&f->b), 0,
-				     T0 + 200 * SECOND, NULL), RTMP_OK);
-	assert_true(output_size(f->s) >= 16);
-}
-
-static void acknowledgements_wrap_at_32_bits(void **state)
-{
-	struct fixture *f = *state;
-	const uint8_t *p;
-	uint8_t *body = calloc(1, 8u << 20);
-	uint64_t i = 0;
-
-	assert_non_null(body);
-	rtmp_server_destroy(&f->s);
-	f->s = new_live_server();
-	put_control(&f->b, 1, 0x7FFFFFFF);
-	put_control(&f->b, 5, 64u << 20);
-	assert_int_equal(feed(f), RTMP_OK);
-	put_message(&f->b, 6, 0, 9, 1, body, 8u << 20, 8u << 20);
-	free(body);
-	while (rtmp_server_received(f->s) <= UINT32_MAX) {
-		drop_output(f->s);
-		assert_int_equal(feed_server(f->s, buffer_bytes(&f->b), buffer_size(&f->b), 0,
-					     T0 + (int64_t)i++ * SECOND, NULL), RTMP_OK);
-	}
-	while (output_size(f->s) == 0) {
-		assert_int_equal(feed_server(f->s, buffer_bytes(&f->b), buffer_size(&f->b), 0,
-					     T0 + (int64_t)i++ * SECOND, NULL), RTMP_OK);
-	}
-	rtmp_server_output(f->s, &p);
-	assert_int_equal(p[7], 3);
-	assert_true(get_be32(p + 12) < 256u << 20);
-}
-
-static void deadlines_are_absolute(void **state)
-{
-	struct fixture *f = *state;
-
-	assert_int_equal(rtmp_server_deadline(f->s), T0 + 5 * SECOND);
-	put_client_handshake(&f->b);
-	assert_int_equal(feed(f), RTMP_OK);
-	assert_int_equal(rtmp_server_deadline(f->s), T0 + 10 * SECOND);
-	put_connect(&f->b, "live");
-	assert_int_equal(feed_server(f->s, buffer_bytes(&f->b), buffer_size(&f->b), 0,
-				     T0 + 9 * SECOND, NULL), RTMP_OK);
-	assert_int_equal(rtmp_server_deadline(f->s), T0 + 20 * SECOND);
-	assert_int_equal(rtmp_server_tick(f->s, T0 + 20 * SECOND - 1), RTMP_OK);
-	assert_int_equal(rtmp_server_tick(f->s, T0 + 20 * SECOND), RTMP_TIMEOUT);
-	assert_int_equal(rtmp_server_feed(f->s, buffer_bytes(&f->b), 1, T0 + 20 * SECOND),
-			 RTMP_TIMEOUT);
-	assert_int_equal(rtmp_server_deadline(f->s), CLOCK_NEVER);
-}
-
-static void dripping_bytes_do_not_move_a_deadline(void **state)
-{
-	struct fixture *f = *state;
-	int64_t now_us = T0;
-	int status = RTMP_OK;
-
-	put_client_handshake(&f->b);
-	for (size_t i = 0; status == RTMP_OK; i++, now_us += 100 * MS) {
-		status = feed_server(f->s, buffer_bytes(&f->b) + i, 1, 0, now_us, NULL);
-	}
-	assert_int_equal(status, RTMP_TIMEOUT);
-	assert_int_equal(now_us, T0 + 5 * SECOND + 100 * MS);
-}
-
-static void live_session_lasts_while_media_comes(void **state)
-{
-	struct fixture *f = *state;
-
-	rtmp_server_destroy(&f->s);
-	f->s = new_live_server();
-	assert_int_equal(rtmp_server_deadline(f->s), T0 + 30 * SECOND);
-	put_message(&f->b, 4, 0, 8, 1, "a", 1, 128);
-	assert_int_equal(feed_server(f->s, buffer_bytes(&f->b), buffer_size(&f->b), 0,
-				     T0 + 29 * SECOND, NULL), RTMP_OK);
-	assert_int_equal(rtmp_server_deadline(f->s), T0 + 59 * SECOND);
-	buffer_clear(&f->b);
-	put_ping(&f->b, 0); /* no media */
-	assert_int_equal(feed_server(f->s, buffer_bytes(&f->b), buffer_size(&f->b), 0,
-				     T0 + 40 * SECOND, NULL), RTMP_OK);
-	assert_int_equal(rtmp_server_deadline(f->s), T0 + 59 * SECOND);
-	/* this process slept: what has come meanwhile counts */
-	buffer_clear(&f->b);
-	put_message(&f->b, 4, 0, 8, 1, "a", 1, 128);
-	assert_int_equal(feed_server(f->s, buffer_bytes(&f->b), buffer_size(&f->b), 0,
-				     T0 + 80 * SECOND, NULL), RTMP_OK);
-	assert_int_equal(rtmp_server_tick(f->s, T0 + 109 * SECOND), RTMP_OK);
-	assert_int_equal(rtmp_server_tick(f->s, T0 + 110 * SECOND), RTMP_TIMEOUT);
-}
-
 static void every_error_has_words(void **state)
 {
 	for (int e = RTMP_NOT_RTMP; e <= RTMP_ENDED; e++) {
@@ -663,14 +482,6 @@ int main(void)
 		T(enhanced_clients_are_told_what_is_parsed),
 		T(others_are_not_told_of_enhancements),
 		T(nothing_but_acks_and_pongs_is_said_while_live),
-		T(pings_are_answered_ten_times_a_second),
-		T(each_window_is_acknowledged),
-		T(tiny_window_cannot_be_used_to_amplify),
-		T(peer_that_never_reads_acks_is_kept),
-		T(acknowledgements_wrap_at_32_bits),
-		T(deadlines_are_absolute),
-		T(dripping_bytes_do_not_move_a_deadline),
-		T(live_session_lasts_while_media_comes),
 		T(every_error_has_words),
 	};
 

@@ -25,8 +25,9 @@
 
 /* ---- bytes by hand ---- */
 
-#define BYTES(buffer, ...) \
-	put_bytes(buffer, (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
+#define BYTES(buffer, ...)                                  \
+	put_bytes(buffer, (const uint8_t[]){ __VA_ARGS__ }, \
+		  sizeof((const uint8_t[]){ __VA_ARGS__ }))
 
 static inline void put_bytes(struct buffer *b, const void *bytes, size_t n)
 {
