@@ -42,7 +42,7 @@ def take_of_an_unknown_feed_or_show_is_refused(stage):
 @case
 def show_is_ended_and_started_again(stage):
     platform = Nginx(stage)
-    relay = Relay(stage, [destination("platform", platform.url, "show")], delay_ms=500)
+    relay = Relay(stage, [destination("platform", platform.url)], delay_ms=500)
     clip = encoders.clip(stage, "primary")
     encoder = encoders.ffmpeg(stage, "primary", clip, relay.url("primary"))
     relay.wait_destination("platform", "live")
@@ -67,7 +67,7 @@ def show_is_ended_and_started_again(stage):
 @case
 def show_without_autostart_waits_for_the_operator(stage):
     platform = Nginx(stage)
-    relay = Relay(stage, [destination("platform", platform.url, "show")], delay_ms=500,
+    relay = Relay(stage, [destination("platform", platform.url)], delay_ms=500,
                   autostart=False)
     encoders.ffmpeg(stage, "primary", encoders.clip(stage, "primary"), relay.url("primary"))
     relay.wait_feed("primary", "live", "standby")
@@ -142,7 +142,7 @@ def all_errors_of_a_config_are_told_at_once(stage):
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=15)
     if run.returncode != 2:
         raise AssertionError(f"status {run.returncode}: {run.stdout}")
-    for line, word in ((4, "E2E_NOT_SET"), (5, "primary"), (7, "rtmq"), (7, "colour")):
+    for line, word in ((4, "E2E_NOT_SET"), (5, "same name"), (7, "scheme"), (7, "colour")):
         if not any(f":{line}:" in said and word in said for said in run.stdout.splitlines()):
             raise AssertionError(f"line {line}, {word}: not in {run.stdout}")
     if KEYS["backup"] in run.stdout:

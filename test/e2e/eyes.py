@@ -82,6 +82,12 @@ def lost_sound_is_missing(stage):
 
 
 @case
+def loss_is_noticed_even_if_the_timestamps_hide_it(stage):
+    tags = frames("a", end=2000) + frames("a", begin=2500, shift=-500)
+    expect_fault(judge(stage, headers("a") + [t for _, t in tags]), "frames of a are lost")
+
+
+@case
 def late_splice_is_missing_and_early_one_is_doubled(stage):
     late = frames("a", end=2000) + frames("b", begin=2000, shift=60)
     expect_fault(judge(stage, headers("a") + [t for _, t in late]), "missing video")

@@ -3,22 +3,21 @@
 """How destinations are left, and what a changed config touches."""
 
 import os
-import signal
 
 from lib import encoders, flv
 from lib.pair import Pair
 from lib.platforms import Nginx, Wire
 from lib.process import eventually
-from lib.relay import Relay, destination
+from lib.relay import Relay, destination, recording
 from lib.show import expect
 from lib.stage import case, main
 
 
 def leave(stage, how):
-    """(how the connection to the platform ended, the last bytes we said)"""
+    """The last bytes we said to a platform that we left so."""
     platform = Nginx(stage)
     wire = Wire(stage, platform.port)
-    relay = Relay(stage, [destination("platform", wire.url, "show")], delay_ms=500)
+    relay = Relay(stage, [destination("platform", wire.url)], delay_ms=500)
     clip = encoders.clip(stage, "primary")
     encoders.ffmpeg(stage, "primary", clip, relay.url("primary"))
     relay.wait_destination("platform", "live")
@@ -46,14 +45,12 @@ def end_of_the_show_is_told_to_the_platform(stage):
 def destination_that_is_removed_is_told_and_the_others_go_on(stage):
     pair = Pair(stage)
     removed = pair.relay.show["destinations"].pop()
-    pair.relay.write_config()
-    os.kill(pair.relay.process.pid, signal.SIGHUP)
+    pair.relay.reload()
     eventually(lambda: pair.wire.ended, "the removed destination to be left")
     if b"deleteStream" not in pair.wire.tail:
         raise AssertionError("the platform was not told that the show is over")
     pair.relay.show["destinations"].append({**removed, "name": "third"})
-    pair.relay.write_config()
-    os.kill(pair.relay.process.pid, signal.SIGHUP)
+    pair.relay.reload()
     pair.relay.wait_status(lambda s: [d["name"] for d in s["destinations"]] == ["good", "third"],
                            "the new destination")
     pair.relay.wait_destination("third", "live")
@@ -66,9 +63,8 @@ def destination_that_is_removed_is_told_and_the_others_go_on(stage):
 def config_with_an_error_is_not_taken(stage):
     pair = Pair(stage)
     pair.relay.show["feeds"][0]["kee"] = "x"
-    pair.relay.write_config()
     lines = len(pair.relay.process.stderr)
-    os.kill(pair.relay.process.pid, signal.SIGHUP)
+    pair.relay.reload()
     pair.relay.process.wait_line(lambda line: "kee" in line, "the error to be told", since=lines,
                                  lines=pair.relay.process.stderr)
     pair.good.wait_media()
@@ -78,7 +74,7 @@ def config_with_an_error_is_not_taken(stage):
 @case
 def recording_of_the_show_is_byte_for_byte_what_the_encoder_sent(stage):
     record = stage.path("record.flv")
-    relay = Relay(stage, [destination("record", f"file:{record}")], delay_ms=500)
+    relay = Relay(stage, [recording("record", record)], delay_ms=500)
     clip = encoders.clip(stage, "primary", b_frames=2)
     encoders.ffmpeg(stage, "primary", clip, relay.url("primary"))
     relay.wait_destination("record", "live")

@@ -47,7 +47,7 @@ def tls_platform(stage, chain, key):
 def platform_is_reached_over_tls(stage):
     chain, key, authority = certificate(stage)
     platform, wire = tls_platform(stage, chain, key)
-    relay = Relay(stage, [destination("platform", wire.url, "show")], delay_ms=500,
+    relay = Relay(stage, [destination("platform", wire.url)], delay_ms=500,
                   environment={"SSL_CERT_FILE": authority})
     clip = encoders.clip(stage, "primary")
     encoders.ffmpeg(stage, "primary", clip, relay.url("primary"))
@@ -64,7 +64,7 @@ def platform_is_reached_over_tls(stage):
 def platform_with_a_certificate_of_nobody_we_trust_gets_nothing(stage):
     chain, key, _ = certificate(stage)
     platform, wire = tls_platform(stage, chain, key)
-    relay = Relay(stage, [destination("platform", wire.url, "show")], delay_ms=500)
+    relay = Relay(stage, [destination("platform", wire.url)], delay_ms=500)
     encoders.ffmpeg(stage, "primary", encoders.clip(stage, "primary"), relay.url("primary"))
     status = relay.wait_status(
         lambda s: "certificate" in (relay.destination("platform", s)["last_error"] or ""),

@@ -14,9 +14,7 @@ from lib.stage import case, main
 def new_binary_takes_over_without_anyone_noticing(stage):
     show = Show(stage)
     before = children_of(show.relay.process.pid)
-    lines = len(show.relay.process.stdout)
-    os.kill(show.relay.process.pid, signal.SIGUSR2)
-    show.relay.wait_ready(since=lines)
+    show.relay.reexecute()
     show.relay.wait_live("primary")
     show.platform.wait_media()
     after = children_of(show.relay.process.pid)

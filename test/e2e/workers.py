@@ -7,7 +7,7 @@ import signal
 
 from lib import flv
 from lib.process import eventually
-from lib.relay import destination
+from lib.relay import recording
 from lib.show import Show, expect
 from lib.stage import case, main
 
@@ -71,7 +71,7 @@ def killed_relay_dials_again(stage):
 @case
 def killed_recorder_starts_a_file_that_is_whole(stage):
     record = stage.path("show-%H%M%S.flv")
-    show = Show(stage, destinations=[destination("record", f"file:{record}")])
+    show = Show(stage, destinations=[recording("record", record)])
 
     def files():
         return sorted(n for n in os.listdir(stage.directory) if n.startswith("show-"))

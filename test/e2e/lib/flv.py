@@ -108,7 +108,10 @@ class Clip:
         self.fps = fps
         self.sample_rate = sample_rate
         self.recording = read(path)
-        self.digests = {f.digest for f in self.recording.frames}
+        self.places = {} # frame: its number in its track
+        for kind in (VIDEO, AUDIO):
+            for number, frame in enumerate(self.recording.of(kind)):
+                self.places[frame.digest] = number
         self.headers = {h.kind: h.body for h in self.recording.headers}
 
     def frame_ms(self, kind):
@@ -130,19 +133,21 @@ def _shown(frames):
 class Verdict:
     """What a recording of a show looks like beside the clips it should be made of."""
 
-    def __init__(self, recording, clips):
-        """clips: {feed name: Clip}"""
+    def __init__(self, recording, clips, settled_ms=0):
+        """clips: {feed name: Clip}; steps before settled_ms are the encoder's own affair"""
         self.recording = recording
         self.clips = clips
+        self.settled_ms = settled_ms
         self.faults = []
         self.splices = [] # (kind, from, to, pts, step in ms)
         self._judge_order()
         for kind in (VIDEO, AUDIO):
             self._judge_steps(kind)
+            self._judge_sequence(kind)
 
     def feed_of(self, frame):
         for name, clip in self.clips.items():
-            if frame.digest in clip.digests:
+            if frame.digest in clip.places:
                 return name
         return None
 
@@ -174,6 +179,20 @@ class Verdict:
             self.faults.append(
                 f"a frame of {feed} under another codec header at {frame.dts} (type {frame.kind})")
 
+    def _judge_sequence(self, kind):
+        """Within a feed each frame is followed by the next, whatever the timestamps say; an
+        encoder that was started again begins anew."""
+        frames = self.recording.of(kind)
+        for left, right in zip(frames, frames[1:]):
+            feed = self.feed_of(left)
+            if feed is None or self.feed_of(right) != feed:
+                continue
+            places = self.clips[feed].places
+            if places[right.digest] > places[left.digest] + 1:
+                self.faults.append(
+                    f"{places[right.digest] - places[left.digest] - 1} frames of {feed} are lost "
+                    f"before {right.dts} (type {kind})")
+
     def _judge_steps(self, kind):
         shown = _shown(self.recording.of(kind))
         label = "video" if kind == VIDEO else "audio"
@@ -183,6 +202,8 @@ class Verdict:
             if len(clips) < 2:
                 continue
             step = right.pts - left.pts
+            if left.pts < self.settled_ms and names[0] == names[1]:
+                continue
             most = 1.5 * max(c.frame_ms(kind) for c in clips) + 1
             least = 0.5 * min(c.frame_ms(kind) for c in clips) - 1
             if names[0] != names[1]:

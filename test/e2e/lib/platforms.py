@@ -159,16 +159,15 @@ class Wire:
     def __init__(self, stage, port, tls=None):
         self._target = port
         self._tls = tls
-        self._pairs = []
+        self._links = []
         self._running = threading.Event() # cleared: nobody reads any more
         self._running.set()
         self._is_refusing = False
         self.accepted = 0
+        self.ended = 0 # connections from the relay that have ended
         self.tail = b""
-        self.ended = [] # how each connection from the relay ended: "closed" or "reset"
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
-        self._is_closed = False
         stage.on_close(self.close)
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -185,41 +184,42 @@ class Wire:
             self.accepted += 1
             if self._is_refusing:
                 near.close()
-                continue
-            threading.Thread(target=self._carry, args=(near,), daemon=True).start()
+            else:
+                threading.Thread(target=self._carry, args=(near,), daemon=True).start()
 
     def _carry(self, near):
         try:
             if self._tls:
                 near = self._tls.wrap_socket(near, server_side=True)
             far = socket.create_connection(("127.0.0.1", self._target))
-        except OSError as error:
-            self.ended.append(f"failed: {error}")
+        except OSError:
             near.close()
             return
-        self._pairs.append((near, far))
+        self._links.append((near, far))
         back = threading.Thread(target=self._pump, args=(far, near, False), daemon=True)
         back.start()
         self._pump(near, far, True)
+        back.join()
+        # Only now, as nobody is inside a call on them, does closing end them at once.
+        far.close()
+        near.close()
+        self.ended += 1
 
     def _pump(self, source, sink, is_outward):
-        how = "closed"
         try:
             while True:
-                self._running.wait()
                 data = source.recv(65536)
+                self._running.wait()
                 if not data:
                     break
                 if is_outward:
                     self.tail = (self.tail + data)[-self.KEPT_BYTES:]
                 sink.sendall(data)
-        except OSError as error:
-            how = "reset" if isinstance(error, ConnectionResetError) else f"ended: {error}"
-        if is_outward:
-            self.ended.append(how)
+        except OSError:
+            pass
         for end in (source, sink):
             try:
-                end.shutdown(socket.SHUT_RDWR)
+                end.shutdown(socket.SHUT_RD) # wakes the other direction
             except OSError:
                 pass
 
@@ -227,31 +227,25 @@ class Wire:
         """From now on nobody reads what the relay writes; the connection stays."""
         self._running.clear()
 
-    def resume(self):
-        self._running.set()
-
     def cut(self, is_refusing=False):
         """Resets what is connected; optionally nobody gets through any more."""
         self._is_refusing = is_refusing
-        for near, far in self._pairs:
-            for end in (near, far):
+        links, self._links = self._links, []
+        for link in links:
+            for end in link:
                 try:
-                    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
-                                   b"\1\0\0\0\0\0\0\0")
-                    end.close()
+                    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                    end.shutdown(socket.SHUT_RD)
                 except OSError:
                     pass
-        self._pairs.clear()
 
     def mend(self):
         self._is_refusing = False
 
     def close(self):
-        if not self._is_closed:
-            self._is_closed = True
-            self._listener.close()
-            self._running.set()
-            self.cut()
+        self._listener.close()
+        self._running.set()
+        self.cut()
 
 
 def certificate(stage, name="localhost"):

@@ -11,11 +11,16 @@ from lib.process import children_of, eventually, name_of
 
 PRIMARY_KEY = "e2e-primary-7f3a9c"
 BACKUP_KEY = "e2e-backup-51d0e2"
+PLATFORM_KEY = "e2e-platform-0b62d8"
 KEYS = {"primary": PRIMARY_KEY, "backup": BACKUP_KEY}
 
 
-def destination(name, url, key=None):
-    return {"name": name, "url": url, **({"key": key} if key else {})}
+def destination(name, url, key=PLATFORM_KEY):
+    return {"name": name, "url": url, "key": key}
+
+
+def recording(name, path):
+    return {"name": name, "url": f"file:{path}"}
 
 
 class Relay:
@@ -57,6 +62,7 @@ class Relay:
         with open(self.config_path, "w", encoding="utf-8") as file:
             json.dump(config, file, indent=2) # JSON is YAML
             file.write("\n")
+        os.chmod(self.config_path, 0o640)
 
     def start(self):
         self.process = self.stage.start(
@@ -64,8 +70,8 @@ class Relay:
             environment=self.environment)
         self.wait_ready()
 
-    def wait_ready(self, since=0):
-        self.process.wait_line(lambda line: line == "ready", "ready", since=since)
+    def wait_ready(self):
+        self.process.wait_line(lambda line: line == "ready", "ready")
         self.ports.update((kind, int(port)) for kind, port in re.findall(
             r"^listening (rtmps?) \S*:(\d+)$", "\n".join(self.process.stdout), re.M))
 
@@ -123,6 +129,18 @@ class Relay:
                                 f"destination {name} to be {' or '.join(states)}", timeout_s)
 
     # ---- the process tree ----
+
+    def reexecute(self):
+        """A new binary (the same, here) takes over; returns once it says so."""
+        lines = len(self.process.stderr)
+        os.kill(self.process.pid, signal.SIGUSR2)
+        self.process.wait_line(lambda line: "re-executed" in line, "the new binary to go on",
+                               since=lines, lines=self.process.stderr)
+
+    def reload(self):
+        """Gives it the config as it is now."""
+        self.write_config()
+        os.kill(self.process.pid, signal.SIGHUP)
 
     def workers(self, role):
         """Process ids of the workers of this role."""
