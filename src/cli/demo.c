@@ -282,7 +282,7 @@ static int play(struct demo *d)
 		return code;
 	}
 	printf("\nOn air. Watch what the platform's audience sees, in another terminal:\n\n"
-	       "    ffplay -fflags nobuffer rtmp://127.0.0.1:%u/live/show\n\n"
+	       "    ffplay -fflags nobuffer rtmp://127.0.0.1:%u/live/audience\n\n"
 	       "and the relay at work:\n\n"
 	       "    understudy status --watch --socket %s\n",
 	       (unsigned)d->stage.platform_port, d->stage.socket);

@@ -123,7 +123,9 @@ void event_print(const struct terminal *t, const json_t *event)
 	terminal_copy(show, sizeof(show), text_of(event, "show"));
 	terminal_copy(kind, sizeof(kind), text_of(event, "kind"));
 	terminal_copy(text, sizeof(text), text_of(event, "text"));
-	if (from[0] != '\0' && to[0] != '\0' && strcmp(from, to) != 0) {
+	/* most texts say it themselves */
+	if (from[0] != '\0' && to[0] != '\0' && strcmp(from, to) != 0 &&
+	    strstr(text, "->") == NULL) {
 		char raw[160];
 
 		text_format(raw, sizeof(raw), " %s -> %s", from, to);

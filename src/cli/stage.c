@@ -39,7 +39,7 @@ static const char relay_config[] =
 	"      - { name: primary, key: \"%s\" }\n"
 	"      - { name: backup, key: \"%s\" }\n"
 	"    destinations:\n"
-	"      - { name: platform, url: \"rtmp://127.0.0.1:%u/live\", key: show }\n"
+	"      - { name: platform, url: \"rtmp://127.0.0.1:%u/live\", key: audience }\n"
 	"      - { name: record, url: \"file:%s/recording-%%H%%M%%S.flv\" }\n";
 
 static const char platform_config[] =
@@ -54,7 +54,7 @@ static const char platform_config[] =
 	"    listen 127.0.0.1:%u;\n"
 	"    chunk_size 4096;\n"
 	"    access_log off;\n"
-	"    application live { live on; record all; record_path .; record_suffix -platform.flv; "
+	"    application live { live on; record all; record_path %s; record_suffix -platform.flv; "
 	"}\n"
 	"  }\n"
 	"}\n";
@@ -172,7 +172,8 @@ int stage_init(struct stage *s)
 	if (!write_file(s, "relay.yaml", relay_config, (unsigned)s->relay_port, s->directory,
 			s->socket, s->keys[0], s->keys[1], (unsigned)s->platform_port,
 			s->directory) ||
-	    !write_file(s, "platform.conf", platform_config, (unsigned)s->platform_port)) {
+	    !write_file(s, "platform.conf", platform_config, (unsigned)s->platform_port,
+			s->directory)) {
 		complain("the demo cannot write into %s: %s", s->directory, strerror(errno));
 		return EXIT_FAILED;
 	}
