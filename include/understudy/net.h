@@ -30,8 +30,8 @@ struct stream *stream_create_plain(int fd);
  * session tickets, no session cache. NULL + reason (a constant text), fd not closed. */
 struct stream *stream_create_tls_server(int fd, const char *chain_pem, size_t chain_bytes,
 					char *key_pem, size_t key_bytes, const char **ret_error);
-/* Client side: verifies the chain against `ctx` and `host` as a name or an IP address; sends SNI for
- * names. NULL if memory is out (fd not closed). */
+/* Client side: verifies the chain against `ctx` and `host` as a name or an IP address; sends SNI
+ * for names. NULL if memory is out (fd not closed). */
 struct stream *stream_create_tls_client(int fd, struct ssl_ctx_st *ctx, const char *host);
 /* Trust store for clients from a PEM bundle readable at `fd` (read from its start, not closed).
  * NULL + reason (a constant text). */
@@ -43,9 +43,10 @@ void stream_trust_destroy(struct ssl_ctx_st **ctx);
 int stream_handshake(struct stream *s);
 /* > 0 bytes; 0 end of stream; -EAGAIN; other negative errno. */
 ssize_t stream_read(struct stream *s, void *to, size_t room);
-/* Bytes taken (may be fewer); -EAGAIN; other negative errno. Plain: one sendmsg(2), no SIGPIPE. TLS:
- * small pieces are gathered into records of up to 16 KiB; the last record taken may still be on
- * its way: stream_wants() then says WRITE, and the next write, read or stream_flush() sends it. */
+/* Bytes taken (may be fewer); -EAGAIN; other negative errno. Plain: one sendmsg(2), no SIGPIPE.
+ * TLS: small pieces are gathered into records of up to 16 KiB; the last record taken may still
+ * be on its way: stream_wants() then says WRITE, and the next write, read or stream_flush()
+ * sends it. */
 ssize_t stream_write(struct stream *s, const struct iovec *iov, int count);
 /* Sends what stream_write() has taken and the socket has not: 0 nothing is left; -EAGAIN; other
  * negative errno. Always 0 for plain streams. */
@@ -65,9 +66,9 @@ void stream_destroy(struct stream **s, bool unclean);
 /* TCP_NODELAY on both sides; for senders TCP_NOTSENT_LOWAT and TCP_USER_TIMEOUT. */
 void net_tune_ingest(int fd);
 void net_tune_relay(int fd);
-/* A listening, non-blocking, close-on-exec TCP socket; "0.0.0.0:1935", "[::]:1935", "localhost:1935",
- * ":1935" (every address, both families); port 0 picks one. No names are looked up. Returns the
- * descriptor or a negative errno (-EINVAL: not such an address). */
+/* A listening, non-blocking, close-on-exec TCP socket; "0.0.0.0:1935", "[::]:1935",
+ * "localhost:1935", ":1935" (every address, both families); port 0 picks one. No names are looked
+ * up. Returns the descriptor or a negative errno (-EINVAL: not such an address). */
 int net_listen(const char *address, int backlog);
 /* Starts a non-blocking connect. Returns the descriptor or a negative errno. */
 int net_dial(const struct sockaddr *address, socklen_t size);

@@ -106,9 +106,8 @@ const char *tls_handshake_error(const struct stream *s)
 		return net_error_str(-s->socket_error);
 	}
 	if (!s->has_heard) {
-		return s->is_server
-			       ? "closed before the TLS handshake"
-			       : "closed in the TLS handshake (does the server speak TLS on this port?)";
+		return s->is_server ? "closed before the TLS handshake"
+				    : "closed in the TLS handshake (is TLS spoken on this port?)";
 	}
 	text = alert_error(s);
 	return text ? text : "TLS handshake failed";

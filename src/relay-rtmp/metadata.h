@@ -14,8 +14,8 @@
 
 struct metadata_source {
 	const struct header_set *headers;
-	/* The newest frame of the main track of each kind; kind 0 if there was none. Says what codec
-	 * is on air where there is no header (MP3, VP8). */
+	/* The newest frame of the main track of each kind; kind 0 if there was none. Says what
+	 * codec is on air where there is no header (MP3, VP8). */
 	struct packet video, audio;
 	const char *encoder; /* our name and version */
 };

@@ -33,7 +33,7 @@ struct session {
 	bool is_full;        /* the socket took less than there was: wait for it */
 	bool has_finished;   /* LEAVING: our direction is closed */
 	uint64_t bytes;
-	char *secret; /* owned copy of the stream name, to keep it out of texts */
+	char *secrets[2]; /* owned: stream name and parameters of the app, kept out of texts */
 	char error[160];
 };
 
@@ -75,9 +75,10 @@ struct session *session_create(const struct session_config *config, int fd, int6
 	s->phase = config->trust ? PHASE_SECURING : PHASE_ASKING;
 	s->deadline_us = now_us + SECURING_US;
 	s->progress_us = now_us;
-	s->secret = strdup(config->stream);
+	s->secrets[0] = strdup(config->stream);
+	s->secrets[1] = strdup(config->app + strcspn(config->app, "?"));
 	s->client = client_create(config, now_us);
-	if (s->secret && s->client) {
+	if (s->secrets[0] && s->secrets[1] && s->client) {
 		s->stream = config->trust
 				    ? stream_create_tls_client(fd, config->trust, config->host)
 				    : stream_create_plain(fd);
@@ -87,6 +88,15 @@ struct session *session_create(const struct session_config *config, int fd, int6
 		return NULL;
 	}
 	return s;
+}
+
+static void secret_destroy(char **secret)
+{
+	if (*secret) {
+		explicit_bzero(*secret, strlen(*secret));
+		free(*secret);
+		*secret = NULL;
+	}
 }
 
 void session_destroy(struct session **s, bool unclean)
@@ -100,10 +110,8 @@ void session_destroy(struct session **s, bool unclean)
 	stream_destroy(&gone->stream, unclean);
 	rtmp_client_destroy(&gone->client);
 	outlet_finish(&gone->outlet);
-	if (gone->secret) {
-		explicit_bzero(gone->secret, strlen(gone->secret));
-		free(gone->secret);
-	}
+	secret_destroy(&gone->secrets[0]);
+	secret_destroy(&gone->secrets[1]);
 	free(gone);
 }
 
@@ -130,17 +138,14 @@ const char *session_error(const struct session *s)
 	return s->error;
 }
 
-/* The stream name, or what stands before its parameters, occurs in the text. */
+/* The stream name, what stands before its parameters, or those of the app occur in the text. */
 static bool tells_secret(const struct session *s, const char *text)
 {
 	char name[512];
-	size_t size = strcspn(s->secret, "?&");
 
-	if (!*s->secret) {
-		return false;
-	}
-	(void)text_copy_bytes(name, sizeof(name), s->secret, size);
-	return strstr(text, s->secret) || (*name && strstr(text, name));
+	(void)text_copy_bytes(name, sizeof(name), s->secrets[0], strcspn(s->secrets[0], "?&"));
+	return (*name && strstr(text, name)) || (*s->secrets[0] && strstr(text, s->secrets[0])) ||
+	       (*s->secrets[1] && strstr(text, s->secrets[1] + 1));
 }
 
 static enum session_result reject(struct session *s, const struct rtmp_event *e)

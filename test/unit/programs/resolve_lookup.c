@@ -60,9 +60,8 @@ static void a_name_that_cannot_be_one_is_an_error_in_words(void **state)
 	struct ipc_resolve_answer a;
 
 	/* Longer than a label may be: refused before anybody is asked. */
-	lookup_host(
-		"an.impossible-label-that-is-longer-than-the-sixty-three-characters-allowed.invalid",
-		1935, &a);
+	lookup_host("a-label-that-is-longer-than-the-sixty-three-characters-a-label-has.invalid",
+		    1935, &a);
 	assert_int_equal(a.count, 0);
 	assert_true(strlen(a.error) > 0);
 }
