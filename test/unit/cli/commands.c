@@ -173,7 +173,8 @@ static void help_names_every_command(void **state)
 static int run(const char *words)
 {
 	static char text[256];
-	char *argv[16] = { "understudy" };
+	static char program[] = "understudy";
+	char *argv[16] = { program };
 	int argc = 1;
 
 	snprintf(text, sizeof(text), "%s", words);
