@@ -46,7 +46,9 @@ class Show:
         destination_status = self.relay.destination("platform")
         if destination_status["restarts"] or destination_status["dropped"]:
             raise AssertionError(f"the connection did not last: {destination_status}")
-        self.relay.process.stop()
+        status = self.relay.process.stop()
+        if status != 0:
+            raise AssertionError(f"the relay ended with status {status}")
         self.platform.stop()
         path = self.platform.the_recording()
         # GStreamer's muxer gives uneven times to the first frames it sends.

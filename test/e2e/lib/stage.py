@@ -87,6 +87,11 @@ class Stage:
         for process in self.processes:
             process.drain()
 
+    def sanitizer_lines(self):
+        """What a sanitizer said in any process: a fault even if nobody saw an effect."""
+        return [line for process in self.processes for line in process.stderr
+                if "Sanitizer" in line or "runtime error:" in line]
+
     def discard(self):
         shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -123,6 +128,9 @@ def run_case(function, build, shared, keep):
         raise
     finally:
         stage.close()
+        if stage.sanitizer_lines():
+            outcome = f"not ok {{}} - {name}"
+            diagnostics += stage.sanitizer_lines()
         if diagnostics:
             diagnostics += stage.dump()
         if keep:
