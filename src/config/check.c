@@ -241,7 +241,7 @@ static void check_destinations(struct config_show *show, unsigned index, struct 
 	}
 }
 
-/* What section 3.4 of the design promises needs more delay than this in any case. */
+/* A change of feed without a gap needs more delay than this in any case. */
 static void check_times(const struct config_show *show, unsigned index, struct report *r)
 {
 	char path[CONFIG_PATH_MAX];
