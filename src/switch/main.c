@@ -372,7 +372,7 @@ static struct timeline *program_timeline(const struct ipc_switch_start *start, i
 static void program_inherit(struct program *p, int old_ring, int64_t now_us)
 {
 	struct timeline_checkpoint checkpoint;
-	int error = show_inherit(&p->show, old_ring, &checkpoint);
+	int error = show_inherit(&p->show, old_ring, now_us, &checkpoint);
 
 	if (error == 0) {
 		error = timeline_resume(p->timeline, &checkpoint, now_us);
@@ -393,9 +393,7 @@ static int program_start(struct program *p, struct ipc_message *m)
 	const struct ipc_ring_ready ready = { 0 };
 	int ring = ipc_take_fd(m, 0), old_ring = ipc_take_fd(m, 1);
 	int64_t now_us = clock_monotonic_us();
-	int error = start->feed_count <= TIMELINE_FEEDS_MAX
-			    ? show_init(&p->show, ring, start->span_us)
-			    : -EINVAL;
+	int error = show_init(&p->show, ring, start->span_us);
 
 	if (error == 0) {
 		report_init(&p->report, WORKER_CONTROL_FD, start);

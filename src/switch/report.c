@@ -33,7 +33,7 @@ static const char *event_str(enum timeline_event_kind kind)
 	static const char *const names[] = {
 		[TIMELINE_ON] = "on air",       [TIMELINE_SPLICED] = "spliced",
 		[TIMELINE_STARVED] = "starved", [TIMELINE_RESUMED] = "resumed",
-		[TIMELINE_GAP] = "gap",         [TIMELINE_STATE] = "feed state",
+		[TIMELINE_GAP] = "gap",
 	};
 	unsigned index = (unsigned)kind;
 
@@ -43,6 +43,12 @@ static const char *event_str(enum timeline_event_kind kind)
 
 static void report_log(const struct report *r, const struct timeline_event *e, int64_t now_us)
 {
+	if (e->kind == TIMELINE_STATE) {
+		log_info("feed state show=%s feed=%s state=\"%s\"", r->show,
+			 report_feed_name(r, e->to), e->cause);
+		return;
+	}
+
 	bool is_bad = e->kind == TIMELINE_STARVED || e->kind == TIMELINE_GAP;
 
 	log_line(

@@ -243,7 +243,23 @@ static void show_inherit_packet(struct show *show, struct ring_reader *old, uint
 	}
 }
 
-int show_inherit(struct show *show, int old_ring_fd, struct timeline_checkpoint *ret)
+/* The new ring begins with all the headers in force, for whoever knows only this one: a reader that
+ * joins, or the next switch if this one is killed, too. */
+static void show_hand_on_headers(struct show *show, const struct timeline_checkpoint *checkpoint,
+				 int64_t now_us)
+{
+	const struct packet at = {
+		.dts_90k = checkpoint->show_90k,
+		.feed = checkpoint->live_feed,
+		.incarnation = checkpoint->live_incarnation,
+	};
+
+	show_repeat_headers(show, &at, now_us);
+	show_publish(show);
+}
+
+int show_inherit(struct show *show, int old_ring_fd, int64_t now_us,
+		 struct timeline_checkpoint *ret)
 {
 	struct show_checkpoint checkpoint;
 	struct ring_reader *old = NULL;
@@ -261,6 +277,7 @@ int show_inherit(struct show *show, int old_ring_fd, struct timeline_checkpoint 
 		show_inherit_packet(show, old, seq, &checkpoint);
 	}
 	ring_reader_close(&old);
+	show_hand_on_headers(show, &checkpoint.timeline, now_us);
 	*ret = checkpoint.timeline;
 	return 0;
 }

@@ -44,10 +44,11 @@ struct show {
 int show_init(struct show *show, int ring_fd, int64_t span_us);
 void show_finish(struct show *show);
 
-/* Takes over from the ring of a switch that died: what is in force in the show, and the newest
- * checkpoint brought up to its last packet. 0, -ENOENT if that ring has none, or why it cannot be
+/* Takes over from the ring of a switch that died: what is in force in the show, which is written to
+ * the new ring at once, and the newest checkpoint brought up to its last packet. 0, -ENOENT if that ring has none, or why it cannot be
  * read; then nothing is taken over. */
-int show_inherit(struct show *show, int old_ring_fd, struct timeline_checkpoint *ret);
+int show_inherit(struct show *show, int old_ring_fd, int64_t now_us,
+		 struct timeline_checkpoint *ret);
 
 /* Writes packet `p` (a step of the timeline) with the payload that lies in the source's ring. 0;
  * -EEXIST a header that is in force already, not written again; -ESTALE the payload is gone;
