@@ -98,16 +98,21 @@ static void over(struct destination *d)
 	event_active(d->relay->reap, EV_TIMEOUT, 0);
 }
 
+static void unwatch(struct event **event)
+{
+	if (*event) {
+		event_free(*event);
+		*event = NULL;
+	}
+}
+
 static void drop_connection(struct destination *d, bool unclean)
 {
 	struct session_counts counts;
 
 	dial_destroy(&d->dial);
-	if (d->readable) {
-		event_free(d->readable);
-		event_free(d->writable);
-		d->readable = d->writable = NULL;
-	}
+	unwatch(&d->readable);
+	unwatch(&d->writable);
 	if (d->session) {
 		counts = session_counts(d->session);
 		d->past_bytes += counts.bytes;
