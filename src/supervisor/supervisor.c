@@ -61,9 +61,10 @@ int supervisor_load_config(struct supervisor *sup, struct config **ret)
 	for (size_t i = 0; i < findings.count; i++) {
 		const struct config_finding *f = &findings.items[i];
 		enum log_level level = f->severity == CONFIG_ERROR ? LOG_ERROR : LOG_WARN;
+		char line[LOG_LINE_MAX];
 
-		log_line(level, "%s:%u: %s%s%s", path != NULL ? path : "the default show", f->line, f->key,
-			 f->key[0] != '\0' ? ": " : "", f->text);
+		config_finding_format(line, sizeof(line), path != NULL ? path : "the default show", f);
+		log_line(level, "%s", line);
 	}
 	config_findings_finish(&findings);
 	return result;
