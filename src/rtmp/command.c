@@ -12,16 +12,10 @@
 
 /* ---- reading ---- */
 
-static bool is_plain_text(const struct amf_value *v, size_t size)
-{
-	return v->type == AMF_STRING && v->size < size &&
-	       (v->size == 0 || !memchr(v->string, 0, v->size));
-}
-
 bool command_copy_string(const struct amf_value *v, char *to, size_t size)
 {
-	/* A NUL inside would make a secret compare equal to a shorter one. */
-	return is_plain_text(v, size) && text_copy_bytes(to, size, v->string, v->size);
+	/* False for a NUL inside as well: it would make a secret equal to a shorter one. */
+	return v->type == AMF_STRING && text_copy_bytes(to, size, v->string, v->size);
 }
 
 bool command_read_string(struct command *c, char *to, size_t size)

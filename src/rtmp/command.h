@@ -30,7 +30,7 @@ struct command {
 bool command_parse(const struct message *m, struct command *ret);
 /* The next argument as a terminated string; false if it is none, too long or holds a NUL. */
 bool command_read_string(struct command *c, char *to, size_t size);
-/* Copies a STRING value; same conditions. */
+/* Copies a STRING value; same conditions, and what fits is copied even if they fail. */
 bool command_copy_string(const struct amf_value *v, char *to, size_t size);
 
 /* The members of an info object that matter. */

@@ -248,6 +248,18 @@ static void rejected_connect_is_told(void **state)
 	assert_int_equal((int)feed(f).type, RTMP_ENDED);
 }
 
+static void result_of_level_error_is_a_rejection(void **state)
+{
+	struct fixture *f = *state;
+	struct rtmp_event e;
+
+	put_server_handshake(&f->b);
+	put_answer(&f->b, "_result", 1, 0, "error", "NetConnection.Connect.InvalidApp", "no");
+	e = feed(f);
+	assert_int_equal(e.type, RTMP_EVENT_REFUSED);
+	assert_string_equal(e.code, "NetConnection.Connect.InvalidApp");
+}
+
 static void refused_key_is_told(void **state)
 {
 	struct fixture *f = *state;
@@ -490,6 +502,7 @@ int main(void)
 		T(chatter_in_any_order_is_passed_over),
 		T(status_without_level_starts),
 		T(rejected_connect_is_told),
+		T(result_of_level_error_is_a_rejection),
 		T(refused_key_is_told),
 		T(other_refusals_are_told),
 		T(error_while_publishing_is_told),

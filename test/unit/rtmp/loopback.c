@@ -146,6 +146,25 @@ static void media_arrives_as_it_was_sent(void **state)
 	(void)state;
 }
 
+static void heads_and_separators_are_laid_out_as_specified(void **state)
+{
+	static const uint8_t audio[] = { 4, 0, 0, 40, 0, 1, 44, 8, 5, 0, 0, 0 };
+	static const uint8_t video[] = { 6, 0xFF, 0xFF, 0xFF, 1, 0,    0,    9,
+					 2, 1,    0,    0,    0, 0xFF, 0xFF, 0xFF };
+	static const uint8_t between[] = { 0xC6, 0, 0xFF, 0xFF, 0xFF };
+	uint8_t head[RTMP_MESSAGE_HEAD_MAX], separator[RTMP_SEPARATOR_MAX];
+
+	assert_int_equal(rtmp_write_message_head(head, 8, 40, 300, 5), sizeof(audio));
+	assert_memory_equal(head, audio, sizeof(audio));
+	assert_int_equal(rtmp_write_message_head(head, 9, 0xFFFFFF, 65536, 0x102), sizeof(video));
+	assert_memory_equal(head, video, sizeof(video));
+	assert_int_equal(rtmp_write_separator(separator, 9, 0xFFFFFF), sizeof(between));
+	assert_memory_equal(separator, between, sizeof(between));
+	assert_int_equal(rtmp_write_separator(separator, 18, 0xFFFFFE), 1);
+	assert_int_equal(separator[0], 0xC4);
+	(void)state;
+}
+
 static void unpublish_reaches_the_server(void **state)
 {
 	struct pair p;
@@ -181,6 +200,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(media_arrives_as_it_was_sent),
+		cmocka_unit_test(heads_and_separators_are_laid_out_as_specified),
 		cmocka_unit_test(unpublish_reaches_the_server),
 		cmocka_unit_test(acknowledgements_tell_what_the_server_has_taken),
 	};
