@@ -111,10 +111,11 @@ static int put_script(struct recording *r, const struct header_set *headers)
 	return put_tag(r, FLV_DATA, 0, NULL, 0, buffer_bytes(&body), buffer_size(&body));
 }
 
-/* onMetaData is our own. */
+/* onMetaData is our own, and an encoder's goodbye is the end of a feed, never of the show. */
 static bool is_wanted(const struct packet *p)
 {
-	return p->type != PACKET_META && p->size <= BODY_MAX - FLV_HEAD_MAX;
+	return p->type != PACKET_META && p->type != PACKET_END &&
+	       p->size <= BODY_MAX - FLV_HEAD_MAX;
 }
 
 static int put_headers(struct recording *r, const struct header_set *headers)
