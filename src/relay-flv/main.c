@@ -316,7 +316,8 @@ int main(void)
 		p.exit_code = EXIT_FAILURE;
 	} else {
 		program_tell(&p);
-		program_round(&p);
+		/* Timer or wake-up, which may be up already, begin the first round: one before the
+		 * loop could not end it. */
 		event_base_dispatch(p.base);
 		program_end(&p);
 	}
