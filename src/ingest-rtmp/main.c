@@ -50,10 +50,10 @@ static struct session *program_start(void)
 		struct ipc_ingest_closed closed = { 0 };
 		const char *error = NULL;
 		int fd = ipc_take_fd(&m, 0);
-		int chain = start->is_tls ? ipc_take_fd(&m, 1) : -1;
-		int key = start->is_tls ? ipc_take_fd(&m, 2) : -1;
+		int chain = ipc_take_fd(&m, 1), key = ipc_take_fd(&m, 2);
 
-		session = session_create(fd, chain, key, WORKER_CONTROL_FD, &error);
+		session = session_create(fd, start->is_tls != 0, chain, key, WORKER_CONTROL_FD,
+					 &error);
 		if (session == NULL) {
 			log_error("cannot serve the connection: %s", error);
 			text_copy(closed.cause, sizeof(closed.cause), error);

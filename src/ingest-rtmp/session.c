@@ -36,7 +36,8 @@ static struct stream *session_secure_stream(int socket, int chain, int key, cons
 	return stream;
 }
 
-struct session *session_create(int socket, int chain, int key, int control, const char **ret_error)
+struct session *session_create(int socket, bool is_tls, int chain, int key, int control,
+			       const char **ret_error)
 {
 	uint8_t random[1528];
 	int64_t now_us = clock_monotonic_us();
@@ -50,10 +51,10 @@ struct session *session_create(int socket, int chain, int key, int control, cons
 	s->control = control;
 	s->wake = -1;
 	s->leave_us = CLOCK_NEVER;
-	s->phase = key >= 0 ? SESSION_SECURING : SESSION_TALKING;
+	s->phase = is_tls ? SESSION_SECURING : SESSION_TALKING;
 	net_tune_ingest(socket);
-	s->stream = key >= 0 ? session_secure_stream(socket, chain, key, ret_error)
-			     : stream_create_plain(socket);
+	s->stream = is_tls ? session_secure_stream(socket, chain, key, ret_error)
+			   : stream_create_plain(socket);
 	if (s->stream == NULL) {
 		close(socket);
 		session_destroy(&s);

@@ -63,9 +63,9 @@ struct session {
 };
 
 /* Takes over the connected socket, in any case. NULL if memory is out or the TLS material is no
- * good; *ret_error then says which. Chain and key descriptors are -1 for plain RTMP, and the
- * caller's. */
-struct session *session_create(int socket, int chain, int key, int control, const char **ret_error);
+ * good; *ret_error then says which. `chain` and `key` are for TLS, and the caller's. */
+struct session *session_create(int socket, bool is_tls, int chain, int key, int control,
+			       const char **ret_error);
 void session_destroy(struct session **s);
 
 /* The socket is ready, or session_wants_more(): reads a batch, answers it, publishes it. */

@@ -43,9 +43,9 @@ static const char *event_str(enum timeline_event_kind kind)
 
 static void report_log(const struct report *r, const struct timeline_event *e, int64_t now_us)
 {
-	if (e->kind == TIMELINE_STATE) {
-		log_info("feed state show=%s feed=%s state=\"%s\"", r->show,
-			 report_feed_name(r, e->to), e->cause);
+	if (e->kind == TIMELINE_STATE) { /* the supervisor says as much */
+		log_debug("feed state show=%s feed=%s state=\"%s\"", r->show,
+			  report_feed_name(r, e->to), e->cause);
 		return;
 	}
 

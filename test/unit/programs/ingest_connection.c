@@ -225,9 +225,11 @@ static void expect_ask(struct scene *s)
 	ipc_message_finish(&m);
 }
 
-static void allow(struct scene *s)
+static void allow_up_to(struct scene *s, uint32_t max_kbps)
 {
-	const struct ipc_publish_answer answer = { .is_allowed = 1, .span_us = 10000000 };
+	const struct ipc_publish_answer answer = { .is_allowed = 1,
+						   .max_kbps = max_kbps,
+						   .span_us = 10000000 };
 	struct ipc_message m;
 	int fds[2];
 
@@ -242,6 +244,11 @@ static void allow(struct scene *s)
 	assert_int_equal(ring_check(s->ring, RING_BYTES), 0);
 	encoder_talk(&s->encoder, RTMP_EVENT_PUBLISHING);
 	assert_int_equal(s->encoder.last.type, RTMP_EVENT_PUBLISHING);
+}
+
+static void allow(struct scene *s)
+{
+	allow_up_to(s, 0);
 }
 
 static void expect_closed(struct scene *s, unsigned is_clean, const char *cause)
@@ -408,6 +415,33 @@ static void a_stopped_worker_resets_its_encoder(void **state)
 	finish(&s);
 }
 
+static void a_feed_far_above_its_limit_is_ended_with_the_numbers(void **state)
+{
+	struct pollfd p;
+	struct ipc_message m;
+	struct scene s;
+	bool is_over = false;
+
+	start_plain(&s);
+	expect_ask(&s);
+	allow_up_to(&s, 1000);
+	encoder_send_start(&s.encoder);
+	p = (struct pollfd){ .fd = s.worker.control, .events = POLLIN };
+	for (uint32_t ms = 40; !is_over; ms += 10) { /* some 4000 kb/s */
+		encoder_send(&s.encoder, 9, ms, video_frame_message(false, ms, 5000));
+		if (poll(&p, 1, 10) == 1) {
+			assert_int_equal(ipc_recv(s.worker.control, &m), 1);
+			is_over = m.type == IPC_INGEST_CLOSED;
+			assert_true(is_over || m.type == IPC_INGEST_STATUS);
+		}
+		assert_true(ms < 10000);
+	}
+	const struct ipc_ingest_closed *closed = (const void *)m.body;
+	assert_non_null(strstr(closed->cause, "kb/s, above the feed's max_kbps of 1000 for 5 s"));
+	ipc_message_finish(&m);
+	finish(&s);
+}
+
 static void a_worker_ends_with_its_supervisor(void **state)
 {
 	struct scene s;
@@ -517,6 +551,7 @@ int main(void)
 		cmocka_unit_test(an_encoder_that_vanishes_is_reported_at_once),
 		cmocka_unit_test(an_encoder_that_resets_is_reported_at_once),
 		cmocka_unit_test(a_stopped_worker_resets_its_encoder),
+		cmocka_unit_test(a_feed_far_above_its_limit_is_ended_with_the_numbers),
 		cmocka_unit_test(a_worker_ends_with_its_supervisor),
 		cmocka_unit_test(a_peer_that_does_not_speak_rtmp_is_told_apart),
 		cmocka_unit_test(an_encoder_publishes_over_tls),
