@@ -71,7 +71,7 @@ struct packet {
 	int64_t arrival_us;   /* monotonic; when the last byte of it came in */
 	uint64_t fingerprint; /* media_fingerprint() of the payload */
 	uint64_t source_seq;  /* show ring: sequence number in the feed's ring */
-	uint32_t incarnation; /* show ring: which connection of the feed, counted by the supervisor */
+	uint32_t incarnation; /* show ring: which connection of the feed */
 	uint32_t codec;       /* enum packet_codec */
 	uint32_t size;        /* payload bytes, <= PACKET_SIZE_MAX */
 	uint32_t nano;        /* E-RTMP ModEx nanosecond offset to pts, 0..999999 */
@@ -80,8 +80,9 @@ struct packet {
 	uint8_t kind;         /* enum packet_kind */
 	uint8_t type;         /* enum packet_type */
 	uint8_t track;        /* 0 = main */
-	uint8_t head;         /* the message's first byte as the encoder sent it (legacy audio
-	                       * rate bits, video frame type); 0 if it came from no FLV message */
+	/* The message's first byte as the encoder sent it (legacy audio rate bits, video frame
+	 * type); 0 if it came from no FLV message. */
+	uint8_t head;
 };
 static_assert(sizeof(struct packet) == 64, "struct packet is an interface");
 
@@ -100,8 +101,8 @@ static inline bool packet_is_header(const struct packet *p)
 static inline bool packet_is_sane(const struct packet *p)
 {
 	return p->kind > PACKET_NONE && p->kind < PACKET_KINDS && p->type > 0 &&
-	       p->type < PACKET_TYPES && p->track < PACKET_TRACKS_MAX && p->size <= PACKET_SIZE_MAX &&
-	       p->nano < 1000000 && p->dts_90k > INT64_MIN / 4 && p->dts_90k < INT64_MAX / 4 &&
+	       p->type < PACKET_TYPES && p->track < PACKET_TRACKS_MAX &&
+	       p->size <= PACKET_SIZE_MAX && p->nano < 1000000 && p->dts_90k > INT64_MIN / 4 && p->dts_90k < INT64_MAX / 4 &&
 	       p->pts_90k > INT64_MIN / 4 && p->pts_90k < INT64_MAX / 4;
 }
 

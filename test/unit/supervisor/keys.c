@@ -87,7 +87,8 @@ static void generated_keys_are_made_once_and_kept_private(void **state)
 	assert_int_equal(keys_generate(&sup, directory), 0);
 	assert_string_equal(sup.generated[0], first);
 	for (int i = 0; i < 2; i++) {
-		snprintf(path, sizeof(path), "%s/keys/main-%s.key", directory, i ? "backup" : "primary");
+		snprintf(path, sizeof(path), "%s/keys/main-%s.key", directory,
+			 i ? "backup" : "primary");
 		assert_int_equal(unlink(path), 0);
 	}
 	snprintf(path, sizeof(path), "%s/keys", directory);

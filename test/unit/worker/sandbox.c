@@ -101,12 +101,12 @@ static int stat_a_file(void)
 
 static int open_for_writing(void)
 {
-	return said(open("/etc/hosts", O_WRONLY));
+	return said(open("/etc/nsswitch.conf", O_WRONLY));
 }
 
-static int read_hosts(void)
+static int read_nsswitch(void)
 {
-	return said(open("/etc/hosts", O_RDONLY));
+	return said(open("/etc/nsswitch.conf", O_RDONLY));
 }
 
 static int make_tcp_socket(void)
@@ -380,7 +380,7 @@ static bool has_landlock(void)
 
 static void resolve_reads_its_own_files_only(void **state)
 {
-	assert_int_equal(outcome(ROLE_RESOLVE, read_hosts), 0);
+	assert_int_equal(outcome(ROLE_RESOLVE, read_nsswitch), 0);
 	assert_int_equal(outcome(ROLE_RESOLVE, open_a_file), has_landlock() ? EACCES : 0);
 	assert_int_equal(outcome(ROLE_RESOLVE, find_localhost), 0);
 }
