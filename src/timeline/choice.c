@@ -195,7 +195,7 @@ struct tl_source *tl_choose(const struct timeline *tl, int64_t safe_90k, int64_t
 	for (unsigned i = 0; i < TL_SLOTS_MAX; i++) {
 		struct tl_source *s = tl->sources[i];
 
-		if (s == NULL || !tl_can_go_on(tl, s, now_us)) {
+		if (s == NULL || (tl->live == NULL && s->is_barred) || !tl_can_go_on(tl, s, now_us)) {
 			continue;
 		}
 		struct rank rank = choice_rank(tl, s, safe_90k, now_us);

@@ -82,13 +82,37 @@ static bool decide_audio_is_due(const struct timeline *tl, const struct tl_sourc
 
 /* ---- nobody is live ---- */
 
-static void decide_begin(struct timeline *tl, struct tl_source *best, int64_t now_us)
+/* The source can be entered now, at a point or with its audio. Notes when to look again. */
+static bool decide_is_ready(struct timeline *tl, const struct tl_source *s, int64_t now_us)
 {
-	uint64_t point = tl_point_next(tl, best, now_us);
+	uint64_t point = tl_point_next(tl, s, now_us);
 
+	return (point != TL_NONE && decide_is_open(tl, tl_gate_us(tl, s, point), now_us)) ||
+	       (tl->out.has_begun && decide_audio_is_due(tl, s, now_us));
+}
+
+/* The show begins with the best source, which may let others wait; once it has begun, whichever
+ * can go on first is better than silence. */
+static void decide_begin(struct timeline *tl, int64_t now_us)
+{
+	struct tl_source *best;
+	uint64_t point;
+
+	for (unsigned i = 0; i < TL_SLOTS_MAX; i++) {
+		struct tl_source *s = tl->sources[i];
+
+		if (s != NULL) {
+			s->is_barred = tl->out.has_begun && !decide_is_ready(tl, s, now_us);
+		}
+	}
+	best = tl_choose(tl, TL_UNKNOWN, now_us);
+	if (best == NULL || !decide_is_ready(tl, best, now_us)) {
+		return;
+	}
+	point = tl_point_next(tl, best, now_us);
 	if (point != TL_NONE && decide_is_open(tl, tl_gate_us(tl, best, point), now_us)) {
 		tl_enter(tl, best, point, now_us);
-	} else if (tl->out.has_begun && decide_audio_is_due(tl, best, now_us)) {
+	} else {
 		tl_enter_audio(tl, best, now_us);
 	}
 }
@@ -109,16 +133,20 @@ static void decide_leave(struct timeline *tl, struct tl_source *best, const stru
 			 int64_t now_us)
 {
 	struct tl_source *live = tl->live;
-	uint64_t point = tl_point_before(tl, best, tl_source_horizon(live), now_us);
+	int64_t horizon_90k = tl_source_horizon(live), early_us = 0;
+	uint64_t point = tl_point_before(tl, best, horizon_90k, now_us);
+	bool is_safe = point != TL_NONE;
 
 	decide_note_trouble(tl, live, stuck, now_us);
-	if (point == TL_NONE) {
+	if (is_safe) { /* a point just behind the horizon will be snapped to it */
+		early_us = tl_us(tl_max(0, tl_point_pts(best, point) - horizon_90k));
+	} else {
 		point = tl_point_next(tl, best, now_us);
 	}
-	if (point != TL_NONE && decide_is_open(tl, tl_gate_us(tl, best, point), now_us)) {
+	if (point != TL_NONE && decide_is_open(tl, tl_gate_us(tl, best, point) - early_us, now_us)) {
 		tl_failback_left(tl, live->feed, now_us);
 		tl_enter(tl, best, point, now_us);
-	} else if (decide_audio_ran_out(tl, live, now_us) && decide_audio_is_due(tl, best, now_us)) {
+	} else if (!is_safe && decide_audio_ran_out(tl, live, now_us) && decide_audio_is_due(tl, best, now_us)) {
 		tl_failback_left(tl, live->feed, now_us);
 		tl_enter_audio(tl, best, now_us);
 	}
@@ -144,6 +172,16 @@ static int64_t decide_change_at_us(const struct timeline *tl, const struct tl_so
 	return tl_failback_at_us(tl, to, now_us);
 }
 
+/* A connection may begin with video: at its first point there is no audio to go on with yet. */
+static bool decide_has_audio_at(const struct tl_source *s, uint64_t point)
+{
+	const struct tl_flow *audio = &s->flows[PACKET_AUDIO];
+
+	return !audio->is_present ||
+	       audio->run_90k + audio->frame_90k <= tl_index_at(&s->index, point)->packet.pts_90k ||
+	       tl_source_main_kind(s) == PACKET_AUDIO;
+}
+
 static void decide_change(struct timeline *tl, struct tl_source *best, int64_t now_us)
 {
 	const char *cause = NULL;
@@ -155,7 +193,7 @@ static void decide_change(struct timeline *tl, struct tl_source *best, int64_t n
 	point = tl_point_next(tl, best, now_us);
 	if (point == TL_NONE || !decide_is_open(tl, tl_gate_us(tl, best, point), now_us) ||
 	    tl_source_horizon(best) + HORIZON_SLACK_90k < tl_source_horizon(tl->live) ||
-	    !tl_find_cut(tl, best, point).is_closed) {
+	    !decide_has_audio_at(best, point) || !tl_find_cut(tl, best, point).is_closed) {
 		return;
 	}
 	tl_note_change(tl, now_us, "%s", cause);
@@ -203,17 +241,14 @@ static void decide_complete(struct timeline *tl, int64_t now_us)
 
 static void decide_source(struct timeline *tl, int64_t now_us)
 {
-	struct tl_source *live = tl->live;
-	int64_t safe_90k = live != NULL ? tl_source_horizon(live) : TL_UNKNOWN;
-	struct tl_source *best = tl_choose(tl, safe_90k, now_us);
+	struct tl_source *live = tl->live, *best;
 	const struct tl_flow *stuck;
 
 	if (live == NULL) {
-		if (best != NULL) {
-			decide_begin(tl, best, now_us);
-		}
+		decide_begin(tl, now_us);
 		return;
 	}
+	best = tl_choose(tl, tl_source_horizon(live), now_us);
 	if (live->awaits_point) {
 		decide_complete(tl, now_us);
 	}

@@ -18,17 +18,17 @@ void tl_failback_left(struct timeline *tl, unsigned feed, int64_t now_us)
 
 	if (f->back_us != 0 && now_us - f->back_us < CALM_US) {
 		f->wait_us = tl_min(tl_max(f->wait_us * 2, tl->config.return_after_us), WAIT_MAX_US);
+	} else {
+		f->wait_us = tl->config.return_after_us;
 	}
+	f->was_left = true;
 }
 
 void tl_failback_entered(struct timeline *tl, unsigned feed, int64_t now_us)
 {
-	struct tl_feed *f = &tl->feeds[feed];
-
-	if (f->healthy_us != TL_UNKNOWN && now_us - f->healthy_us >= CALM_US) {
-		f->wait_us = tl->config.return_after_us;
+	if (tl->feeds[feed].was_left) {
+		tl->feeds[feed].back_us = now_us;
 	}
-	f->back_us = now_us;
 }
 
 int64_t tl_failback_at_us(const struct timeline *tl, const struct tl_source *to, int64_t now_us)

@@ -87,66 +87,56 @@ static bool pick_is_leading(struct tl_source *s, const struct tl_entry *e)
 	return false;
 }
 
-enum pick_verdict { PICK_SEND, PICK_DROP, PICK_LATE };
-
-static enum pick_verdict pick_judge(const struct timeline *tl, struct tl_source *s,
-				    const struct tl_entry *e, int64_t now_us)
-{
-	const struct packet *p = &e->packet;
-
-	if (p->kind == PACKET_DATA && p->dts_90k + s->map_90k < s->enter_90k) {
-		return PICK_DROP;
-	}
-	if (s->index.tracks[p->kind][p->track].is_joining && p->kind != PACKET_DATA &&
-	    !pick_may_join(tl, s, e)) {
-		return PICK_DROP;
-	}
-	if (pick_is_leading(s, e)) {
-		return PICK_DROP;
-	}
-	return tl_lateness_us(tl, p->dts_90k + s->map_90k, now_us) > TL_LATE_US ? PICK_LATE :
-										 PICK_SEND;
-}
-
 /* ---- candidates ---- */
 
-/* Tracks of the live source that may send now. */
-static uint64_t pick_tracks(const struct timeline *tl, const struct tl_source *s)
-{
-	uint64_t tracks = s->index.waiting & ~tl->tail_mask;
+/* The live source's next packet with its place in the show. */
+struct pick_candidate {
+	uint64_t n; /* TL_NONE: there is none */
+	struct packet packet;
+	bool has_place;
+};
 
-	return s->awaits_point ? tracks & ~tl_track_bit(PACKET_VIDEO, 0) : tracks;
+static struct pick_candidate pick_candidate(const struct timeline *tl, const struct tl_source *s,
+					    uint64_t tracks)
+{
+	struct pick_candidate c = { .n = tl_index_earliest(&s->index, tracks) };
+
+	if (c.n != TL_NONE) {
+		c.packet = tl_index_at(&s->index, c.n)->packet;
+		c.packet.dts_90k += s->map_90k;
+		c.packet.pts_90k += s->map_90k;
+		c.has_place = pick_place(tl, &c.packet);
+	}
+	return c;
 }
 
-/* The live source's next entry; one whose dts will be squeezed lets others go first. */
-static uint64_t pick_live(const struct timeline *tl, const struct tl_source *s)
+/* One whose dts is squeezed upwards lets others go first. */
+static struct pick_candidate pick_live(const struct timeline *tl, const struct tl_source *s)
 {
-	uint64_t tracks = pick_tracks(tl, s);
-	uint64_t n = tl_index_earliest(&s->index, tracks), other;
-	struct packet p;
+	struct pick_candidate best = { .n = TL_NONE }, other;
+	uint64_t tracks;
 
-	if (n == TL_NONE) {
-		return TL_NONE;
+	if (s == NULL) {
+		return best;
 	}
-	p = tl_index_at(&s->index, n)->packet;
-	p.dts_90k += s->map_90k;
-	p.pts_90k += s->map_90k;
-	if (p.kind != PACKET_VIDEO || !pick_place(tl, &p)) {
-		return n;
+	tracks = s->index.waiting & ~tl->tail_mask;
+	if (s->awaits_point) {
+		tracks &= ~tl_track_bit(PACKET_VIDEO, 0);
 	}
-	other = tl_index_earliest(&s->index, tracks & ~tl_track_bit(p.kind, p.track));
-	if (other != TL_NONE &&
-	    tl_index_at(&s->index, other)->packet.dts_90k + s->map_90k < p.dts_90k) {
-		return other;
+	best = pick_candidate(tl, s, tracks);
+	if (best.n == TL_NONE || best.packet.kind != PACKET_VIDEO || !best.has_place) {
+		return best;
 	}
-	return n;
+	other = pick_candidate(tl, s, tracks & ~tl_track_bit(PACKET_VIDEO, best.packet.track));
+	return other.n != TL_NONE && other.packet.dts_90k < best.packet.dts_90k ? other : best;
 }
 
+/* Too late, or out of order. Late main media cannot be gone on with: the source has to enter anew. */
 static void pick_late(struct timeline *tl, struct tl_source *s, const struct packet *p,
 		      int64_t now_us)
 {
-	bool is_main = packet_is_main(p) && p->kind == tl_source_main_kind(s);
 	int64_t late_us = tl_lateness_us(tl, p->dts_90k + s->map_90k, now_us);
+	bool is_main = packet_is_main(p) && p->kind == tl_source_main_kind(s) && late_us > TL_LATE_US;
 
 	s->late_dropped++;
 	if (is_main) {
@@ -157,6 +147,31 @@ static void pick_late(struct timeline *tl, struct tl_source *s, const struct pac
 	if (is_main) {
 		tl_leave(tl, now_us);
 	}
+}
+
+/* Drops what may not be sent. False if it did. */
+static bool pick_passes(struct timeline *tl, struct tl_source *s, const struct pick_candidate *c,
+			int64_t now_us)
+{
+	const struct tl_entry *e = tl_index_at(&s->index, c->n);
+	const struct packet *p = &e->packet;
+	int64_t dts_90k = p->dts_90k + s->map_90k;
+
+	if (p->kind == PACKET_DATA ? dts_90k < s->enter_90k :
+				     s->index.tracks[p->kind][p->track].is_joining &&
+					     !pick_may_join(tl, s, e)) {
+		tl_source_pop(s, p->kind, p->track);
+		return false;
+	}
+	if (pick_is_leading(s, e)) {
+		tl_source_pop(s, p->kind, p->track);
+		return false;
+	}
+	if (tl_lateness_us(tl, dts_90k, now_us) > TL_LATE_US || !c->has_place) {
+		pick_late(tl, s, p, now_us);
+		return false;
+	}
+	return true;
 }
 
 /* ---- sending ---- */
@@ -225,21 +240,15 @@ static bool pick_from_tail(struct timeline *tl, struct timeline_step *ret)
 	return has_place;
 }
 
-static bool pick_from_live(struct timeline *tl, struct tl_source *s, uint64_t n,
-			   struct timeline_step *ret)
+static void pick_from_live(struct timeline *tl, struct tl_source *s,
+			   const struct pick_candidate *c, struct timeline_step *ret)
 {
-	const struct tl_entry e = *tl_index_at(&s->index, n);
-	struct tl_track *track = &s->index.tracks[e.packet.kind][e.packet.track];
-	struct packet p = e.packet;
+	struct packet p = c->packet;
+	struct tl_track *track = &s->index.tracks[p.kind][p.track];
+	unsigned flags = tl_index_at(&s->index, c->n)->flags;
 
 	tl_source_pop(s, p.kind, p.track);
-	p.dts_90k += s->map_90k;
-	p.pts_90k += s->map_90k;
-	if (!pick_place(tl, &p)) {
-		s->late_dropped++;
-		return false;
-	}
-	if ((e.flags & TL_ENTRY_POINT) != 0) {
+	if ((flags & TL_ENTRY_POINT) != 0) {
 		p.flags |= PACKET_JOIN;
 	}
 	if (track->is_joining && p.kind != PACKET_DATA) {
@@ -248,22 +257,24 @@ static bool pick_from_live(struct timeline *tl, struct tl_source *s, uint64_t n,
 		if (s->starts_behind_gap && p.kind == tl_source_main_kind(s)) {
 			p.flags |= PACKET_GAP;
 		}
-	} else if ((e.flags & TL_ENTRY_HOLE) != 0) {
+	} else if ((flags & TL_ENTRY_HOLE) != 0) {
 		p.flags |= PACKET_GAP;
 		pick_report_hole(tl, &p);
 	}
-	if (tl->is_starved && packet_is_main(&p)) {
+	if (tl->is_starved && !s->awaits_point && packet_is_main(&p)) {
 		pick_report_resumed(tl, &p);
 	}
-	pick_send(tl, s, &p, (e.flags & TL_ENTRY_CLOSED) != 0, ret);
-	return true;
+	pick_send(tl, s, &p, (flags & TL_ENTRY_CLOSED) != 0, ret);
 }
 
-/* When an entry of the live source may leave. Without a delay: when it came. */
+/* Without a delay a packet is due when it came. */
 static int64_t pick_due_us(const struct timeline *tl, const struct tl_source *s,
 			   const struct packet *p)
 {
-	return tl->config.delay_us == 0 ? p->arrival_us : tl_due_us(tl, p->dts_90k + s->map_90k);
+	if (tl->config.delay_us > 0) {
+		return tl_due_us(tl, p->dts_90k);
+	}
+	return tl_source_ordered_us(s, p->dts_90k - s->map_90k, p->arrival_us);
 }
 
 bool tl_pick(struct timeline *tl, int64_t now_us, struct timeline_step *ret, int64_t *ret_due_us)
@@ -271,34 +282,31 @@ bool tl_pick(struct timeline *tl, int64_t now_us, struct timeline_step *ret, int
 	for (;;) {
 		struct tl_source *s = tl->live;
 		const struct tl_tail_item *tail = tl->tail_count > 0 ? &tl->tail[tl->tail_at] : NULL;
-		uint64_t n = s != NULL ? pick_live(tl, s) : TL_NONE;
-		const struct tl_entry *e = n != TL_NONE ? tl_index_at(&s->index, n) : NULL;
-		enum pick_verdict verdict;
+		struct pick_candidate c = pick_live(tl, s);
 		int64_t due_us;
 
-		if (e != NULL && (verdict = pick_judge(tl, s, e, now_us)) != PICK_SEND) {
-			if (verdict == PICK_LATE) {
-				pick_late(tl, s, &e->packet, now_us);
-			} else {
-				tl_source_pop(s, e->packet.kind, e->packet.track);
-			}
+		if (c.n != TL_NONE && !pick_passes(tl, s, &c, now_us)) {
 			continue;
 		}
-		if (tail != NULL && e != NULL && e->packet.dts_90k + s->map_90k < tail->packet.dts_90k) {
-			tail = NULL;
-		}
-		if (tail == NULL && e == NULL) {
+		if (c.n == TL_NONE && tail == NULL) {
 			*ret_due_us = CLOCK_NEVER;
 			return false;
 		}
-		due_us = tail == NULL                ? pick_due_us(tl, s, &e->packet) :
-			 tl->config.delay_us == 0 ? now_us :
-						       tl_due_us(tl, tail->packet.dts_90k);
+		if (c.n != TL_NONE && tail != NULL && c.packet.dts_90k >= tail->packet.dts_90k) {
+			c.n = TL_NONE;
+		}
+		due_us = c.n != TL_NONE		 ? pick_due_us(tl, s, &c.packet) :
+			 tl->config.delay_us > 0 ? tl_due_us(tl, tail->packet.dts_90k) :
+						   now_us;
 		if (due_us > now_us) {
 			*ret_due_us = due_us;
 			return false;
 		}
-		if (tail != NULL ? pick_from_tail(tl, ret) : pick_from_live(tl, s, n, ret)) {
+		if (c.n != TL_NONE) {
+			pick_from_live(tl, s, &c, ret);
+			return true;
+		}
+		if (pick_from_tail(tl, ret)) {
 			return true;
 		}
 	}

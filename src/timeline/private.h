@@ -45,6 +45,7 @@
 #define TL_SETTLE_MAX_US 2000000
 #define TL_SNAP_LATER_90k 22500  /* a point may be moved this much to follow the frame before it */
 #define TL_SNAP_EARLIER_90k 9000
+#define TL_DISORDER_MAX_US 500000
 #define TL_JUMP_BACK_90k 180000  /* dts falls by more: a new media time */
 #define TL_JUMP_AHEAD_US 5000000 /* arrives earlier than ever by more: likewise */
 #define TL_REORDER_MAX_90k 900000 /* pts - dts of more than 10 s is nonsense */
@@ -228,8 +229,12 @@ struct tl_source {
 	struct tl_flow flows[PACKET_KINDS]; /* VIDEO and AUDIO */
 	struct tl_lag lag;
 	int64_t map_90k;     /* show = media + map */
+	struct tl_lag disorder; /* how far dts falls behind another track's, negative (90 kHz) */
+	struct tl_lag latest;   /* dts - arrival: how late packets come at worst */
 	unsigned tail_count; /* its packets in the tail */
 	int64_t tail_map_90k; /* their map */
+
+	bool is_barred;      /* while nobody is live: cannot be entered yet */
 
 	/* while live */
 	bool awaits_point;   /* audio runs, video starts at its next point */
@@ -286,6 +291,9 @@ const struct tl_flow *tl_source_stuck(const struct timeline *tl, const struct tl
 				      int64_t now_us);
 /* When that could next become true: a deadline. */
 int64_t tl_source_stuck_at_us(const struct timeline *tl, const struct tl_source *s);
+/* When a packet may leave that is due on arrival: at once, unless audio and video come out of
+ * order; then when nothing of a smaller dts will come any more. */
+int64_t tl_source_ordered_us(const struct tl_source *s, int64_t dts_90k, int64_t arrival_us);
 bool tl_source_is_settled(const struct tl_source *s, int64_t now_us);
 
 /* ---- the show ---- */
@@ -312,8 +320,8 @@ struct tl_feed {
 	int64_t healthy_us;  /* healthy since then; TL_UNKNOWN: is not */
 	int64_t troubled_us; /* when trouble was last seen */
 	int64_t wait_us;     /* before failback; doubled by flapping */
-	int64_t left_us;     /* when the show last had to leave it */
-	int64_t back_us;     /* when the show last came back to it */
+	bool was_left;       /* the show had to leave it before ... */
+	int64_t back_us;     /* ... and came back to it then; 0: did not */
 	struct codec_params params[PACKET_KINDS]; /* last known */
 	char health[TIMELINE_TEXT_MAX];
 	uint64_t packets, nonsense, late_dropped; /* of earlier connections */
@@ -397,6 +405,7 @@ void tl_set_reference(struct timeline *tl, unsigned feed);
 
 /* Where the show leaves the live source for a point of another. */
 struct tl_cut {
+	uint64_t point;
 	bool is_closed;   /* no picture presented before the point is missing */
 	int64_t pts_90k;  /* show time at which the point shall be presented */
 	int64_t left_90k; /* newest pts of the left source that still goes out */
@@ -436,6 +445,7 @@ void tl_note_change(struct timeline *tl, int64_t noticed_us, const char *format,
 void tl_decide(struct timeline *tl, int64_t now_us);
 
 /* ---- failback.c ---- */
+/* The show had to leave the feed / has gone to it. */
 void tl_failback_left(struct timeline *tl, unsigned feed, int64_t now_us);
 void tl_failback_entered(struct timeline *tl, unsigned feed, int64_t now_us);
 /* When the show may go to `to` from a live source that could go on; CLOCK_NEVER. */

@@ -39,6 +39,8 @@ int tl_source_create(struct timeline *tl, int handle, unsigned feed, uint32_t in
 	s->anchor_seq = TL_NONE;
 	s->arrival_us = INT64_MIN;
 	tl_lag_reset(&s->lag);
+	tl_lag_reset(&s->disorder);
+	tl_lag_reset(&s->latest);
 	*ret = s;
 	return 0;
 }
@@ -139,8 +141,22 @@ static void source_learn_lag(const struct timeline *tl, struct tl_source *s,
 	if (!flow->is_present || p->arrival_us - flow->last_us >=
 					 tl_flow_patience_us(flow, tl->config.stall_us)) {
 		tl_lag_reset(&s->lag);
+		tl_lag_reset(&s->latest);
 	}
 	tl_lag_put(&s->lag, p->arrival_us - tl_us(p->pts_90k), p->arrival_us);
+}
+
+/* Muxers send in order of dts. Where one does not, what comes early waits for what comes late:
+ * tl_source_ordered_us(). */
+static void source_learn_disorder(struct tl_source *s, const struct packet *p)
+{
+	int64_t behind_90k = tl_source_has_frames(s) ? source_latest_dts(s) - p->dts_90k : 0;
+
+	if (tl_us(behind_90k) > TL_DISORDER_MAX_US) {
+		return; /* a fault, not a habit */
+	}
+	tl_lag_put(&s->disorder, tl_min(0, -behind_90k), p->arrival_us);
+	tl_lag_put(&s->latest, tl_us(p->dts_90k) - p->arrival_us, p->arrival_us);
 }
 
 /* A weak point (HEVC CRA, H.264 recovery point) counts where no IDR came for two GOPs. */
@@ -191,6 +207,7 @@ static void source_append(struct timeline *tl, struct tl_source *s, struct tl_en
 
 	if (packet_is_main(p) && p->kind != PACKET_DATA) {
 		source_learn_lag(tl, s, p);
+		source_learn_disorder(s, p);
 		tl_flow_push(&s->flows[p->kind], e, s->index.next, tl_90k(tl->config.hole_us));
 		source_learn_point(s, e);
 		s->first_us = tl_min(s->first_us, p->arrival_us);
@@ -424,4 +441,13 @@ bool tl_source_is_settled(const struct tl_source *s, int64_t now_us)
 {
 	return tl_lag_is_settled(&s->lag, now_us) &&
 	       (tl_source_main_kind(s) == PACKET_VIDEO || now_us - s->first_us >= TL_VIDEO_WAIT_US);
+}
+
+int64_t tl_source_ordered_us(const struct tl_source *s, int64_t dts_90k, int64_t arrival_us)
+{
+	if (s->disorder.min_us >= 0) {
+		return arrival_us;
+	}
+	return tl_max(arrival_us,
+		      tl_min(arrival_us + TL_DISORDER_MAX_US, tl_us(dts_90k) - s->latest.min_us));
 }

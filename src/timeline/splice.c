@@ -105,12 +105,27 @@ int64_t tl_gate_us(const struct timeline *tl, const struct tl_source *s, uint64_
 
 /* The time from the last frame of one feed to the first of the other: a frame of the left one,
  * but neither more than 1.5 nor less than 0.5 frames of either, where that is possible. */
-static int64_t cut_step(int64_t left_90k, int64_t right_90k)
-{
-	int64_t least_90k = tl_max(left_90k, right_90k) * 6 / 10;
-	int64_t most_90k = tl_min(left_90k, right_90k) * 14 / 10;
+struct step {
+	int64_t least_90k, best_90k, most_90k;
+};
 
-	return least_90k <= most_90k ? tl_max(least_90k, tl_min(most_90k, left_90k)) : left_90k;
+static struct step cut_step(int64_t left_90k, int64_t right_90k)
+{
+	struct step step = { .least_90k = tl_max(left_90k, right_90k) * 6 / 10,
+			     .best_90k = left_90k,
+			     .most_90k = tl_min(left_90k, right_90k) * 14 / 10 };
+
+	if (step.least_90k > step.most_90k) {
+		step.least_90k = step.most_90k = left_90k;
+	}
+	step.best_90k = tl_max(step.least_90k, tl_min(step.most_90k, left_90k));
+	return step;
+}
+
+/* Audio presented up to here goes out before a point presented at pts. */
+static int64_t audio_limit(const struct tl_source *left, int64_t pts_90k)
+{
+	return pts_90k - left->flows[PACKET_AUDIO].frame_90k / 2 - 1;
 }
 
 /* The closed frame of the left source, sent or waiting, whose successor is nearest to pts. */
@@ -144,12 +159,62 @@ static struct tl_cut cut_search(const struct timeline *tl, const struct tl_sourc
 	return best;
 }
 
+/* Newest audio of the left source that goes out before the point. */
+static int64_t cut_left_audio(const struct timeline *tl, const struct tl_source *left,
+			      int64_t pts_90k)
+{
+	int64_t last_90k = tl->out.max_pts_90k[PACKET_AUDIO];
+	int64_t most_90k = audio_limit(left, pts_90k) - left->map_90k;
+
+	for (uint64_t n = left->index.tracks[PACKET_AUDIO][0].head; n != TL_NONE;
+	     n = tl_index_at(&left->index, n)->next) {
+		const struct tl_entry *e = tl_index_at(&left->index, n);
+
+		if (e->packet.pts_90k > most_90k || (e->flags & TL_ENTRY_HOLE) != 0) {
+			break;
+		}
+		if (packet_is_main(&e->packet)) {
+			last_90k = e->packet.pts_90k + left->map_90k;
+		}
+	}
+	return last_90k;
+}
+
+/* Video leaves some room in its step: it is used to let the audio follow by one frame, too. */
+static int64_t cut_audio_shift(const struct timeline *tl, const struct tl_source *left,
+			       const struct tl_source *to, const struct tl_cut *cut,
+			       const struct step *step)
+{
+	const struct tl_flow *flow = &to->flows[PACKET_AUDIO];
+	int64_t last_90k = cut_left_audio(tl, left, cut->pts_90k), map_90k, end_90k, misfit_90k;
+	uint64_t n = to->index.tracks[PACKET_AUDIO][0].head;
+
+	if (!flow->is_present || last_90k == TL_UNKNOWN) {
+		return 0;
+	}
+	map_90k = to->map_90k + cut->pts_90k - tl_point_pts(to, cut->point);
+	end_90k = last_90k + left->flows[PACKET_AUDIO].frame_90k;
+	while (n != TL_NONE && tl_index_at(&to->index, n)->packet.pts_90k + map_90k <
+				       end_90k - flow->frame_90k / 2) {
+		n = tl_index_at(&to->index, n)->next;
+	}
+	if (n == TL_NONE) {
+		return 0;
+	}
+	misfit_90k = tl_index_at(&to->index, n)->packet.pts_90k + map_90k - end_90k;
+	if (misfit_90k > flow->frame_90k) {
+		return 0; /* a hole, not a misfit */
+	}
+	return tl_max(step->least_90k - step->best_90k,
+		      tl_min(step->most_90k - step->best_90k, -misfit_90k));
+}
+
 struct tl_cut tl_find_cut(const struct timeline *tl, const struct tl_source *to, uint64_t point)
 {
 	enum packet_kind kind = point_kind(to, point);
 	int64_t pts_90k = tl_point_pts(to, point);
 	const struct tl_source *left = tl->live;
-	int64_t step_90k;
+	struct step step;
 	struct tl_cut cut;
 
 	if (tl->out.max_pts_90k[kind] == TL_UNKNOWN) {
@@ -158,14 +223,19 @@ struct tl_cut tl_find_cut(const struct timeline *tl, const struct tl_source *to,
 	if (left == to || (left != NULL && left->awaits_point && kind == PACKET_VIDEO)) {
 		left = NULL; /* what was sent is another's */
 	}
-	step_90k = cut_step(tl->out.frame_90k[kind], to->flows[kind].frame_90k);
-	cut = cut_search(tl, left, kind, step_90k, pts_90k);
-	if (cut.pts_90k < pts_90k - TL_SNAP_EARLIER_90k ||
-	    (!cut.is_closed && cut.pts_90k < pts_90k)) { /* too far: what is missing is missing */
+	step = cut_step(tl->out.frame_90k[kind], to->flows[kind].frame_90k);
+	cut = cut_search(tl, left, kind, step.best_90k, pts_90k);
+	cut.point = point;
+	if (cut.pts_90k < pts_90k - (to == tl->live ? 0 : TL_SNAP_EARLIER_90k) ||
+	    (!cut.is_closed && cut.pts_90k < pts_90k)) { /* what is missing is missing */
 		cut.gap_90k = pts_90k - cut.pts_90k;
 		cut.pts_90k = pts_90k;
-		cut.left_90k = pts_90k - step_90k / 2;
+		cut.left_90k = pts_90k - step.best_90k / 2;
+	} else if (kind == PACKET_VIDEO && left != NULL) {
+		cut.pts_90k += cut_audio_shift(tl, left, to, &cut, &step);
 	}
+	/* behind all that was sent, or the point could not leave in order */
+	cut.pts_90k = tl_max(cut.pts_90k, tl->out.last_90k + TL_SQUEEZE_90k);
 	return cut;
 }
 
@@ -274,7 +344,7 @@ static void splice_leave_tail(struct timeline *tl, const struct tl_cut *cut, enu
 	struct tl_source *live = tl->live;
 	int64_t left_90k[PACKET_KINDS] = {
 		[PACKET_VIDEO] = cut->pts_90k - 1,
-		[PACKET_AUDIO] = cut->pts_90k - live->flows[PACKET_AUDIO].frame_90k / 2 - 1,
+		[PACKET_AUDIO] = audio_limit(live, cut->pts_90k),
 		[PACKET_DATA] = enter_90k,
 	};
 

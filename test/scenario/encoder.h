@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * An encoder on a virtual clock: packet headers as a real one sends them over RTMP. Times are
+ * rounded to ms, audio comes in frames of 1024 samples, B-frames are sent in decoding order with
+ * composition offsets, and everything arrives late by a lag and jitter, never out of order
+ * within a connection.
+ */
+#ifndef SCENARIO_ENCODER_H
+#define SCENARIO_ENCODER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <understudy/codec.h>
+
+struct encoder_config {
+	double fps;            /* 0: no video */
+	unsigned gop;          /* frames */
+	unsigned bframes;      /* between two references */
+	bool has_pyramid;      /* the middle B-frame is a reference */
+	bool is_unordered;     /* audio and video as they come, not in order of dts */
+	bool is_open_gop;      /* only the first is an IDR, then recovery points */
+	unsigned audio_hz;     /* 0: no audio */
+	int64_t audio_late_ms; /* audio starts with this timestamp */
+	int64_t lag_ms, jitter_ms;
+	int64_t base_ms;       /* first timestamp */
+	int64_t burst_ms;      /* this much media comes at once at the start */
+	double ppm;            /* its clock runs fast by this much */
+	unsigned keep;         /* one packet in so many is made (long runs); 0, 1: all */
+	uint16_t width, height;
+	uint32_t video_codec, audio_codec;
+};
+
+enum encoder_stream { ENCODER_VIDEO, ENCODER_AUDIO, ENCODER_STREAMS };
+
+struct encoder_packet {
+	struct packet packet;
+	int64_t arrival_us;
+	bool is_ready;
+};
+
+struct encoder {
+	struct encoder_config config;
+	int64_t start_us;    /* when its time began */
+	int64_t frozen_us;   /* how long it stood still in all */
+	int64_t shift_ms;    /* added to timestamps from now on */
+	uint64_t frame[ENCODER_STREAMS]; /* next, in order of sending */
+	struct encoder_packet next[ENCODER_STREAMS];
+	int64_t arrival_us;  /* of the last packet taken */
+	int64_t held_us[ENCODER_STREAMS]; /* nothing arrives before this; INT64_MAX: stalled */
+	int64_t skip_until_us[ENCODER_STREAMS]; /* what would arrive before this never does */
+	uint64_t random;
+	uint64_t seq;
+};
+
+void encoder_start(struct encoder *e, const struct encoder_config *config, uint64_t seed,
+		   int64_t now_us);
+/* When the next packet arrives; INT64_MAX while stalled. */
+int64_t encoder_next_us(struct encoder *e);
+/* Takes it. */
+struct packet encoder_take(struct encoder *e);
+/* Media time stands still from `from_us` to `to_us`. */
+void encoder_freeze(struct encoder *e, int64_t from_us, int64_t to_us);
+struct codec_params encoder_params(const struct encoder *e, enum packet_kind kind);
+/* Duration of a frame of that kind. */
+int64_t encoder_frame_90k(const struct encoder_config *config, enum packet_kind kind);
+
+uint32_t random_next(uint64_t *state);
+
+#endif
