@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A switch that is killed is replaced by one that goes on with the next packet. */
+#include "switch_scene.h"
+
+/* The same show goes on in the ring of another switch. */
+static void scene_replace_switch(struct scene *s)
+{
+	int old_ring = s->ring;
+
+	stage_kill(&s->worker);
+	show_read(&s->show, s->reader, &s->next);
+	ring_reader_close(&s->reader);
+	scene_start_switch(s, old_ring);
+	close(old_ring);
+	for (unsigned i = 0; i < s->feed_count; i++) {
+		scene_open(s, &s->feeds[i]);
+	}
+}
+
+static void a_killed_switch_costs_nothing(void **state)
+{
+	struct scene *s = scene_create(500);
+
+	scene_add(s, true);
+	scene_add(s, true);
+	scene_run(s, 1200);
+	for (unsigned i = 0; i < 4; i++) {
+		scene_replace_switch(s);
+		scene_run(s, 500);
+	}
+	check_unbroken(&s->show, 45);
+	assert_int_equal(s->status.timeline.live, 1);
+	/* the codec headers did not change, so they were not sent again but for joiners */
+	unsigned configs = 0;
+	for (unsigned i = 0; i < s->show.count; i++) {
+		const struct packet *p = &s->show.packets[i].packet;
+
+		configs += p->type == PACKET_CONFIG && (p->flags & PACKET_REPEAT) == 0;
+	}
+	assert_int_equal(configs, 2);
+	scene_destroy(s);
+}
+
+static void a_switch_killed_after_a_failover_stays_with_the_backup(void **state)
+{
+	struct scene *s = scene_create(900);
+	struct feed *primary = scene_add(s, true);
+
+	scene_add(s, true);
+	scene_run(s, LOST_MS);
+	primary->is_silent = true;
+	scene_close(s, primary);
+	scene_run(s, 1400);
+	assert_int_equal(s->status.timeline.live, 2);
+	scene_replace_switch(s);
+	scene_close(s, primary);
+	scene_run(s, 900);
+	check_unbroken(&s->show, 30);
+	assert_int_equal(s->status.timeline.live, 2);
+	scene_destroy(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_killed_switch_costs_nothing),
+		cmocka_unit_test(a_switch_killed_after_a_failover_stays_with_the_backup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
