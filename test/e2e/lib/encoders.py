@@ -67,7 +67,8 @@ def _gstreamer(stage, name, of, sink):
         "gst-launch-1.0", "-e", "filesrc", f"location={of.path}", "!", "flvdemux", "name=d",
         "d.video", "!", "queue", "!", "clocksync", "!", "m.video",
         "d.audio", "!", "queue", "!", "clocksync", "!", "m.audio",
-        "flvmux", "name=m", "streamable=true", "!", *sink.split()])
+        # Its latency is for the muxer to see both tracks: else it clamps what came late at first.
+        "flvmux", "name=m", "streamable=true", "latency=300000000", "!", *sink.split()])
 
 
 def rtmp2sink(stage, name, of, url):

@@ -133,11 +133,10 @@ def _shown(frames):
 class Verdict:
     """What a recording of a show looks like beside the clips it should be made of."""
 
-    def __init__(self, recording, clips, settled_ms=0):
-        """clips: {feed name: Clip}; steps before settled_ms are the encoder's own affair"""
+    def __init__(self, recording, clips):
+        """clips: {feed name: Clip}"""
         self.recording = recording
         self.clips = clips
-        self.settled_ms = settled_ms
         self.faults = []
         self.splices = [] # (kind, from, to, pts, step in ms)
         self._judge_order()
@@ -202,8 +201,6 @@ class Verdict:
             if len(clips) < 2:
                 continue
             step = right.pts - left.pts
-            if left.pts < self.settled_ms and names[0] == names[1]:
-                continue
             most = 1.5 * max(c.frame_ms(kind) for c in clips) + 1
             least = 0.5 * min(c.frame_ms(kind) for c in clips) - 1
             if names[0] != names[1]:

@@ -51,9 +51,7 @@ class Show:
             raise AssertionError(f"the relay ended with status {status}")
         self.platform.stop()
         path = self.platform.the_recording()
-        # GStreamer's muxer gives uneven times to the first frames it sends.
-        settled_ms = 0 if self.publish == encoders.ffmpeg else 1000
-        verdict = flv.Verdict(flv.read(path), self.clips, settled_ms)
+        verdict = flv.Verdict(flv.read(path), self.clips)
         self.stage.note(f"feeds on air: {verdict.feeds()}; splices: {verdict.splices}")
         self.stage.note(f"longest steps: video {verdict.gaps_ms(flv.VIDEO)[:2]}, "
                         f"audio {verdict.gaps_ms(flv.AUDIO)[:2]}")
