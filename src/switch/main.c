@@ -11,8 +11,8 @@
  *     feed rings --source--> timeline --show--> show ring --> relays
  *                               '--report--> supervisor, log
  *
- * Wake-ups: a show without delay has an eventfd for each source and goes by the timeline's deadline;
- * one with a delay has none, gathers for ROUND_GAP_US and looks at least every POLL_US.
+ * Wake-ups: a show without delay has an eventfd for each source and goes by the timeline's
+ * deadline; one with a delay has none, gathers for ROUND_GAP_US and looks at least every POLL_US.
  */
 #include <errno.h>
 #include <poll.h>

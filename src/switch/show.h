@@ -44,9 +44,9 @@ struct show {
 int show_init(struct show *show, int ring_fd, int64_t span_us);
 void show_finish(struct show *show);
 
-/* Takes over from the ring of a switch that died: what is in force in the show, which is written to
- * the new ring at once, and the newest checkpoint brought up to its last packet. 0, -ENOENT if that ring has none, or why it cannot be
- * read; then nothing is taken over. */
+/* Takes over from the ring of a switch that died: what is in force in the show, which is written
+ * to the new ring at once, and the newest checkpoint brought up to its last packet. 0, -ENOENT if
+ * that ring has none, or why it cannot be read; then nothing is taken over. */
 int show_inherit(struct show *show, int old_ring_fd, int64_t now_us,
 		 struct timeline_checkpoint *ret);
 

@@ -341,10 +341,9 @@ static inline unsigned check_steps(const struct show *show, enum packet_kind kin
 			int64_t step = s->packet.pts_90k - last->packet.pts_90k;
 
 			if (step * 2 <= frame_90k || step * 2 >= 3 * frame_90k) {
-				fail_msg(
-					"kind %d: step of %lld from frame %u of feed %u to %u of %u",
-					(int)kind, (long long)step, last->number, last->packet.feed,
-					s->number, s->packet.feed);
+				fail_msg("kind %d: step %lld from %u of feed %u to %u of %u",
+					 (int)kind, (long long)step, last->number,
+					 last->packet.feed, s->number, s->packet.feed);
 			}
 		}
 		last = s;
