@@ -8,6 +8,7 @@
     lint.py TREE text                               licence line, columns, tabs, sizes
     lint.py TREE words                              nothing unfinished, no machine's own paths
     lint.py TREE tree                               what may lie at the top
+    lint.py TREE format                             C is laid out by .clang-format
 
 TAP: one case a rule, findings as diagnostics `file:line: what is wrong`.
 """
@@ -327,9 +328,27 @@ def check_tree(tree, _):
     yield "the top level holds what it should and nothing else", findings
 
 
+FORMAT_VERSION = 14 # of another version's taste nobody is the judge
+
+
+def check_format(tree, _):
+    rule = "src and test are laid out as tools/format does it"
+    program = shutil.which("clang-format")
+    said = subprocess.run([program, "--version"], stdout=subprocess.PIPE, text=True,
+                          check=True).stdout if program else ""
+    if not re.search(rf"version {FORMAT_VERSION}\.", said):
+        yield rule, [], f"needs clang-format {FORMAT_VERSION}, there is: {said.strip() or 'none'}"
+        return
+    names = [n for n in tree.files() if n.startswith(("src/", "test/")) and n.endswith((".c", ".h"))]
+    run = subprocess.run([program, "--dry-run", "--Werror", *names], cwd=tree.root, text=True,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    lines = [line for line in run.stdout.splitlines() if "clang-format-violations" in line]
+    yield rule, (lines or run.stdout.splitlines()) if run.returncode else []
+
+
 CHECKS = {
     "rooms": check_rooms, "headers": check_headers, "symbols": check_symbols,
-    "text": check_text, "words": check_words, "tree": check_tree,
+    "text": check_text, "words": check_words, "tree": check_tree, "format": check_format,
 }
 
 
@@ -342,9 +361,10 @@ def main():
     arguments = parser.parse_args()
 
     count, failed = 0, 0
-    for count, (rule, findings) in enumerate(CHECKS[arguments.check](
+    for count, (rule, findings, *skipped) in enumerate(CHECKS[arguments.check](
             Tree(os.path.abspath(arguments.tree)), arguments), 1):
-        print(f"{'not ok' if findings else 'ok'} {count} - {rule}")
+        print(f"{'not ok' if findings else 'ok'} {count} - {rule}"
+              + (f" # SKIP {skipped[0]}" if skipped else ""))
         for finding in findings:
             print("#", finding)
         failed += bool(findings)
