@@ -339,7 +339,8 @@ def check_format(tree, _):
     if not re.search(rf"version {FORMAT_VERSION}\.", said):
         yield rule, [], f"needs clang-format {FORMAT_VERSION}, there is: {said.strip() or 'none'}"
         return
-    names = [n for n in tree.files() if n.startswith(("src/", "test/")) and n.endswith((".c", ".h"))]
+    names = [n for n in tree.sources()
+             if n.startswith(("src/", "test/")) and n.endswith((".c", ".h"))]
     run = subprocess.run([program, "--dry-run", "--Werror", *names], cwd=tree.root, text=True,
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     lines = [line for line in run.stdout.splitlines() if "clang-format-violations" in line]
