@@ -152,6 +152,7 @@ struct timeline_checkpoint_source {
 	int64_t map_90k;        /* media -> show: show = media + map */
 	uint64_t anchor_seq;    /* a packet sent after the checkpoint was stored, UINT64_MAX: none ... */
 	int64_t anchor_pts_90k; /* ... and its show time */
+	uint64_t sent_seq[PACKET_KINDS]; /* last sent of each main track, UINT64_MAX: none */
 };
 struct timeline_checkpoint {
 	uint32_t version;

@@ -74,6 +74,7 @@ static void checkpoint_add(const struct timeline *tl, const struct tl_source *s,
 		.map_90k = s->tail_count > 0 ? s->tail_map_90k : s->map_90k,
 		.anchor_seq = TL_NONE,
 	};
+	memcpy(to->sent_seq, s->sent_seq, sizeof(to->sent_seq));
 }
 
 void timeline_get_checkpoint(const struct timeline *tl, struct timeline_checkpoint *ret)
@@ -146,6 +147,7 @@ void timeline_checkpoint_advance(struct timeline_checkpoint *c, const struct pac
 	if (packet_is_main(sent) && sent->kind != PACKET_DATA) {
 		c->last_pts_90k[sent->kind] = tl_max(c->last_pts_90k[sent->kind], sent->pts_90k);
 		from->flags &= (uint16_t)~joins_flag[sent->kind];
+		from->sent_seq[sent->kind] = sent->source_seq;
 		from->anchor_seq = sent->source_seq;
 		from->anchor_pts_90k = sent->pts_90k;
 		if (sent->kind == PACKET_VIDEO) {
@@ -231,6 +233,7 @@ void tl_resume_source(struct timeline *tl, struct tl_source *s)
 	s->map_90k = from->map_90k;
 	s->anchor_seq = from->anchor_seq;
 	s->anchor_pts_90k = from->anchor_pts_90k;
+	memcpy(s->sent_seq, from->sent_seq, sizeof(s->sent_seq));
 	s->leaves_tail = (from->flags & CHECKPOINT_TAIL) != 0;
 	if ((from->flags & CHECKPOINT_LIVE) != 0 && tl->live == NULL) {
 		tl->live = s;

@@ -133,6 +133,11 @@ bool tl_index_is_empty(const struct tl_index *x)
 	return x->waiting == 0;
 }
 
+void tl_index_forget_points(struct tl_index *x)
+{
+	x->point_head = x->point_tail = TL_NONE;
+}
+
 uint64_t tl_index_earliest(const struct tl_index *x, uint64_t mask)
 {
 	uint64_t best = TL_NONE;

@@ -219,10 +219,13 @@ static void pick_account(struct tl_out *out, const struct packet *p, bool is_clo
 	}
 }
 
-static void pick_send(struct timeline *tl, const struct tl_source *s, const struct packet *p,
+static void pick_send(struct timeline *tl, struct tl_source *s, const struct packet *p,
 		      bool is_closed, struct timeline_step *ret)
 {
 	pick_account(&tl->out, p, is_closed, s->flows[p->kind].frame_90k);
+	if (packet_is_main(p)) {
+		s->sent_seq[p->kind] = p->source_seq;
+	}
 	ret->source = s->handle;
 	ret->seq = p->source_seq;
 	ret->packet = *p;

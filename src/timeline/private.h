@@ -41,6 +41,7 @@
 #define TL_UNKNOWN INT64_MIN   /* no time */
 
 #define TL_LATE_US 500000      /* past due by up to this is sent at once, later is dropped */
+#define TL_ENTER_LATE_US 300000 /* a point this much past due may still be entered */
 #define TL_SETTLE_US 250000    /* a new lag is believed when it has not fallen for this long */
 #define TL_SETTLE_MAX_US 2000000
 #define TL_SNAP_LATER_90k 22500  /* a point may be moved this much to follow the frame before it */
@@ -159,6 +160,8 @@ uint64_t tl_index_append(struct tl_index *x, const struct tl_entry *e);
 /* Drops the head of a track. */
 void tl_index_pop(struct tl_index *x, unsigned kind, unsigned track);
 void tl_index_clear(struct tl_index *x);
+/* All points are in one track: the main one. */
+void tl_index_forget_points(struct tl_index *x);
 bool tl_index_is_empty(const struct tl_index *x);
 /* The head with the smallest dts among tracks in `mask`, TL_NONE if there is none. */
 uint64_t tl_index_earliest(const struct tl_index *x, uint64_t mask);
@@ -224,6 +227,7 @@ struct tl_source {
 	int64_t first_us;    /* of the first frame */
 	uint64_t next_seq;   /* to be pushed */
 	uint64_t resume_seq; /* earlier packets went out before a restart */
+	uint64_t sent_seq[PACKET_KINDS]; /* last sent of each main track; TL_NONE */
 
 	struct tl_index index;
 	struct tl_flow flows[PACKET_KINDS]; /* VIDEO and AUDIO */

@@ -37,6 +37,9 @@ int tl_source_create(struct timeline *tl, int handle, unsigned feed, uint32_t in
 	s->key_dts_90k = s->point_dts_90k = s->weak_dts_90k = TL_UNKNOWN;
 	s->first_us = INT64_MAX;
 	s->anchor_seq = TL_NONE;
+	for (unsigned kind = 0; kind < PACKET_KINDS; kind++) {
+		s->sent_seq[kind] = TL_NONE;
+	}
 	s->arrival_us = INT64_MIN;
 	tl_lag_reset(&s->lag);
 	tl_lag_reset(&s->disorder);
@@ -200,6 +203,14 @@ static void source_learn_point(struct tl_source *s, struct tl_entry *e)
 
 /* ---- putting into the index ---- */
 
+/* Before the switch was restarted. */
+static bool source_was_sent(const struct tl_source *s, const struct packet *p)
+{
+	return p->source_seq < s->resume_seq ||
+	       (packet_is_main(p) && s->sent_seq[p->kind] != TL_NONE &&
+		p->source_seq <= s->sent_seq[p->kind]);
+}
+
 static void source_append(struct timeline *tl, struct tl_source *s, struct tl_entry *e)
 {
 	const struct packet *p = &e->packet;
@@ -208,6 +219,9 @@ static void source_append(struct timeline *tl, struct tl_source *s, struct tl_en
 	if (packet_is_main(p) && p->kind != PACKET_DATA) {
 		source_learn_lag(tl, s, p);
 		source_learn_disorder(s, p);
+		if (p->kind == PACKET_VIDEO && !s->flows[PACKET_VIDEO].is_present) {
+			tl_index_forget_points(&s->index); /* those of audio count no more */
+		}
 		tl_flow_push(&s->flows[p->kind], e, s->index.next, tl_90k(tl->config.hole_us));
 		source_learn_point(s, e);
 		s->first_us = tl_min(s->first_us, p->arrival_us);
@@ -220,7 +234,7 @@ static void source_append(struct timeline *tl, struct tl_source *s, struct tl_en
 	if (p->source_seq == s->anchor_seq) {
 		s->map_90k = s->anchor_pts_90k - p->pts_90k;
 	}
-	if (p->source_seq < s->resume_seq) { /* sent before a restart; it was here to learn from */
+	if (source_was_sent(s, p)) { /* it was here to learn from */
 		tl_source_pop(s, p->kind, p->track);
 	}
 }

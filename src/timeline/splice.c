@@ -56,7 +56,7 @@ bool tl_point_is_usable(const struct timeline *tl, const struct tl_source *s, ui
 	return kind == tl_source_main_kind(s) &&
 	       (end_90k == TL_UNKNOWN ||
 		tl_point_pts(s, point) >= end_90k - TL_SNAP_LATER_90k) &&
-	       tl_lateness_us(tl, p->dts_90k + s->map_90k, now_us) <= TL_LATE_US;
+	       tl_lateness_us(tl, p->dts_90k + s->map_90k, now_us) <= TL_ENTER_LATE_US;
 }
 
 uint64_t tl_point_next(const struct timeline *tl, const struct tl_source *s, int64_t now_us)
@@ -115,8 +115,9 @@ static struct step cut_step(int64_t left_90k, int64_t right_90k)
 			     .best_90k = left_90k,
 			     .most_90k = tl_min(left_90k, right_90k) * 14 / 10 };
 
-	if (step.least_90k > step.most_90k) {
-		step.least_90k = step.most_90k = left_90k;
+	if (step.least_90k > step.most_90k) { /* 24 and 60 fps */
+		step.least_90k = step.most_90k =
+			(tl_max(left_90k, right_90k) + 3 * tl_min(left_90k, right_90k)) / 4;
 	}
 	step.best_90k = tl_max(step.least_90k, tl_min(step.most_90k, left_90k));
 	return step;
@@ -262,9 +263,24 @@ static void tail_append(struct timeline *tl, const struct tl_tail_item *item)
 	tl->tail_mask |= tl_track_bit(p->kind, p->track);
 }
 
+/* Tracks of which nothing was sent since the source went live: they need not be finished. */
+static uint64_t tail_unbegun_tracks(const struct tl_source *s)
+{
+	uint64_t unbegun = 0;
+
+	for (uint64_t left = s->index.waiting; left != 0; left &= left - 1) {
+		unsigned bit = (unsigned)__builtin_ctzll(left);
+
+		if (s->index.tracks[bit / PACKET_TRACKS_MAX][bit % PACKET_TRACKS_MAX].is_joining) {
+			unbegun |= left & -left;
+		}
+	}
+	return unbegun;
+}
+
 void tl_tail_move(struct timeline *tl, struct tl_source *s, const int64_t left_90k[PACKET_KINDS])
 {
-	uint64_t tracks = s->index.waiting, n;
+	uint64_t tracks = s->index.waiting & ~tail_unbegun_tracks(s), n;
 
 	s->tail_map_90k = s->map_90k;
 	memcpy(tl->tail_until_90k, left_90k, sizeof(tl->tail_until_90k));
@@ -349,9 +365,6 @@ static void splice_leave_tail(struct timeline *tl, const struct tl_cut *cut, enu
 	};
 
 	left_90k[kind] = cut->left_90k;
-	if (live->awaits_point) {
-		left_90k[PACKET_VIDEO] = TL_UNKNOWN; /* none of its video has begun */
-	}
 	tl_tail_move(tl, live, left_90k);
 	live->awaits_point = live->drops_leading = false;
 	if (!live->is_open) {

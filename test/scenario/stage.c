@@ -13,7 +13,7 @@
 #define RING_PACKETS 4000        /* how far back a restarted switch can read */
 #define UNFINISHED 16            /* frames at the end whose neighbours may not be sent yet */
 #define WINDOW_US 100000
-#define WINDOW_MAX_90k 63000     /* 500 ms late media, 100 ms of new, 100 ms of a splice's snap */
+#define WINDOW_MAX_90k 67500     /* 500 ms late, 100 ms new, 150 ms snapped */
 
 void stage_fail(struct stage *st, const char *format, ...)
 {
@@ -123,7 +123,7 @@ void stage_connect(struct stage *st, unsigned feed)
 {
 	struct stage_feed *f = &st->feeds[feed];
 
-	f->is_connected = true;
+	f->is_connected = f->is_held = true;
 	f->incarnation++;
 	f->seq = 0;
 	f->history_count = 0;
@@ -156,19 +156,22 @@ static void stage_come_back(struct stage *st)
 	st->tl = timeline_create(&st->config, st->now_us);
 	assert(st->tl != NULL);
 	st->is_down = false;
-	if (timeline_resume(st->tl, &st->checkpoint, st->now_us) != 0) {
+	if (timeline_resume(st->tl, &st->checkpoint, st->now_us) != 0 && st->sent > 0) {
 		stage_fail(st, "the checkpoint is refused");
 	}
 	for (unsigned i = 0; i < st->feed_count; i++) {
 		struct stage_feed *f = &st->feeds[i];
 
-		if (!f->is_connected) {
+		if (!f->is_held) {
 			continue;
 		}
 		f->handle = timeline_open(st->tl, (uint16_t)(i + 1), f->incarnation, st->now_us);
 		assert(f->handle >= 0);
 		for (uint64_t n = f->seq > RING_PACKETS ? f->seq - RING_PACKETS : 0; n < f->seq; n++) {
 			stage_push(st, f, &f->history[n], n);
+		}
+		if (!f->is_connected) {
+			timeline_close(st->tl, f->handle, "connection closed", st->now_us);
 		}
 	}
 }
@@ -283,7 +286,7 @@ static void stage_keep(struct stage *st, const struct packet *p)
 	st->has_last[p->kind] = true;
 }
 
-static void stage_watch(struct stage *st, const struct timeline_step *step)
+__attribute__((noinline)) static void stage_watch(struct stage *st, const struct timeline_step *step)
 {
 	check_order(st, &step->packet);
 	check_origin(st, step);
@@ -301,6 +304,16 @@ static void stage_note(struct stage *st, const struct timeline_event *event)
 	st->event_us = grow(st->event_us, &room, st->event_count, sizeof(*st->event_us));
 	st->events[st->event_count] = *event;
 	st->event_us[st->event_count++] = st->now_us;
+}
+
+static void stage_release(struct stage *st, int handle)
+{
+	for (unsigned i = 0; i < st->feed_count; i++) {
+		if (st->feeds[i].handle == handle && !st->feeds[i].is_connected) {
+			st->feeds[i].is_held = false;
+		}
+	}
+	st->released++;
 }
 
 /* ---- running ---- */
@@ -327,7 +340,7 @@ static int64_t stage_pump(struct stage *st)
 			stage_note(st, &step.event);
 			break;
 		case TIMELINE_RELEASE:
-			st->released++;
+			stage_release(st, step.source);
 			break;
 		}
 	}
@@ -395,18 +408,20 @@ static void measure_step(const struct stage *st, const struct stage_frame *a,
 	int64_t left_90k = encoder_frame_90k(&st->feeds[a->feed - 1].config, kind);
 	int64_t right_90k = encoder_frame_90k(&st->feeds[b->feed - 1].config, kind);
 	int64_t longer_90k = left_90k > right_90k ? left_90k : right_90k;
+	int64_t shorter_90k = left_90k < right_90k ? left_90k : right_90k;
 	int64_t step_90k = b->pts_90k - a->pts_90k;
-	int percent = (int)(step_90k * 100 / longer_90k);
+	int longest_percent = (int)(step_90k * 100 / shorter_90k);
+	int shortest_percent = (int)(step_90k * 100 / longer_90k);
 
 	if (step_90k - longer_90k > m->longest_90k) {
 		m->longest_90k = step_90k - longer_90k;
 	}
-	if (percent > m->longest_percent) {
-		m->longest_percent = percent;
+	if (longest_percent > m->longest_percent) {
+		m->longest_percent = longest_percent;
 		m->longest_at_90k = b->pts_90k;
 	}
-	if (percent < m->shortest_percent) {
-		m->shortest_percent = percent;
+	if (shortest_percent < m->shortest_percent) {
+		m->shortest_percent = shortest_percent;
 		m->shortest_at_90k = b->pts_90k;
 	}
 }

@@ -20,6 +20,7 @@ struct stage_feed {
 	int64_t offset_ms;
 	struct encoder encoder;
 	bool is_connected;
+	bool is_held; /* not released by the timeline yet */
 	int handle;
 	uint32_t incarnation;
 	uint64_t seq;
@@ -84,7 +85,8 @@ void stage_restart(struct stage *st, int64_t down_us);
 void stage_fail(struct stage *st, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The steps between frames of a kind, in order of presentation, that were sent between two
- * monotonic times. Where frames of two feeds meet, the longer frame counts. */
+ * monotonic times. Where frames of two feeds meet, the step is
+ * held against both. */
 struct stage_measure {
 	int64_t longest_90k;  /* step minus a frame */
 	int shortest_percent; /* of a frame */
