@@ -193,7 +193,7 @@ static void decide_change(struct timeline *tl, struct tl_source *best, int64_t n
 	point = tl_point_next(tl, best, now_us);
 	if (point == TL_NONE || !decide_is_open(tl, tl_gate_us(tl, best, point), now_us) ||
 	    tl_source_horizon(best) + HORIZON_SLACK_90k < tl_source_horizon(tl->live) ||
-	    !decide_has_audio_at(best, point) || !tl_find_cut(tl, best, point).is_closed) {
+	    !decide_has_audio_at(best, point) || !tl_find_cut(tl, best, point).is_clean) {
 		return;
 	}
 	tl_note_change(tl, now_us, "%s", cause);

@@ -231,16 +231,20 @@ static void pick_send(struct timeline *tl, struct tl_source *s, const struct pac
 	ret->packet = *p;
 }
 
-static bool pick_from_tail(struct timeline *tl, struct timeline_step *ret)
+/* False if it had to be dropped. */
+static bool pick_from_tail(struct timeline *tl, int64_t now_us, struct timeline_step *ret)
 {
 	struct tl_tail_item item = tl->tail[tl->tail_at];
-	bool has_place = pick_place(tl, &item.packet);
+	bool is_good = tl_lateness_us(tl, item.packet.dts_90k, now_us) <= TL_LATE_US &&
+		       pick_place(tl, &item.packet);
 
 	tl_tail_pop(tl);
-	if (has_place) {
+	if (is_good) {
 		pick_send(tl, item.source, &item.packet, item.is_closed, ret);
+	} else {
+		item.source->late_dropped++;
 	}
-	return has_place;
+	return is_good;
 }
 
 static void pick_from_live(struct timeline *tl, struct tl_source *s,
@@ -309,7 +313,7 @@ bool tl_pick(struct timeline *tl, int64_t now_us, struct timeline_step *ret, int
 			pick_from_live(tl, s, &c, ret);
 			return true;
 		}
-		if (pick_from_tail(tl, ret)) {
+		if (pick_from_tail(tl, now_us, ret)) {
 			return true;
 		}
 	}

@@ -410,7 +410,7 @@ void tl_set_reference(struct timeline *tl, unsigned feed);
 /* Where the show leaves the live source for a point of another. */
 struct tl_cut {
 	uint64_t point;
-	bool is_closed;   /* no picture presented before the point is missing */
+	bool is_clean;    /* follows the frame before by about one frame, and nothing is missing */
 	int64_t pts_90k;  /* show time at which the point shall be presented */
 	int64_t left_90k; /* newest pts of the left source that still goes out */
 	int64_t gap_90k;  /* presentation that is missing between the two */

@@ -133,7 +133,7 @@ static int64_t audio_limit(const struct tl_source *left, int64_t pts_90k)
 static struct tl_cut cut_search(const struct timeline *tl, const struct tl_source *live,
 				enum packet_kind kind, int64_t step_90k, int64_t pts_90k)
 {
-	struct tl_cut best = { .is_closed = kind == PACKET_AUDIO || tl->out.is_closed,
+	struct tl_cut best = { .is_clean = kind == PACKET_AUDIO || tl->out.is_closed,
 			       .pts_90k = tl->out.max_pts_90k[kind] + step_90k,
 			       .left_90k = tl->out.max_pts_90k[kind] };
 
@@ -148,8 +148,8 @@ static struct tl_cut cut_search(const struct timeline *tl, const struct tl_sourc
 		if ((e->flags & TL_ENTRY_CLOSED) == 0) {
 			continue;
 		}
-		if (!best.is_closed || tl_abs(next_90k - pts_90k) < tl_abs(best.pts_90k - pts_90k)) {
-			best = (struct tl_cut){ .is_closed = true,
+		if (!best.is_clean || tl_abs(next_90k - pts_90k) < tl_abs(best.pts_90k - pts_90k)) {
+			best = (struct tl_cut){ .is_clean = true,
 						.pts_90k = next_90k,
 						.left_90k = next_90k - step_90k };
 		}
@@ -210,6 +210,15 @@ static int64_t cut_audio_shift(const struct timeline *tl, const struct tl_source
 		      tl_min(step->most_90k - step->best_90k, -misfit_90k));
 }
 
+/* How much the point may move to an earlier time. One that is within TL_SNAP_EARLIER_90k of the
+ * live horizon counts as safe, and the step may be shorter than the frame the horizon ends with. A
+ * source whose audio runs already stays where it is. */
+static int64_t cut_snap_earlier(const struct timeline *tl, const struct tl_source *to,
+				enum packet_kind kind)
+{
+	return to == tl->live ? 0 : TL_SNAP_EARLIER_90k + tl->out.frame_90k[kind];
+}
+
 struct tl_cut tl_find_cut(const struct timeline *tl, const struct tl_source *to, uint64_t point)
 {
 	enum packet_kind kind = point_kind(to, point);
@@ -219,7 +228,7 @@ struct tl_cut tl_find_cut(const struct timeline *tl, const struct tl_source *to,
 	struct tl_cut cut;
 
 	if (tl->out.max_pts_90k[kind] == TL_UNKNOWN) {
-		return (struct tl_cut){ .is_closed = true, .pts_90k = pts_90k, .left_90k = pts_90k };
+		return (struct tl_cut){ .is_clean = true, .pts_90k = pts_90k, .left_90k = pts_90k };
 	}
 	if (left == to || (left != NULL && left->awaits_point && kind == PACKET_VIDEO)) {
 		left = NULL; /* what was sent is another's */
@@ -227,16 +236,20 @@ struct tl_cut tl_find_cut(const struct timeline *tl, const struct tl_source *to,
 	step = cut_step(tl->out.frame_90k[kind], to->flows[kind].frame_90k);
 	cut = cut_search(tl, left, kind, step.best_90k, pts_90k);
 	cut.point = point;
-	if (cut.pts_90k < pts_90k - (to == tl->live ? 0 : TL_SNAP_EARLIER_90k) ||
-	    (!cut.is_closed && cut.pts_90k < pts_90k)) { /* what is missing is missing */
+	if (cut.pts_90k < pts_90k - cut_snap_earlier(tl, to, kind) ||
+	    (!cut.is_clean && cut.pts_90k < pts_90k)) { /* what is missing is missing */
 		cut.gap_90k = pts_90k - cut.pts_90k;
 		cut.pts_90k = pts_90k;
 		cut.left_90k = pts_90k - step.best_90k / 2;
+		cut.is_clean = false;
 	} else if (kind == PACKET_VIDEO && left != NULL) {
 		cut.pts_90k += cut_audio_shift(tl, left, to, &cut, &step);
 	}
 	/* behind all that was sent, or the point could not leave in order */
-	cut.pts_90k = tl_max(cut.pts_90k, tl->out.last_90k + TL_SQUEEZE_90k);
+	if (cut.pts_90k <= tl->out.last_90k) {
+		cut.pts_90k = tl->out.last_90k + TL_SQUEEZE_90k;
+		cut.is_clean = false;
+	}
 	return cut;
 }
 

@@ -13,7 +13,7 @@
 #define RING_PACKETS 4000        /* how far back a restarted switch can read */
 #define UNFINISHED 16            /* frames at the end whose neighbours may not be sent yet */
 #define WINDOW_US 100000
-#define WINDOW_MAX_90k 67500     /* 500 ms late, 100 ms new, 150 ms snapped */
+#define WINDOW_MAX_90k 76500     /* 500 ms late, 250 ms snapped, 100 ms of new media */
 
 void stage_fail(struct stage *st, const char *format, ...)
 {
