@@ -2,7 +2,7 @@
 /*
  * From RTMP messages to packets in the feed ring. ingest-rtmp; never blocks.
  *
- * Owns the ring's writer, the headers in force and the feed's clock. A body that cannot be
+ * Owns the feed's writer and its clock. A body that cannot be
  * taken apart is dropped and counted, never the connection.
  */
 #ifndef INGEST_RTMP_INTAKE_H
@@ -13,20 +13,14 @@
 #include <stdint.h>
 
 #include <understudy/codec.h>
-#include <understudy/ring.h>
+#include <understudy/feed.h>
 
 #define INTAKE_ENCODER_MAX 128
 
 struct intake {
-	struct ring_writer *ring;
-	struct header_set headers;
+	struct feed_writer feed;
 	struct unwrap clock;    /* one for all kinds, as encoders have one; moved by media only */
 	int64_t newest_dts_90k; /* of the newest media */
-	int64_t repeated_us;    /* when the headers in force were last repeated */
-	uint8_t nal_length_bytes[PACKET_TRACKS_MAX];
-	bool has_video;
-	bool has_unpublished;             /* the ring holds packets its readers cannot see yet */
-	uint64_t packets, dropped;        /* written to the ring; messages or headers refused */
 	char encoder[INTAKE_ENCODER_MAX]; /* named by onMetaData, escaped; "" if it was not */
 };
 

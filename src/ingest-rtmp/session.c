@@ -364,8 +364,8 @@ static void session_status(struct session *s, int64_t now_us)
 {
 	struct ipc_ingest_status status = {
 		.bytes = rtmp_server_received(s->rtmp),
-		.packets = s->intake.packets,
-		.dropped = s->intake.dropped,
+		.packets = s->intake.feed.packets,
+		.dropped = s->intake.feed.dropped,
 	};
 
 	text_copy(status.encoder, sizeof(status.encoder),

@@ -42,9 +42,9 @@ PURE = {"media", "rtmp", "timeline", "policy"}
 # include/understudy/NAME.h: the room whose contract it is
 CONTRACTS = {
     "bytes": "base", "buffer": "base", "text": "base", "clock": "base", "log": "base",
-    "packet": "media", "flv": "media", "codec": "media",
+    "packet": "media", "flv": "media", "codec": "media", "elementary": "media", "ts": "media",
     "rtmp": "rtmp", "amf": "rtmp",
-    "ring": "ring", "follow": "ring",
+    "ring": "ring", "follow": "ring", "feed": "ring",
     "timeline": "timeline", "policy": "policy", "ipc": "ipc", "worker": "worker",
     "config": "config", "net": "net",
     "supervisor": "supervisor",

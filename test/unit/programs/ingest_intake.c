@@ -163,7 +163,7 @@ static void only_changed_headers_are_written(void **state)
 	give(f, VIDEO, 1000, video_config_message(31), SECOND);
 	take(f, PACKET_VIDEO, PACKET_CONFIG);
 	assert_nothing_more(f);
-	assert_int_equal(f->intake.dropped, 0);
+	assert_int_equal(f->intake.feed.dropped, 0);
 }
 
 static void the_encoder_names_itself_in_its_metadata(void **state)
@@ -237,7 +237,7 @@ static void a_broken_body_is_dropped_and_counted(void **state)
 
 	give_headers(f, SECOND);
 	give(f, VIDEO, 0, cut, SECOND);
-	assert_int_equal(f->intake.dropped, 1);
+	assert_int_equal(f->intake.feed.dropped, 1);
 	assert_nothing_more(f);
 	give(f, VIDEO, 33, video_frame_message(false, 0, 60), SECOND);
 	take(f, PACKET_VIDEO, PACKET_FRAME);
@@ -302,7 +302,7 @@ static void check_replay(struct feed *f, const char *name, uint32_t video_codec)
 	unsigned keys = 0, configs = 0, frames = 0;
 
 	replay(f, name);
-	assert_int_equal(f->intake.dropped, 0);
+	assert_int_equal(f->intake.feed.dropped, 0);
 	snprintf(path, sizeof(path), "%s/%s.txt", RTMP_DATA, name);
 	FILE *file = fopen(path, "r");
 	assert_non_null(file);
