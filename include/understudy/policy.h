@@ -33,7 +33,8 @@ int64_t restart_after(struct restart *r, const struct restart_policy *policy, in
 		      uint32_t random, int64_t now_us);
 
 /* Failures per key (an address) in a window that begins with the first, fixed memory: used to
- * refuse addresses that guess keys. Zeroed = empty. The entry whose window began first makes room. */
+ * refuse addresses that guess keys. Zeroed = empty. The entry whose window began first makes
+ * room. */
 #define RATE_ENTRIES 256
 struct rate_entry {
 	uint64_t key;          /* 0 = free */
@@ -43,7 +44,8 @@ struct rate_entry {
 struct rate_table {
 	struct rate_entry entries[RATE_ENTRIES];
 };
-/* Counts one event and returns how many there were in the key's window of window_us, this included. */
+/* Counts one event and returns how many there were in the key's window of window_us, this
+ * included. */
 unsigned rate_count(struct rate_table *t, uint64_t key, int64_t window_us, int64_t now_us);
 /* The same without counting. */
 unsigned rate_get(const struct rate_table *t, uint64_t key, int64_t window_us, int64_t now_us);

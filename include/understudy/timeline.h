@@ -58,8 +58,8 @@ int timeline_open(struct timeline *tl, uint16_t feed, uint32_t incarnation, int6
 void timeline_close(struct timeline *tl, int source, const char *cause, int64_t now_us);
 
 /* One packet of a source, in ring order; `seq` is its number in the feed ring. Needs dts, pts,
- * arrival (clamped here to [previous, now]), kind, type, track, codec, flags, size, fingerprint. For a
- * PACKET_CONFIG, `params` are its parsed parameters (NULL if it could not be parsed).
+ * arrival (clamped here to [previous, now]), kind, type, track, codec, flags, size, fingerprint.
+ * For a PACKET_CONFIG, `params` are its parsed parameters (NULL if it could not be parsed).
  * 0; -EINVAL nonsense (counted; a source that goes on talking nonsense becomes degraded and is
  * not chosen); -ENOBUFS too many packets waiting (a feed far faster than real time). */
 int timeline_push(struct timeline *tl, int source, uint64_t seq, const struct packet *p,
@@ -90,8 +90,8 @@ struct timeline_event {
 	enum timeline_event_kind kind;
 	uint16_t from, to;      /* feed ids, 0 = none */
 	int64_t show_90k;       /* where on the timeline */
-	int64_t gap_90k;        /* presentation gap beyond one frame at a SPLICED, RESUMED or GAP; negative: overlap */
-	int64_t noticed_us;     /* monotonic: when the cause was noticed (stall begun, close seen) */
+	int64_t gap_90k;        /* SPLICED, RESUMED, GAP: presentation missing beyond one frame */
+	int64_t noticed_us;     /* monotonic: when the cause was noticed (stall, close seen) */
 	char cause[TIMELINE_TEXT_MAX]; /* for people: why, with numbers */
 };
 
@@ -100,8 +100,9 @@ struct timeline_step {
 	int64_t deadline_us;    /* WAIT; CLOCK_NEVER if only a push can help */
 	int source;             /* SEND, RELEASE */
 	uint64_t seq;           /* SEND */
-	struct packet packet;   /* SEND: header for the show ring: show times, feed, incarnation,
-	                         * source_seq, flags with JOIN/SPLICE/GAP */
+	/* SEND: header for the show ring: show times, feed, incarnation, source_seq, flags with
+	 * JOIN/SPLICE/GAP */
+	struct packet packet;
 	struct timeline_event event;
 };
 void timeline_next(struct timeline *tl, int64_t now_us, struct timeline_step *ret);
@@ -122,11 +123,11 @@ struct timeline_feed_status {
 	struct codec_params video, audio;
 	uint32_t fps_milli;          /* measured */
 	uint32_t kbps;               /* measured over ~2 s */
-	int32_t gop_ms;              /* last measured distance of random-access points; -1 unknown */
+	int32_t gop_ms;              /* last distance of random-access points; -1 unknown */
 	int64_t horizon_90k;         /* show time; INT64_MIN unknown */
 	uint64_t packets, nonsense, late_dropped;
 	char health[TIMELINE_TEXT_MAX]; /* "" = healthy; else "no packet for 700 ms", ... */
-	char mismatch[TIMELINE_TEXT_MAX]; /* "" or "resolution 1280x720 instead of 1920x1080, ..." */
+	char mismatch[TIMELINE_TEXT_MAX]; /* "" or "resolution 1280x720 instead of ..." */
 };
 
 struct timeline_status {
@@ -150,7 +151,7 @@ struct timeline_checkpoint_source {
 	uint32_t incarnation;
 	uint64_t next_seq;      /* first packet not yet sent or dropped */
 	int64_t map_90k;        /* media -> show: show = media + map */
-	uint64_t anchor_seq;    /* a packet sent after the checkpoint was stored, UINT64_MAX: none ... */
+	uint64_t anchor_seq;    /* a packet sent after this was stored, UINT64_MAX: none ... */
 	int64_t anchor_pts_90k; /* ... and its show time */
 	uint64_t sent_seq[PACKET_KINDS]; /* last sent of each main track, UINT64_MAX: none */
 };

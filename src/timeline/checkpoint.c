@@ -29,9 +29,9 @@ static const uint16_t joins_flag[PACKET_KINDS] = {
 /* The first packet of the source that was neither sent nor dropped. */
 static uint64_t checkpoint_next_seq(const struct timeline *tl, const struct tl_source *s)
 {
-	uint64_t seq = s->index.first < s->index.next ?
-			       tl_index_at(&s->index, s->index.first)->packet.source_seq :
-			       s->next_seq;
+	uint64_t seq = s->index.first < s->index.next
+			       ? tl_index_at(&s->index, s->index.first)->packet.source_seq
+			       : s->next_seq;
 
 	for (unsigned i = 0; i < tl->tail_count && s->tail_count > 0; i++) {
 		const struct tl_tail_item *item = &tl->tail[(tl->tail_at + i) % TL_TAIL_MAX];
@@ -113,8 +113,8 @@ static struct timeline_checkpoint_source *checkpoint_find(struct timeline_checkp
 }
 
 /* Published after the checkpoint: the show went over to this packet's source. */
-static void checkpoint_go_over(struct timeline_checkpoint *c,
-			       struct timeline_checkpoint_source *to, const struct packet *sent)
+static void checkpoint_go_over(struct timeline_checkpoint *c, struct timeline_checkpoint_source *to,
+			       const struct packet *sent)
 {
 	for (unsigned i = 0; i < c->source_count; i++) {
 		c->sources[i].flags &= (uint16_t)~CHECKPOINT_LIVE;
@@ -176,8 +176,9 @@ static bool checkpoint_source_is_sane(const struct timeline_checkpoint_source *s
 
 static bool checkpoint_is_sane(const struct timeline *tl, const struct timeline_checkpoint *c)
 {
-	bool is_sane = c->version == CHECKPOINT_VERSION && c->source_count <= TIMELINE_SOURCES_MAX &&
-		       c->show_90k != TL_UNKNOWN && checkpoint_time_is_sane(c->show_90k) &&
+	bool is_sane = c->version == CHECKPOINT_VERSION &&
+		       c->source_count <= TIMELINE_SOURCES_MAX && c->show_90k != TL_UNKNOWN &&
+		       checkpoint_time_is_sane(c->show_90k) &&
 		       checkpoint_offset_is_sane(c->clock_offset_us) &&
 		       (c->taken_feed == 0 || tl_feed_find(tl, c->taken_feed) >= 0);
 

@@ -68,7 +68,8 @@ static void mismatch_audio(const struct codec_params *is, const struct codec_par
 			     want->sample_rate);
 	}
 	if (is->channels != want->channels) {
-		mismatch_add(text, size, "%u audio channels instead of %u", is->channels, want->channels);
+		mismatch_add(text, size, "%u audio channels instead of %u", is->channels,
+			     want->channels);
 	}
 }
 
@@ -86,7 +87,8 @@ bool tl_mismatch(const struct timeline *tl, const struct codec_params params[PAC
 	text[0] = '\0';
 	if (mismatch_is_known(&params[PACKET_VIDEO], &want[PACKET_VIDEO])) {
 		mismatch_video(&params[PACKET_VIDEO], &want[PACKET_VIDEO], text, size);
-	} else if (want[PACKET_VIDEO].codec != CODEC_NONE && params[PACKET_AUDIO].codec != CODEC_NONE) {
+	} else if (want[PACKET_VIDEO].codec != CODEC_NONE &&
+		   params[PACKET_AUDIO].codec != CODEC_NONE) {
 		mismatch_add(text, size, "no video");
 	}
 	if (mismatch_is_known(&params[PACKET_AUDIO], &want[PACKET_AUDIO])) {
@@ -104,7 +106,8 @@ bool tl_is_compatible(const struct timeline *tl, const struct tl_source *s)
 
 bool tl_audio_is_compatible(const struct timeline *tl, const struct tl_source *s)
 {
-	const struct codec_params *is = &s->params[PACKET_AUDIO], *want = &tl->reference[PACKET_AUDIO];
+	const struct codec_params *is = &s->params[PACKET_AUDIO],
+				  *want = &tl->reference[PACKET_AUDIO];
 	char text[TIMELINE_TEXT_MAX] = "";
 
 	if (mismatch_is_known(is, want)) {
@@ -155,7 +158,8 @@ static struct rank choice_rank(const struct timeline *tl, const struct tl_source
 		.is_taken = s->feed_id == tl->taken,
 		.is_encoder = !tl->config.feeds[s->feed].is_slate,
 		.is_healthy = !tl_is_degraded(tl, s, now_us, NULL, 0),
-		.is_compatible = tl->config.on_mismatch == MISMATCH_ALLOW || tl_is_compatible(tl, s),
+		.is_compatible = tl->config.on_mismatch == MISMATCH_ALLOW ||
+				 tl_is_compatible(tl, s),
 		.is_safe = s == tl->live || safe_90k == TL_UNKNOWN ||
 			   tl_point_before(tl, s, safe_90k, now_us) != TL_NONE,
 		.is_live = s == tl->live,
@@ -195,7 +199,8 @@ struct tl_source *tl_choose(const struct timeline *tl, int64_t safe_90k, int64_t
 	for (unsigned i = 0; i < TL_SLOTS_MAX; i++) {
 		struct tl_source *s = tl->sources[i];
 
-		if (s == NULL || (tl->live == NULL && s->is_barred) || !tl_can_go_on(tl, s, now_us)) {
+		if (s == NULL || (tl->live == NULL && s->is_barred) ||
+		    !tl_can_go_on(tl, s, now_us)) {
 			continue;
 		}
 		struct rank rank = choice_rank(tl, s, safe_90k, now_us);

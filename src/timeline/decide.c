@@ -124,9 +124,8 @@ static bool decide_audio_ran_out(const struct timeline *tl, const struct tl_sour
 {
 	const struct tl_flow *audio = &live->flows[PACKET_AUDIO];
 
-	return decide_is_exhausted(live) &&
-	       (!live->is_open || !audio->is_present ||
-		tl_flow_is_silent(audio, tl->config.stall_us, now_us));
+	return decide_is_exhausted(live) && (!live->is_open || !audio->is_present ||
+					     tl_flow_is_silent(audio, tl->config.stall_us, now_us));
 }
 
 static void decide_leave(struct timeline *tl, struct tl_source *best, const struct tl_flow *stuck,
@@ -143,10 +142,12 @@ static void decide_leave(struct timeline *tl, struct tl_source *best, const stru
 	} else {
 		point = tl_point_next(tl, best, now_us);
 	}
-	if (point != TL_NONE && decide_is_open(tl, tl_gate_us(tl, best, point) - early_us, now_us)) {
+	if (point != TL_NONE &&
+	    decide_is_open(tl, tl_gate_us(tl, best, point) - early_us, now_us)) {
 		tl_failback_left(tl, live->feed, now_us);
 		tl_enter(tl, best, point, now_us);
-	} else if (!is_safe && decide_audio_ran_out(tl, live, now_us) && decide_audio_is_due(tl, best, now_us)) {
+	} else if (!is_safe && decide_audio_ran_out(tl, live, now_us) &&
+		   decide_audio_is_due(tl, best, now_us)) {
 		tl_failback_left(tl, live->feed, now_us);
 		tl_enter_audio(tl, best, now_us);
 	}

@@ -11,7 +11,8 @@ struct timeline_event *tl_event(struct timeline *tl, enum timeline_event_kind ki
 		tl->event_count--;
 	}
 	e = &tl->events[(tl->event_at + tl->event_count++) % TL_EVENTS_MAX];
-	*e = (struct timeline_event){ .kind = kind, .show_90k = tl->out.has_begun ? tl->out.last_90k : 0 };
+	*e = (struct timeline_event){ .kind = kind,
+				      .show_90k = tl->out.has_begun ? tl->out.last_90k : 0 };
 	return e;
 }
 

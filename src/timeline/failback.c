@@ -17,7 +17,8 @@ void tl_failback_left(struct timeline *tl, unsigned feed, int64_t now_us)
 	struct tl_feed *f = &tl->feeds[feed];
 
 	if (f->back_us != 0 && now_us - f->back_us < CALM_US) {
-		f->wait_us = tl_min(tl_max(f->wait_us * 2, tl->config.return_after_us), WAIT_MAX_US);
+		f->wait_us = tl_min(tl_max(f->wait_us * 2, tl->config.return_after_us),
+				    WAIT_MAX_US);
 	} else {
 		f->wait_us = tl->config.return_after_us;
 	}

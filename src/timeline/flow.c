@@ -15,8 +15,8 @@
  */
 #include "private.h"
 
-#define LEARN_OVER 16            /* frames the mean of their duration is taken over */
-#define OPEN_FRAMES_MAX 32       /* none closed for so long: the depth was mislearned */
+#define LEARN_OVER 16      /* frames the mean of their duration is taken over */
+#define OPEN_FRAMES_MAX 32 /* none closed for so long: the depth was mislearned */
 #define FRAME_DEFAULT_90k 3000
 #define PATIENCE_FRAMES 3
 #define HOLES_WINDOW_US 10000000

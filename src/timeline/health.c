@@ -18,18 +18,19 @@
 
 #include "private.h"
 
-#define CALM_US 5000000       /* trouble is over when it was not seen for this long */
-#define HOLES_MAX 3           /* in 10 s */
+#define CALM_US 5000000 /* trouble is over when it was not seen for this long */
+#define HOLES_MAX 3     /* in 10 s */
 #define HOLES_WINDOW_US 10000000
-#define NONSENSE_MAX 10       /* bad packets in 10 s */
+#define NONSENSE_MAX 10 /* bad packets in 10 s */
 #define NONSENSE_WINDOW_US 10000000
-#define KEY_WAIT_US 10000000  /* no random-access point for this long, or for two GOPs */
+#define KEY_WAIT_US 10000000 /* no random-access point for this long, or for two GOPs */
 
 const char *timeline_feed_state_str(enum timeline_feed_state state)
 {
 	static const char *const names[] = {
-		[FEED_OFFLINE] = "offline", [FEED_STALLED] = "stalled", [FEED_DEGRADED] = "degraded",
-		[FEED_STANDBY] = "standby", [FEED_LIVE] = "live",
+		[FEED_OFFLINE] = "offline",   [FEED_STALLED] = "stalled",
+		[FEED_DEGRADED] = "degraded", [FEED_STANDBY] = "standby",
+		[FEED_LIVE] = "live",
 	};
 
 	return names[state];
@@ -60,7 +61,8 @@ static bool flow_is_degraded(const struct timeline *tl, const struct tl_flow *fl
 				  (now_us - flow->end_us) / 1000);
 	}
 	if (flow->holes_recent >= HOLES_MAX && now_us - flow->holes_us <= HOLES_WINDOW_US) {
-		return health_say(text, size, "holes in the %s: %u in 10 s", name, flow->holes_recent);
+		return health_say(text, size, "holes in the %s: %u in 10 s", name,
+				  flow->holes_recent);
 	}
 	return false;
 }

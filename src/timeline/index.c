@@ -146,8 +146,8 @@ uint64_t tl_index_earliest(const struct tl_index *x, uint64_t mask)
 		unsigned bit = (unsigned)__builtin_ctzll(left);
 		uint64_t n = x->tracks[bit / PACKET_TRACKS_MAX][bit % PACKET_TRACKS_MAX].head;
 
-		if (best == TL_NONE || tl_index_at(x, n)->packet.dts_90k <
-					       tl_index_at(x, best)->packet.dts_90k) {
+		if (best == TL_NONE ||
+		    tl_index_at(x, n)->packet.dts_90k < tl_index_at(x, best)->packet.dts_90k) {
 			best = n;
 		}
 	}

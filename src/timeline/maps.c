@@ -17,8 +17,8 @@
  */
 #include "private.h"
 
-#define SLEW_PARTS 200           /* 1/200 = 0.5 % */
-#define FELL_US 20000            /* a fall of the minimum by less is jitter */
+#define SLEW_PARTS 200 /* 1/200 = 0.5 % */
+#define FELL_US 20000  /* a fall of the minimum by less is jitter */
 
 void tl_lag_reset(struct tl_lag *lag)
 {

@@ -20,8 +20,7 @@ static int64_t pick_floor(const struct timeline *tl, const struct packet *p)
 	if (p->type != PACKET_FRAME || last_90k == TL_UNKNOWN) {
 		return tl->out.last_90k;
 	}
-	return tl_max(tl->out.last_90k,
-		      last_90k + (p->kind == PACKET_VIDEO ? TL_SQUEEZE_90k : 1));
+	return tl_max(tl->out.last_90k, last_90k + (p->kind == PACKET_VIDEO ? TL_SQUEEZE_90k : 1));
 }
 
 /* Gives the packet (show time) its place in the order, if there is one. */
@@ -131,12 +130,13 @@ static struct pick_candidate pick_live(const struct timeline *tl, const struct t
 	return other.n != TL_NONE && other.packet.dts_90k < best.packet.dts_90k ? other : best;
 }
 
-/* Too late, or out of order. Late main media cannot be gone on with: the source has to enter anew. */
+/* Too late, or out of order. After late main media the source has to enter anew. */
 static void pick_late(struct timeline *tl, struct tl_source *s, const struct packet *p,
 		      int64_t now_us)
 {
 	int64_t late_us = tl_lateness_us(tl, p->dts_90k + s->map_90k, now_us);
-	bool is_main = packet_is_main(p) && p->kind == tl_source_main_kind(s) && late_us > TL_LATE_US;
+	bool is_main = packet_is_main(p) && p->kind == tl_source_main_kind(s) &&
+		       late_us > TL_LATE_US;
 
 	s->late_dropped++;
 	if (is_main) {
@@ -157,9 +157,9 @@ static bool pick_passes(struct timeline *tl, struct tl_source *s, const struct p
 	const struct packet *p = &e->packet;
 	int64_t dts_90k = p->dts_90k + s->map_90k;
 
-	if (p->kind == PACKET_DATA ? dts_90k < s->enter_90k :
-				     s->index.tracks[p->kind][p->track].is_joining &&
-					     !pick_may_join(tl, s, e)) {
+	if (p->kind == PACKET_DATA
+		    ? dts_90k < s->enter_90k
+		    : s->index.tracks[p->kind][p->track].is_joining && !pick_may_join(tl, s, e)) {
 		tl_source_pop(s, p->kind, p->track);
 		return false;
 	}
@@ -247,8 +247,8 @@ static bool pick_from_tail(struct timeline *tl, int64_t now_us, struct timeline_
 	return is_good;
 }
 
-static void pick_from_live(struct timeline *tl, struct tl_source *s,
-			   const struct pick_candidate *c, struct timeline_step *ret)
+static void pick_from_live(struct timeline *tl, struct tl_source *s, const struct pick_candidate *c,
+			   struct timeline_step *ret)
 {
 	struct packet p = c->packet;
 	struct tl_track *track = &s->index.tracks[p.kind][p.track];
@@ -288,7 +288,8 @@ bool tl_pick(struct timeline *tl, int64_t now_us, struct timeline_step *ret, int
 {
 	for (;;) {
 		struct tl_source *s = tl->live;
-		const struct tl_tail_item *tail = tl->tail_count > 0 ? &tl->tail[tl->tail_at] : NULL;
+		const struct tl_tail_item *tail = tl->tail_count > 0 ? &tl->tail[tl->tail_at]
+								     : NULL;
 		struct pick_candidate c = pick_live(tl, s);
 		int64_t due_us;
 
@@ -302,9 +303,9 @@ bool tl_pick(struct timeline *tl, int64_t now_us, struct timeline_step *ret, int
 		if (c.n != TL_NONE && tail != NULL && c.packet.dts_90k >= tail->packet.dts_90k) {
 			c.n = TL_NONE;
 		}
-		due_us = c.n != TL_NONE		 ? pick_due_us(tl, s, &c.packet) :
-			 tl->config.delay_us > 0 ? tl_due_us(tl, tail->packet.dts_90k) :
-						   now_us;
+		due_us = c.n != TL_NONE            ? pick_due_us(tl, s, &c.packet)
+			 : tl->config.delay_us > 0 ? tl_due_us(tl, tail->packet.dts_90k)
+						   : now_us;
 		if (due_us > now_us) {
 			*ret_due_us = due_us;
 			return false;

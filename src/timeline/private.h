@@ -12,6 +12,7 @@
  *   flow    flow.c     main video or main audio of a source: frame time, reordering, horizon
  *   source  source.c   one connection: an index, its flows, its lag
  *   choice  choice.c   which source the show should be made of
+ *   cut     cut.c      where a point is put, and where the left source ends for it
  *   enter   splice.c   making a source live at one of its random-access points
  *   tail    splice.c   what the source left behind that is still to be sent
  *   decide  decide.c   when to enter: the last safe moment, the next point, failback, take
@@ -37,23 +38,23 @@
 #include <understudy/clock.h>
 #include <understudy/timeline.h>
 
-#define TL_NONE UINT64_MAX     /* no entry */
-#define TL_UNKNOWN INT64_MIN   /* no time */
+#define TL_NONE UINT64_MAX   /* no entry */
+#define TL_UNKNOWN INT64_MIN /* no time */
 
-#define TL_LATE_US 500000      /* past due by up to this is sent at once, later is dropped */
+#define TL_LATE_US 500000       /* past due by up to this is sent at once, later is dropped */
 #define TL_ENTER_LATE_US 300000 /* a point this much past due may still be entered */
-#define TL_SETTLE_US 250000    /* a new lag is believed when it has not fallen for this long */
+#define TL_SETTLE_US 250000     /* a new lag is believed when it has not fallen for this long */
 #define TL_SETTLE_MAX_US 2000000
-#define TL_SNAP_LATER_90k 22500  /* a point may be moved this much to follow the frame before it */
+#define TL_SNAP_LATER_90k 22500 /* a point may be moved this much to follow the frame before it */
 #define TL_SNAP_EARLIER_90k 9000
 #define TL_DISORDER_MAX_US 500000
-#define TL_JUMP_BACK_90k 180000  /* dts falls by more: a new media time */
-#define TL_JUMP_AHEAD_US 5000000 /* arrives earlier than ever by more: likewise */
+#define TL_JUMP_BACK_90k 180000   /* dts falls by more: a new media time */
+#define TL_JUMP_AHEAD_US 5000000  /* arrives earlier than ever by more: likewise */
 #define TL_REORDER_MAX_90k 900000 /* pts - dts of more than 10 s is nonsense */
 #define TL_MEDIA_MAX_90k INT64_C(1000000000000000)
-#define TL_SQUEEZE_90k 90      /* least step of a squeezed dts: 1 ms, what RTMP can tell apart */
+#define TL_SQUEEZE_90k 90        /* least step of a squeezed dts: 1 ms, what RTMP can tell apart */
 #define TL_VIDEO_WAIT_US 1000000 /* audio alone for this long: a feed without video */
-#define TL_TICK_US 100000      /* health is looked at this often */
+#define TL_TICK_US 100000        /* health is looked at this often */
 
 #define TL_INDEX_MIN 256u
 #define TL_INDEX_MAX 65536u
@@ -119,10 +120,11 @@ void tl_clock_slew(struct tl_clock *clock, int64_t target_us, int64_t now_us);
 /* ---- index.c ---- */
 
 enum tl_entry_flag {
-	TL_ENTRY_POINT = 1 << 0,  /* random-access point of the main kind */
-	TL_ENTRY_CLOSED = 1 << 1, /* a cut behind it leaves out no picture that goes before one sent */
-	TL_ENTRY_HOLE = 1 << 2,   /* a hole lies before this frame */
-	TL_ENTRY_GONE = 1 << 3,   /* sent or dropped */
+	TL_ENTRY_POINT = 1 << 0, /* random-access point of the main kind */
+	TL_ENTRY_CLOSED =
+		1 << 1, /* a cut behind it leaves out no picture that goes before one sent */
+	TL_ENTRY_HOLE = 1 << 2, /* a hole lies before this frame */
+	TL_ENTRY_GONE = 1 << 3, /* sent or dropped */
 };
 
 struct tl_entry {
@@ -146,7 +148,7 @@ struct tl_index {
 	uint64_t first, next;
 	uint32_t capacity; /* a power of two */
 	struct tl_track tracks[PACKET_KINDS][PACKET_TRACKS_MAX];
-	uint64_t waiting;  /* bit kind * 16 + track: the track has packets */
+	uint64_t waiting; /* bit kind * 16 + track: the track has packets */
 	uint64_t point_head, point_tail;
 };
 
@@ -175,19 +177,19 @@ static inline uint64_t tl_track_bit(unsigned kind, unsigned track)
 
 struct tl_flow {
 	bool is_present;
-	int64_t frame_90k;     /* duration of a frame, learned */
+	int64_t frame_90k; /* duration of a frame, learned */
 	unsigned frames_learned;
 	int64_t last_dts_90k;
 	int64_t max_pts_90k;
-	int64_t reorder_90k;   /* how far presentation runs behind decoding */
-	unsigned open_frames;  /* since the last closed one */
-	int64_t closed_90k;    /* newest pts of the last closed frame */
-	int64_t end_90k;       /* its end: complete up to here, holes aside (media) */
-	int64_t end_us;        /* when that arrived */
-	int64_t last_us;       /* arrival of the newest frame */
-	unsigned holes;        /* entries in the index that lie behind a hole */
-	uint64_t hole;         /* the first of them */
-	int64_t hole_end_90k;  /* complete up to here before it */
+	int64_t reorder_90k;  /* how far presentation runs behind decoding */
+	unsigned open_frames; /* since the last closed one */
+	int64_t closed_90k;   /* newest pts of the last closed frame */
+	int64_t end_90k;      /* its end: complete up to here, holes aside (media) */
+	int64_t end_us;       /* when that arrived */
+	int64_t last_us;      /* arrival of the newest frame */
+	unsigned holes;       /* entries in the index that lie behind a hole */
+	uint64_t hole;        /* the first of them */
+	int64_t hole_end_90k; /* complete up to here before it */
 	int64_t hole_us;
 	int64_t run_90k;       /* pts where the newest unbroken run began */
 	unsigned holes_recent; /* in the current window */
@@ -223,29 +225,29 @@ struct tl_source {
 	bool is_open;
 	char cause[TIMELINE_TEXT_MAX / 2]; /* why it was closed */
 	int64_t opened_us;
-	int64_t arrival_us;  /* of the last packet */
-	int64_t first_us;    /* of the first frame */
-	uint64_t next_seq;   /* to be pushed */
-	uint64_t resume_seq; /* earlier packets went out before a restart */
+	int64_t arrival_us;              /* of the last packet */
+	int64_t first_us;                /* of the first frame */
+	uint64_t next_seq;               /* to be pushed */
+	uint64_t resume_seq;             /* earlier packets went out before a restart */
 	uint64_t sent_seq[PACKET_KINDS]; /* last sent of each main track; TL_NONE */
 
 	struct tl_index index;
 	struct tl_flow flows[PACKET_KINDS]; /* VIDEO and AUDIO */
 	struct tl_lag lag;
-	int64_t map_90k;     /* show = media + map */
+	int64_t map_90k;        /* show = media + map */
 	struct tl_lag disorder; /* how far dts falls behind another track's, negative (90 kHz) */
 	struct tl_lag latest;   /* dts - arrival: how late packets come at worst */
-	unsigned tail_count; /* its packets in the tail */
-	int64_t tail_map_90k; /* their map */
+	unsigned tail_count;    /* its packets in the tail */
+	int64_t tail_map_90k;   /* their map */
 
-	bool is_barred;      /* while nobody is live: cannot be entered yet */
+	bool is_barred; /* while nobody is live: cannot be entered yet */
 
 	/* while live */
-	bool awaits_point;   /* audio runs, video starts at its next point */
+	bool awaits_point; /* audio runs, video starts at its next point */
 	bool starts_behind_gap;
-	bool drops_leading;  /* started at a weak point: leading pictures cannot be decoded */
-	int64_t point_90k;   /* pts of the point it started at (media) */
-	int64_t enter_90k;   /* show dts from where it was entered: extra tracks start behind */
+	bool drops_leading; /* started at a weak point: leading pictures cannot be decoded */
+	int64_t point_90k;  /* pts of the point it started at (media) */
+	int64_t enter_90k;  /* show dts from where it was entered: extra tracks start behind */
 
 	/* after a restart: the packet that tells the map exactly */
 	uint64_t anchor_seq;
@@ -262,7 +264,7 @@ struct tl_source {
 	uint64_t packets, nonsense, late_dropped;
 	int64_t nonsense_us; /* window of bad packets */
 	unsigned nonsense_recent;
-	int64_t split_us;    /* when media time last jumped */
+	int64_t split_us; /* when media time last jumped */
 };
 
 struct timeline;
@@ -321,11 +323,11 @@ struct tl_out {
 struct tl_feed {
 	enum timeline_feed_state state;
 	int64_t since_us;
-	int64_t healthy_us;  /* healthy since then; TL_UNKNOWN: is not */
-	int64_t troubled_us; /* when trouble was last seen */
-	int64_t wait_us;     /* before failback; doubled by flapping */
-	bool was_left;       /* the show had to leave it before ... */
-	int64_t back_us;     /* ... and came back to it then; 0: did not */
+	int64_t healthy_us;                       /* healthy since then; TL_UNKNOWN: is not */
+	int64_t troubled_us;                      /* when trouble was last seen */
+	int64_t wait_us;                          /* before failback; doubled by flapping */
+	bool was_left;                            /* the show had to leave it before ... */
+	int64_t back_us;                          /* ... and came back to it then; 0: did not */
 	struct codec_params params[PACKET_KINDS]; /* last known */
 	char health[TIMELINE_TEXT_MAX];
 	uint64_t packets, nonsense, late_dropped; /* of earlier connections */
@@ -344,9 +346,9 @@ struct timeline {
 	struct tl_clock clock;
 	struct tl_source *sources[TL_SLOTS_MAX];
 	struct tl_source *by_handle[TIMELINE_SOURCES_MAX]; /* who takes pushes */
-	uint32_t handles;  /* bit: handle is in use */
-	uint32_t closed;   /* bit: no more packets will come */
-	bool has_ended;    /* a source that gets no more packets is not destroyed yet */
+	uint32_t handles;                                  /* bit: handle is in use */
+	uint32_t closed;                                   /* bit: no more packets will come */
+	bool has_ended; /* a source that gets no more packets is not destroyed yet */
 	struct tl_source *live;
 	uint16_t last_feed; /* id of the feed sent last; stays when the live source is gone */
 	uint16_t taken;
@@ -357,7 +359,7 @@ struct timeline {
 	unsigned tail_at, tail_count;
 	unsigned tail_tracks[PACKET_KINDS][PACKET_TRACKS_MAX]; /* items of each track */
 	int64_t tail_until_90k[PACKET_KINDS]; /* what went into it: see tl_tail_move() */
-	uint64_t tail_mask; /* tracks with items, as in struct tl_index */
+	uint64_t tail_mask;                   /* tracks with items, as in struct tl_index */
 
 	struct tl_out out;
 	struct tl_change change;
@@ -405,7 +407,7 @@ bool tl_audio_is_compatible(const struct timeline *tl, const struct tl_source *s
 /* The format others are held against: that of the feed at this place. */
 void tl_set_reference(struct timeline *tl, unsigned feed);
 
-/* ---- splice.c ---- */
+/* ---- cut.c ---- */
 
 /* Where the show leaves the live source for a point of another. */
 struct tl_cut {
@@ -416,6 +418,7 @@ struct tl_cut {
 	int64_t gap_90k;  /* presentation that is missing between the two */
 };
 
+enum packet_kind tl_point_kind(const struct tl_source *s, uint64_t point);
 int64_t tl_point_pts(const struct tl_source *s, uint64_t point);
 /* When the point, or the left feed's frames before it, come due. */
 int64_t tl_gate_us(const struct timeline *tl, const struct tl_source *s, uint64_t point);
@@ -428,14 +431,19 @@ uint64_t tl_point_before(const struct timeline *tl, const struct tl_source *s, i
 /* The first usable point; TL_NONE. */
 uint64_t tl_point_next(const struct timeline *tl, const struct tl_source *s, int64_t now_us);
 struct tl_cut tl_find_cut(const struct timeline *tl, const struct tl_source *to, uint64_t point);
+/* Audio of the left source presented up to here goes out before a point presented at pts. */
+int64_t tl_audio_limit(const struct tl_source *left, int64_t pts_90k);
+/* End of what was sent of the kind's main track, TL_UNKNOWN: nothing was. */
+int64_t tl_out_end(const struct timeline *tl, enum packet_kind kind);
+
+/* ---- splice.c ---- */
+
 /* The source goes live at the point. */
 void tl_enter(struct timeline *tl, struct tl_source *to, uint64_t point, int64_t now_us);
 /* The source goes live with its audio; its video follows at its next point. */
 void tl_enter_audio(struct timeline *tl, struct tl_source *to, int64_t now_us);
 /* Nobody is live any more. */
 void tl_leave(struct timeline *tl, int64_t now_us);
-/* End of what was sent of the kind's main track, TL_UNKNOWN: nothing was. */
-int64_t tl_out_end(const struct timeline *tl, enum packet_kind kind);
 /* Moves what is left to send of a source into the tail: main video up to left[VIDEO] (show pts),
  * main audio up to left[AUDIO], all else before left[DATA] (show dts). */
 void tl_tail_move(struct timeline *tl, struct tl_source *s, const int64_t left_90k[PACKET_KINDS]);

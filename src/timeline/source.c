@@ -11,8 +11,8 @@
 #include "private.h"
 
 #define SECOND_US 1000000
-#define EXTRA_SPREAD_90k 900000  /* extra tracks stay this close to the main ones */
-#define HEADER_AHEAD_90k 90000   /* a header may lie this far ahead of the frames */
+#define EXTRA_SPREAD_90k 900000 /* extra tracks stay this close to the main ones */
+#define HEADER_AHEAD_90k 90000  /* a header may lie this far ahead of the frames */
 #define NONSENSE_WINDOW_US 10000000
 
 int tl_source_create(struct timeline *tl, int handle, unsigned feed, uint32_t incarnation,
@@ -97,8 +97,8 @@ static int64_t source_latest_dts(const struct tl_source *s)
 	if (!video->is_present) {
 		return audio->last_dts_90k;
 	}
-	return audio->is_present ? tl_max(video->last_dts_90k, audio->last_dts_90k) :
-				   video->last_dts_90k;
+	return audio->is_present ? tl_max(video->last_dts_90k, audio->last_dts_90k)
+				 : video->last_dts_90k;
 }
 
 /* Media time starts anew here: it fell, or ran away from the clock on the wall. */
@@ -133,16 +133,15 @@ static void source_measure(struct tl_source *s, const struct packet *p)
 
 /* A new lag begins where the source was silent for too long: whoever was frozen may come back
  * late, with its media time running on. */
-static void source_learn_lag(const struct timeline *tl, struct tl_source *s,
-			     const struct packet *p)
+static void source_learn_lag(const struct timeline *tl, struct tl_source *s, const struct packet *p)
 {
 	const struct tl_flow *flow = &s->flows[p->kind];
 
 	if (p->kind == PACKET_AUDIO && s->flows[PACKET_VIDEO].is_present) {
 		return;
 	}
-	if (!flow->is_present || p->arrival_us - flow->last_us >=
-					 tl_flow_patience_us(flow, tl->config.stall_us)) {
+	if (!flow->is_present ||
+	    p->arrival_us - flow->last_us >= tl_flow_patience_us(flow, tl->config.stall_us)) {
 		tl_lag_reset(&s->lag);
 		tl_lag_reset(&s->latest);
 	}
@@ -167,7 +166,8 @@ static bool source_weak_point_counts(struct tl_source *s, const struct packet *p
 {
 	int64_t before_90k = s->weak_dts_90k != TL_UNKNOWN ? s->weak_dts_90k : s->key_dts_90k;
 	int64_t gop_90k = before_90k == TL_UNKNOWN ? 0 : p->dts_90k - before_90k;
-	int64_t since_90k = s->key_dts_90k == TL_UNKNOWN ? gop_90k * 2 : p->dts_90k - s->key_dts_90k;
+	int64_t since_90k = s->key_dts_90k == TL_UNKNOWN ? gop_90k * 2
+							 : p->dts_90k - s->key_dts_90k;
 
 	s->weak_dts_90k = p->dts_90k;
 	return gop_90k > 0 && since_90k >= 2 * gop_90k;
@@ -366,7 +366,8 @@ void tl_source_expire(struct timeline *tl, struct tl_source *s, int64_t now_us)
 		const struct tl_track *t = &s->index.tracks[kind][track];
 
 		while (t->head != TL_NONE &&
-		       tl_lateness_us(tl, tl_index_at(&s->index, t->head)->packet.dts_90k + s->map_90k,
+		       tl_lateness_us(tl,
+				      tl_index_at(&s->index, t->head)->packet.dts_90k + s->map_90k,
 				      now_us) > TL_LATE_US) {
 			tl_source_pop(s, kind, track);
 		}
@@ -401,8 +402,9 @@ static int64_t source_least_horizon(const struct tl_source *s, int64_t from_90k,
 		const struct tl_flow *flow = &s->flows[kind];
 
 		if (flow->is_present) {
-			least_90k = tl_min(least_90k, has_from ? tl_flow_horizon_from(flow, from_90k) :
-								 tl_flow_horizon(flow));
+			least_90k = tl_min(least_90k, has_from
+							      ? tl_flow_horizon_from(flow, from_90k)
+							      : tl_flow_horizon(flow));
 		}
 	}
 	return least_90k == INT64_MAX ? TL_UNKNOWN : least_90k + s->map_90k;
@@ -444,8 +446,9 @@ int64_t tl_source_stuck_at_us(const struct timeline *tl, const struct tl_source 
 		const struct tl_flow *flow = &s->flows[kind];
 
 		if (flow->is_present) {
-			at_us = tl_min(at_us, tl_flow_moved_us(flow) +
-						      tl_flow_patience_us(flow, tl->config.stall_us));
+			at_us = tl_min(at_us,
+				       tl_flow_moved_us(flow) +
+					       tl_flow_patience_us(flow, tl->config.stall_us));
 		}
 	}
 	return at_us;

@@ -190,7 +190,8 @@ void timeline_lapped(struct timeline *tl, int source, uint64_t seq, int64_t now_
 		if (s != NULL && s->handle == source) {
 			tl_tail_drop_source(tl, s, seq);
 			if (tl_source_drop_before(s, seq) && s == tl->live) {
-				tl_note_change(tl, now_us, "packets were overwritten before they were due");
+				tl_note_change(tl, now_us,
+					       "packets were overwritten before they were due");
 				tl_leave(tl, now_us);
 			}
 		}
@@ -213,7 +214,7 @@ int timeline_take(struct timeline *tl, uint16_t feed, int64_t now_us)
 	return 0;
 }
 
-/* A source is done when nothing more comes and nothing waits; a handle, when all its sources are. */
+/* A source is done when nothing more comes and nothing waits; a handle, when its sources are. */
 static bool timeline_release(struct timeline *tl, int *ret_handle)
 {
 	uint32_t busy = 0;

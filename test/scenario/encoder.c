@@ -95,9 +95,9 @@ static void encoder_make_audio(struct encoder *e, struct encoder_packet *out)
 		.size = 350,
 	};
 	/* a muxer holds audio until the video of the same dts is there */
-	out->arrival_us = encoder_capture_us(
-		e, ms + SAMPLES * 1000.0 / c->audio_hz +
-			   (c->fps > 0 ? c->bframes * 1000.0 / c->fps : 0));
+	out->arrival_us = encoder_capture_us(e, ms + SAMPLES * 1000.0 / c->audio_hz +
+							(c->fps > 0 ? c->bframes * 1000.0 / c->fps
+								    : 0));
 }
 
 static void encoder_make(struct encoder *e, enum encoder_stream stream)
@@ -221,6 +221,6 @@ struct codec_params encoder_params(const struct encoder *e, enum packet_kind kin
 
 int64_t encoder_frame_90k(const struct encoder_config *config, enum packet_kind kind)
 {
-	return kind == PACKET_VIDEO ? (int64_t)(MEDIA_HZ / config->fps) :
-				      (int64_t)SAMPLES * MEDIA_HZ / config->audio_hz;
+	return kind == PACKET_VIDEO ? (int64_t)(MEDIA_HZ / config->fps)
+				    : (int64_t)SAMPLES * MEDIA_HZ / config->audio_hz;
 }

@@ -23,10 +23,10 @@ struct encoder_config {
 	unsigned audio_hz;     /* 0: no audio */
 	int64_t audio_late_ms; /* audio starts with this timestamp */
 	int64_t lag_ms, jitter_ms;
-	int64_t base_ms;       /* first timestamp */
-	int64_t burst_ms;      /* this much media comes at once at the start */
-	double ppm;            /* its clock runs fast by this much */
-	unsigned keep;         /* one packet in so many is made (long runs); 0, 1: all */
+	int64_t base_ms;  /* first timestamp */
+	int64_t burst_ms; /* this much media comes at once at the start */
+	double ppm;       /* its clock runs fast by this much */
+	unsigned keep;    /* one packet in so many is made (long runs); 0, 1: all */
 	uint16_t width, height;
 	uint32_t video_codec, audio_codec;
 };
@@ -41,12 +41,12 @@ struct encoder_packet {
 
 struct encoder {
 	struct encoder_config config;
-	int64_t start_us;    /* when its time began */
-	int64_t frozen_us;   /* how long it stood still in all */
-	int64_t shift_ms;    /* added to timestamps from now on */
+	int64_t start_us;                /* when its time began */
+	int64_t frozen_us;               /* how long it stood still in all */
+	int64_t shift_ms;                /* added to timestamps from now on */
 	uint64_t frame[ENCODER_STREAMS]; /* next, in order of sending */
 	struct encoder_packet next[ENCODER_STREAMS];
-	int64_t arrival_us;  /* of the last packet taken */
+	int64_t arrival_us;               /* of the last packet taken */
 	int64_t held_us[ENCODER_STREAMS]; /* nothing arrives before this; INT64_MAX: stalled */
 	int64_t skip_until_us[ENCODER_STREAMS]; /* what would arrive before this never does */
 	uint64_t random;

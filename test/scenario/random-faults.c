@@ -16,7 +16,7 @@
 #include "stage.h"
 
 #define SECOND_US INT64_C(1000000)
-#define ROUNDS 150
+#define ROUNDS 800
 
 struct dice {
 	uint64_t state;
@@ -74,7 +74,8 @@ static void check_promise(struct stage *st)
 		int slack = kind == PACKET_AUDIO ? 5 : 0;
 
 		if (m.longest_percent > 150 + slack || m.shortest_percent < 50 - slack) {
-			stage_fail(st, "kind %u: steps of %d %% to %d %% of a frame (show %.3f, %.3f)",
+			stage_fail(st,
+				   "kind %u: steps of %d %% to %d %% of a frame (show %.3f, %.3f)",
 				   kind, m.shortest_percent, m.longest_percent,
 				   (double)m.shortest_at_90k / MEDIA_HZ,
 				   (double)m.longest_at_90k / MEDIA_HZ);
@@ -209,7 +210,8 @@ static bool play(bool is_promise, uint64_t seed, bool is_verbose)
 		return false;
 	}
 	st->now_us = 1000 * SECOND_US;
-	st->config = (struct timeline_config){ .stall_us = 500000, .hole_us = 200000,
+	st->config = (struct timeline_config){ .stall_us = 500000,
+					       .hole_us = 200000,
 					       .return_after_us = 30 * SECOND_US };
 	random_next(&d.state);
 	if (is_promise) {

@@ -35,216 +35,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "stage.h"
-
-#define LINE_MAX_BYTES 512
-#define WORDS_MAX 24
-#define SUMMARY_BYTES (64 * 1024)
-#define START_US INT64_C(1000000000)
-
-struct scenario {
-	struct stage stage;
-	const char *path;
-	int line;
-	bool is_started;
-	bool is_never[STAGE_FEEDS];
-	int64_t connect_ms[STAGE_FEEDS];
-	char golden[SUMMARY_BYTES];  /* from the file */
-	char decided[SUMMARY_BYTES]; /* as it came */
-};
-
-#define FAIL(sc, ...) stage_fail(&(sc)->stage, __VA_ARGS__)
-
-/* ---- words ---- */
-
-static unsigned split_words(char *line, char *words[WORDS_MAX])
-{
-	unsigned count = 0;
-	char *save = NULL;
-
-	for (char *word = strtok_r(line, " \t\n", &save); word != NULL && count < WORDS_MAX;
-	     word = strtok_r(NULL, " \t\n", &save)) {
-		words[count++] = word;
-	}
-	return count;
-}
-
-static int64_t number(struct scenario *sc, const char *word)
-{
-	char *end = NULL;
-	long long value = strtoll(word, &end, 10);
-
-	if (end == word || *end != '\0') {
-		FAIL(sc, "line %d: %s is no number", sc->line, word);
-	}
-	return value;
-}
-
-static int feed_named(struct scenario *sc, const char *name)
-{
-	int feed = stage_find(&sc->stage, name);
-
-	if (feed < 0) {
-		FAIL(sc, "line %d: no feed %s", sc->line, name);
-		return 0;
-	}
-	return feed;
-}
-
-static int choice(struct scenario *sc, const char *word, const char *const names[], int count)
-{
-	for (int i = 0; i < count; i++) {
-		if (strcmp(word, names[i]) == 0) {
-			return i;
-		}
-	}
-	FAIL(sc, "line %d: %s?", sc->line, word);
-	return 0;
-}
-
-/* ---- show and feeds ---- */
-
-static void read_show(struct scenario *sc, char *words[], unsigned count)
-{
-	static const char *const returns[] = { "auto", "manual", "never" };
-	static const char *const mismatches[] = { "prefer", "allow", "refuse" };
-	struct timeline_config *c = &sc->stage.config;
-
-	*c = (struct timeline_config){ .stall_us = 500000, .hole_us = 200000,
-				       .return_after_us = 30000000 };
-	for (unsigned i = 1; i < count; i++) {
-		char *value = strchr(words[i], '=');
-
-		if (value == NULL) {
-			FAIL(sc, "line %d: %s?", sc->line, words[i]);
-			return;
-		}
-		*value++ = '\0';
-		if (strcmp(words[i], "return") == 0) {
-			c->return_mode = (enum timeline_return)choice(sc, value, returns, 3);
-		} else if (strcmp(words[i], "mismatch") == 0) {
-			c->on_mismatch = (enum timeline_mismatch)choice(sc, value, mismatches, 3);
-		} else if (strcmp(words[i], "delay") == 0) {
-			c->delay_us = number(sc, value) * 1000;
-		} else if (strcmp(words[i], "stall") == 0) {
-			c->stall_us = number(sc, value) * 1000;
-		} else if (strcmp(words[i], "hole") == 0) {
-			c->hole_us = number(sc, value) * 1000;
-		} else if (strcmp(words[i], "after") == 0) {
-			c->return_after_us = number(sc, value) * 1000;
-		} else {
-			FAIL(sc, "line %d: %s?", sc->line, words[i]);
-		}
-	}
-}
-
-static bool set_flag(struct stage_feed *f, const char *name)
-{
-	if (strcmp(name, "pyramid") == 0) {
-		f->config.has_pyramid = true;
-	} else if (strcmp(name, "open-gop") == 0) {
-		f->config.is_open_gop = true;
-	} else if (strcmp(name, "unordered") == 0) {
-		f->config.is_unordered = true;
-	} else if (strcmp(name, "slate") == 0) {
-		f->is_slate = true;
-	} else {
-		return false;
-	}
-	return true;
-}
-
-static bool set_number(struct stage_feed *f, const char *name, double value)
-{
-	struct encoder_config *c = &f->config;
-	const struct {
-		const char *name;
-		int64_t *to;
-	} times[] = { { "lag", &c->lag_ms },     { "jitter", &c->jitter_ms },
-		      { "base", &c->base_ms },   { "burst", &c->burst_ms },
-		      { "offset", &f->offset_ms }, { "audio-late", &c->audio_late_ms } };
-	const struct {
-		const char *name;
-		unsigned *to;
-	} counts[] = { { "gop", &c->gop }, { "bframes", &c->bframes }, { "audio", &c->audio_hz },
-		       { "keep", &c->keep } };
-
-	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
-		if (strcmp(name, times[i].name) == 0) {
-			*times[i].to = (int64_t)value;
-			return true;
-		}
-	}
-	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
-		if (strcmp(name, counts[i].name) == 0) {
-			*counts[i].to = (unsigned)value;
-			return true;
-		}
-	}
-	if (strcmp(name, "fps") == 0) {
-		c->fps = value;
-	} else if (strcmp(name, "ppm") == 0) {
-		c->ppm = value;
-	} else {
-		return false;
-	}
-	return true;
-}
-
-static bool set_codec(struct stage_feed *f, const char *name, const char *value)
-{
-	unsigned width, height;
-
-	if (strcmp(name, "size") == 0 && sscanf(value, "%ux%u", &width, &height) == 2) {
-		f->config.width = (uint16_t)width;
-		f->config.height = (uint16_t)height;
-	} else if (strcmp(name, "video") == 0) {
-		f->config.video_codec = strcmp(value, "hevc") == 0 ? CODEC_HEVC : CODEC_AVC;
-	} else {
-		return false;
-	}
-	return true;
-}
-
-static void set_feed(struct scenario *sc, int feed, char *word)
-{
-	struct stage_feed *f = &sc->stage.feeds[feed];
-	char *value = strchr(word, '=');
-
-	if (value == NULL) {
-		if (!set_flag(f, word)) {
-			FAIL(sc, "line %d: %s?", sc->line, word);
-		}
-		return;
-	}
-	*value++ = '\0';
-	if (strcmp(word, "connect") == 0) {
-		sc->is_never[feed] = strcmp(value, "never") == 0;
-		sc->connect_ms[feed] = sc->is_never[feed] ? 0 : number(sc, value);
-	} else if (!set_codec(f, word, value) && !set_number(f, word, strtod(value, NULL))) {
-		FAIL(sc, "line %d: %s?", sc->line, word);
-	}
-}
-
-static void read_feed(struct scenario *sc, char *words[], unsigned count)
-{
-	struct stage *st = &sc->stage;
-	struct stage_feed *f = &st->feeds[st->feed_count];
-
-	if (st->feed_count == STAGE_FEEDS || count < 2) {
-		FAIL(sc, "line %d: too many feeds", sc->line);
-		return;
-	}
-	snprintf(f->name, sizeof(f->name), "%s", words[1]);
-	f->config = (struct encoder_config){ .fps = 30, .gop = 60, .audio_hz = 48000,
-					     .audio_late_ms = 21, .lag_ms = 40, .width = 1280,
-					     .height = 720, .video_codec = CODEC_AVC,
-					     .audio_codec = CODEC_AAC };
-	st->feed_count++;
-	for (unsigned i = 2; i < count; i++) {
-		set_feed(sc, (int)st->feed_count - 1, words[i]);
-	}
-}
+#include "script.h"
 
 /* ---- what happens ---- */
 
@@ -311,16 +102,16 @@ static void do_feed_action(struct scenario *sc, const char *what, unsigned feed,
 		do_hold(sc, f, NULL, st->now_us);
 	} else if (strcmp(what, "hole") == 0 && count == 2) {
 		e->skip_until_us[strcmp(words[0], "audio") == 0 ? ENCODER_AUDIO : ENCODER_VIDEO] =
-			st->now_us + number(sc, words[1]) * 1000;
+			st->now_us + script_number(sc, words[1]) * 1000;
 	} else if (strcmp(what, "jump") == 0 && count == 1) {
-		e->shift_ms += number(sc, words[0]);
-		e->next[ENCODER_VIDEO].packet.dts_90k += number(sc, words[0]) * 90;
-		e->next[ENCODER_VIDEO].packet.pts_90k += number(sc, words[0]) * 90;
-		e->next[ENCODER_AUDIO].packet.dts_90k += number(sc, words[0]) * 90;
-		e->next[ENCODER_AUDIO].packet.pts_90k += number(sc, words[0]) * 90;
+		e->shift_ms += script_number(sc, words[0]);
+		e->next[ENCODER_VIDEO].packet.dts_90k += script_number(sc, words[0]) * 90;
+		e->next[ENCODER_VIDEO].packet.pts_90k += script_number(sc, words[0]) * 90;
+		e->next[ENCODER_AUDIO].packet.dts_90k += script_number(sc, words[0]) * 90;
+		e->next[ENCODER_AUDIO].packet.pts_90k += script_number(sc, words[0]) * 90;
 	} else if (strcmp(what, "set") == 0) {
 		for (unsigned i = 0; i < count; i++) {
-			set_feed(sc, (int)feed, words[i]);
+			script_set_feed(sc, (int)feed, words[i]);
 		}
 	} else if (strcmp(what, "take") == 0) {
 		timeline_take(st->tl, (uint16_t)(feed + 1), st->now_us);
@@ -337,8 +128,8 @@ static void expect_live(struct scenario *sc, const char *name)
 
 	timeline_get_status(sc->stage.tl, sc->stage.now_us, &status);
 	if (strcmp(stage_name(&sc->stage, status.live), name) != 0) {
-		FAIL(sc, "line %d: %s is live, not %s", sc->line, stage_name(&sc->stage, status.live),
-		     name);
+		FAIL(sc, "line %d: %s is live, not %s", sc->line,
+		     stage_name(&sc->stage, status.live), name);
 	}
 }
 
@@ -359,19 +150,19 @@ static void read_at(struct scenario *sc, char *words[], unsigned count)
 {
 	const char *what = count > 2 ? words[2] : "";
 
-	run_to(sc, number(sc, words[1]));
+	run_to(sc, script_number(sc, words[1]));
 	if (strcmp(what, "auto") == 0) {
 		timeline_take(sc->stage.tl, 0, sc->stage.now_us);
 	} else if (count < 4) {
 		FAIL(sc, "line %d: at what?", sc->line);
 	} else if (strcmp(what, "restart") == 0) {
-		stage_restart(&sc->stage, number(sc, words[3]) * 1000);
+		stage_restart(&sc->stage, script_number(sc, words[3]) * 1000);
 	} else if (strcmp(what, "live") == 0) {
 		expect_live(sc, words[3]);
 	} else if (strcmp(what, "state") == 0 && count == 5) {
-		expect_state(sc, (unsigned)feed_named(sc, words[3]), words[4]);
+		expect_state(sc, (unsigned)script_feed(sc, words[3]), words[4]);
 	} else {
-		do_feed_action(sc, what, (unsigned)feed_named(sc, words[3]), words + 4, count - 4);
+		do_feed_action(sc, what, (unsigned)script_feed(sc, words[3]), words + 4, count - 4);
 	}
 }
 
@@ -388,7 +179,8 @@ static void expect_unbroken(struct scenario *sc, int64_t from_us, int64_t to_us)
 		}
 		if (m.longest_percent > 150) {
 			FAIL(sc, "line %d: %s is missing: a step of %d %% of a frame at show %.3f",
-			     sc->line, name, m.longest_percent, (double)m.longest_at_90k / MEDIA_HZ);
+			     sc->line, name, m.longest_percent,
+			     (double)m.longest_at_90k / MEDIA_HZ);
 		}
 		if (m.shortest_percent < 50) {
 			FAIL(sc, "line %d: %s is doubled: a step of %d %% of a frame at show %.3f",
@@ -443,19 +235,20 @@ static void read_expect(struct scenario *sc, char *words[], unsigned count)
 	int64_t from_us = INT64_MIN, to_us = INT64_MAX;
 
 	if (count == times + 2) {
-		from_us = START_US + number(sc, words[times]) * 1000;
-		to_us = START_US + number(sc, words[times + 1]) * 1000;
+		from_us = START_US + script_number(sc, words[times]) * 1000;
+		to_us = START_US + script_number(sc, words[times + 1]) * 1000;
 	}
 	if (strcmp(what, "unbroken") == 0) {
 		expect_unbroken(sc, from_us, to_us);
 	} else if (strcmp(what, "video-gap") == 0 && count > 3) {
-		expect_gap(sc, PACKET_VIDEO, number(sc, words[3]), from_us, to_us);
+		expect_gap(sc, PACKET_VIDEO, script_number(sc, words[3]), from_us, to_us);
 	} else if (strcmp(what, "audio-gap") == 0 && count > 3) {
-		expect_gap(sc, PACKET_AUDIO, number(sc, words[3]), from_us, to_us);
+		expect_gap(sc, PACKET_AUDIO, script_number(sc, words[3]), from_us, to_us);
 	} else if (strcmp(what, "splices") == 0 && count == 3) {
-		expect_splices(sc, number(sc, words[2]));
+		expect_splices(sc, script_number(sc, words[2]));
 	} else if (strcmp(what, "dropped") == 0 && count == 5) {
-		expect_dropped(sc, (unsigned)feed_named(sc, words[2]), number(sc, words[4]));
+		expect_dropped(sc, (unsigned)script_feed(sc, words[2]),
+			       script_number(sc, words[4]));
 	} else {
 		FAIL(sc, "line %d: expect %s?", sc->line, what);
 	}
@@ -465,12 +258,11 @@ static void read_expect(struct scenario *sc, char *words[], unsigned count)
 
 static void summarise(struct scenario *sc)
 {
-	static const char *const names[] = { [TIMELINE_ON] = "on",
-					     [TIMELINE_SPLICED] = "spliced",
-					     [TIMELINE_STARVED] = "starved",
-					     [TIMELINE_RESUMED] = "resumed",
-					     [TIMELINE_GAP] = "gap",
-					     [TIMELINE_STATE] = "state" };
+	static const char *const names[] = {
+		[TIMELINE_ON] = "on",           [TIMELINE_SPLICED] = "spliced",
+		[TIMELINE_STARVED] = "starved", [TIMELINE_RESUMED] = "resumed",
+		[TIMELINE_GAP] = "gap",         [TIMELINE_STATE] = "state"
+	};
 	const struct stage *st = &sc->stage;
 	size_t used = 0;
 
@@ -484,7 +276,8 @@ static void summarise(struct scenario *sc)
 					 "= %.3f %s %s>%s show %.3f gap %.0f: %s\n",
 					 (double)(st->event_us[i] - START_US) / 1e6, names[e->kind],
 					 stage_name(st, e->from), stage_name(st, e->to),
-					 (double)e->show_90k / MEDIA_HZ, (double)e->gap_90k / 90, e->cause);
+					 (double)e->show_90k / MEDIA_HZ, (double)e->gap_90k / 90,
+					 e->cause);
 	}
 }
 
@@ -500,18 +293,18 @@ static void read_line(struct scenario *sc, char *line)
 		return;
 	}
 	line[strcspn(line, "#")] = '\0';
-	count = split_words(line, words);
+	count = script_split(line, words);
 	if (count == 0) {
 		return;
 	}
 	if (strcmp(words[0], "show") == 0) {
-		read_show(sc, words, count);
+		script_read_show(sc, words, count);
 	} else if (strcmp(words[0], "feed") == 0) {
-		read_feed(sc, words, count);
+		script_read_feed(sc, words, count);
 	} else if (strcmp(words[0], "at") == 0 && count > 1) {
 		read_at(sc, words, count);
 	} else if (strcmp(words[0], "until") == 0 && count == 2) {
-		run_to(sc, number(sc, words[1]));
+		run_to(sc, script_number(sc, words[1]));
 	} else if (strcmp(words[0], "expect") == 0) {
 		read_expect(sc, words, count);
 	} else {

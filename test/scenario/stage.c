@@ -10,10 +10,10 @@
 
 #include <understudy/clock.h>
 
-#define RING_PACKETS 4000        /* how far back a restarted switch can read */
-#define UNFINISHED 16            /* frames at the end whose neighbours may not be sent yet */
+#define RING_PACKETS 4000 /* how far back a restarted switch can read */
+#define UNFINISHED 16     /* frames at the end whose neighbours may not be sent yet */
 #define WINDOW_US 100000
-#define WINDOW_MAX_90k 76500     /* 500 ms late, 250 ms snapped, 100 ms of new media */
+#define WINDOW_MAX_90k 76500 /* 500 ms late, 250 ms snapped, 100 ms of new media */
 
 void stage_fail(struct stage *st, const char *format, ...)
 {
@@ -87,8 +87,8 @@ void stage_close(struct stage *st)
 static void stage_push(struct stage *st, struct stage_feed *f, const struct stage_sent *sent,
 		       uint64_t seq)
 {
-	timeline_push(st->tl, f->handle, seq, &sent->packet, sent->has_params ? &sent->params : NULL,
-		      st->now_us);
+	timeline_push(st->tl, f->handle, seq, &sent->packet,
+		      sent->has_params ? &sent->params : NULL, st->now_us);
 }
 
 static void stage_write(struct stage *st, struct stage_feed *f, const struct stage_sent *sent)
@@ -167,7 +167,8 @@ static void stage_come_back(struct stage *st)
 		}
 		f->handle = timeline_open(st->tl, (uint16_t)(i + 1), f->incarnation, st->now_us);
 		assert(f->handle >= 0);
-		for (uint64_t n = f->seq > RING_PACKETS ? f->seq - RING_PACKETS : 0; n < f->seq; n++) {
+		for (uint64_t n = f->seq > RING_PACKETS ? f->seq - RING_PACKETS : 0; n < f->seq;
+		     n++) {
 			stage_push(st, f, &f->history[n], n);
 		}
 		if (!f->is_connected) {
@@ -198,7 +199,8 @@ static const struct stage_sent *stage_origin(struct stage *st, const struct time
 		stage_fail(st, "a packet that was never there");
 		return NULL;
 	}
-	return p->incarnation == f->incarnation && step->seq < f->seq ? &f->history[step->seq] : NULL;
+	return p->incarnation == f->incarnation && step->seq < f->seq ? &f->history[step->seq]
+								      : NULL;
 }
 
 static void check_order(struct stage *st, const struct packet *p)
@@ -234,8 +236,9 @@ static void check_origin(struct stage *st, const struct timeline_step *step)
 	    (p->flags & (PACKET_KEY | PACKET_RECOVERY)) == 0) {
 		stage_fail(st, "a splice that does not start on a random-access point");
 	}
-	if (sent != NULL && (sent->packet.kind != p->kind ||
-			     sent->packet.pts_90k - sent->packet.dts_90k < p->pts_90k - p->dts_90k)) {
+	if (sent != NULL &&
+	    (sent->packet.kind != p->kind ||
+	     sent->packet.pts_90k - sent->packet.dts_90k < p->pts_90k - p->dts_90k)) {
 		stage_fail(st, "not the packet of the source");
 	}
 	if (!is_other && (p->flags & PACKET_SPLICE) == 0 && p->source_seq <= last->source_seq) {
@@ -261,7 +264,8 @@ static void check_time(struct stage *st, const struct packet *p)
 
 	st->window_90k += step_90k < 9000 ? step_90k : 0;
 	if (st->window_90k > WINDOW_MAX_90k) {
-		stage_fail(st, "faster than real time: %lld ms at once", (long long)st->window_90k / 90);
+		stage_fail(st, "faster than real time: %lld ms at once",
+			   (long long)st->window_90k / 90);
 	}
 }
 
@@ -286,7 +290,8 @@ static void stage_keep(struct stage *st, const struct packet *p)
 	st->has_last[p->kind] = true;
 }
 
-__attribute__((noinline)) static void stage_watch(struct stage *st, const struct timeline_step *step)
+__attribute__((noinline)) static void stage_watch(struct stage *st,
+						  const struct timeline_step *step)
 {
 	check_order(st, &step->packet);
 	check_origin(st, step);

@@ -91,7 +91,8 @@ static void drain(struct play *p)
 
 static void do_open(struct play *p, unsigned feed)
 {
-	int handle = timeline_open(p->tl, (uint16_t)(feed % FEEDS + 1), ++p->incarnations, p->now_us);
+	int handle = timeline_open(p->tl, (uint16_t)(feed % FEEDS + 1), ++p->incarnations,
+				   p->now_us);
 
 	if (handle < 0) {
 		return;
@@ -127,8 +128,8 @@ static void do_push(struct play *p, int handle)
 	uint8_t what = reader_u8(&p->input), flags = reader_u8(&p->input);
 	int8_t step = (int8_t)reader_u8(&p->input), offset = (int8_t)reader_u8(&p->input);
 	struct packet q = { .kind = (uint8_t)(1 + what % 3),
-			    .type = (what & 0x70) == 0x70 ? (uint8_t)(1 + (what >> 2) % 8) :
-							    (uint8_t)PACKET_FRAME,
+			    .type = (what & 0x70) == 0x70 ? (uint8_t)(1 + (what >> 2) % 8)
+							  : (uint8_t)PACKET_FRAME,
 			    .track = (what & 0x0c) == 0x0c ? what >> 4 : 0,
 			    .flags = flags & 0x1f,
 			    .size = 100u + flags,
@@ -210,7 +211,8 @@ static void act(struct play *p)
 		if ((argument & 1) != 0) {
 			timeline_take(p->tl, argument >> 1, p->now_us);
 		} else if (p->sources[handle].is_used) {
-			timeline_lapped(p->tl, handle, p->sources[handle].seq - (argument >> 3), p->now_us);
+			timeline_lapped(p->tl, handle, p->sources[handle].seq - (argument >> 3),
+					p->now_us);
 		}
 		break;
 	case 7:
@@ -231,16 +233,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct play p = { .input = reader_over(data, size), .now_us = 1000000000 };
 	uint8_t shape = reader_u8(&p.input);
 
-	p.config = (struct timeline_config){ .delay_us = delays_us[shape & 3],
-					     .stall_us = 500000,
-					     .hole_us = 200000,
-					     .return_after_us = 1000000,
-					     .return_mode = (enum timeline_return)((shape >> 2) % 3),
-					     .on_mismatch = (enum timeline_mismatch)((shape >> 4) % 3),
-					     .feed_count = FEEDS };
+	p.config = (struct timeline_config){
+		.delay_us = delays_us[shape & 3],
+		.stall_us = 500000,
+		.hole_us = 200000,
+		.return_after_us = 1000000,
+		.return_mode = (enum timeline_return)((shape >> 2) % 3),
+		.on_mismatch = (enum timeline_mismatch)((shape >> 4) % 3),
+		.feed_count = FEEDS
+	};
 	for (unsigned i = 0; i < FEEDS; i++) {
-		p.config.feeds[i] = (struct timeline_feed_config){ .id = (uint16_t)(i + 1),
-								   .is_slate = i == 2 && shape >> 7 };
+		p.config.feeds[i] = (struct timeline_feed_config){
+			.id = (uint16_t)(i + 1), .is_slate = i == 2 && shape >> 7
+		};
 	}
 	p.tl = timeline_create(&p.config, p.now_us);
 	must(p.tl != NULL);

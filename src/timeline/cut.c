@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Points, and where the left source is cut for one (timeline; pure).
+ *
+ * Alignment by arrival is good to some ten milliseconds, no better; continuity has to be exact.
+ * So a point is moved (*snapped*) to follow a frame of the left source by one frame time, and
+ * the whole new source, all its tracks, moves with it: its map is frozen with that constant.
+ * The frame to follow is the closed one (flow.c) whose end is nearest: a cut there leaves out no
+ * picture, however deep the left source reorders.
+ *
+ *    left  decoded  I0  P3  B1  B2 | P6  B4  B5          closed ends at 4 and 7
+ *    point at 4.6                    I' -> presented at 4
+ */
+#include "private.h"
+
+int64_t tl_out_end(const struct timeline *tl, enum packet_kind kind)
+{
+	int64_t pts_90k = tl->out.max_pts_90k[kind];
+
+	return pts_90k == TL_UNKNOWN ? TL_UNKNOWN : pts_90k + tl->out.frame_90k[kind];
+}
+
+/* ---- points ---- */
+
+enum packet_kind tl_point_kind(const struct tl_source *s, uint64_t point)
+{
+	return (enum packet_kind)tl_index_at(&s->index, point)->packet.kind;
+}
+
+int64_t tl_point_pts(const struct tl_source *s, uint64_t point)
+{
+	return tl_index_at(&s->index, point)->packet.pts_90k + s->map_90k;
+}
+
+bool tl_point_is_usable(const struct timeline *tl, const struct tl_source *s, uint64_t point,
+			int64_t now_us)
+{
+	const struct packet *p = &tl_index_at(&s->index, point)->packet;
+	enum packet_kind kind = (enum packet_kind)p->kind;
+	int64_t end_90k = tl_out_end(tl, kind);
+
+	return kind == tl_source_main_kind(s) &&
+	       (end_90k == TL_UNKNOWN || tl_point_pts(s, point) >= end_90k - TL_SNAP_LATER_90k) &&
+	       tl_lateness_us(tl, p->dts_90k + s->map_90k, now_us) <= TL_ENTER_LATE_US;
+}
+
+uint64_t tl_point_next(const struct timeline *tl, const struct tl_source *s, int64_t now_us)
+{
+	uint64_t n = s->index.point_head;
+
+	while (n != TL_NONE && !tl_point_is_usable(tl, s, n, now_us)) {
+		n = tl_index_at(&s->index, n)->next_point;
+	}
+	return n;
+}
+
+uint64_t tl_point_before(const struct timeline *tl, const struct tl_source *s, int64_t show_90k,
+			 int64_t now_us)
+{
+	uint64_t last = TL_NONE;
+
+	for (uint64_t n = tl_point_next(tl, s, now_us); n != TL_NONE;
+	     n = tl_index_at(&s->index, n)->next_point) {
+		if (tl_point_pts(s, n) > show_90k + TL_SNAP_EARLIER_90k) {
+			break;
+		}
+		last = n;
+	}
+	return last;
+}
+
+int64_t tl_gate_us(const struct timeline *tl, const struct tl_source *s, uint64_t point)
+{
+	const struct packet *p = &tl_index_at(&s->index, point)->packet;
+	const struct tl_source *live = tl->live;
+	int64_t dts_90k = p->dts_90k + s->map_90k;
+
+	if (tl->config.delay_us == 0) {
+		return p->arrival_us;
+	}
+	if (live != NULL && live != s && live->flows[p->kind].is_present) {
+		const struct tl_flow *flow = &live->flows[p->kind];
+
+		dts_90k = tl_min(dts_90k,
+				 tl_point_pts(s, point) - flow->reorder_90k - flow->frame_90k);
+	}
+	return tl_due_us(tl, dts_90k);
+}
+
+/* ---- the cut ---- */
+
+/* The time from the last frame of one feed to the first of the other: a frame of the left one,
+ * but neither more than 1.5 nor less than 0.5 frames of either, where that is possible. */
+struct step {
+	int64_t least_90k, best_90k, most_90k;
+};
+
+static struct step cut_step(int64_t left_90k, int64_t right_90k)
+{
+	struct step step = { .least_90k = tl_max(left_90k, right_90k) * 6 / 10,
+			     .best_90k = left_90k,
+			     .most_90k = tl_min(left_90k, right_90k) * 14 / 10 };
+
+	if (step.least_90k > step.most_90k) { /* 24 and 60 fps */
+		step.least_90k = step.most_90k = (tl_max(left_90k, right_90k) +
+						  3 * tl_min(left_90k, right_90k)) /
+						 4;
+	}
+	step.best_90k = tl_max(step.least_90k, tl_min(step.most_90k, left_90k));
+	return step;
+}
+
+int64_t tl_audio_limit(const struct tl_source *left, int64_t pts_90k)
+{
+	return pts_90k - left->flows[PACKET_AUDIO].frame_90k / 2 - 1;
+}
+
+/* The closed frame of the left source, sent or waiting, whose successor is nearest to pts. */
+static struct tl_cut cut_search(const struct timeline *tl, const struct tl_source *live,
+				enum packet_kind kind, int64_t step_90k, int64_t pts_90k)
+{
+	struct tl_cut best = { .is_clean = kind == PACKET_AUDIO || tl->out.is_closed,
+			       .pts_90k = tl->out.max_pts_90k[kind] + step_90k,
+			       .left_90k = tl->out.max_pts_90k[kind] };
+
+	for (uint64_t n = live != NULL ? live->index.tracks[kind][0].head : TL_NONE; n != TL_NONE;
+	     n = tl_index_at(&live->index, n)->next) {
+		const struct tl_entry *e = tl_index_at(&live->index, n);
+		int64_t next_90k = e->closed_90k + live->map_90k + step_90k;
+
+		if ((e->flags & TL_ENTRY_HOLE) != 0) {
+			break;
+		}
+		if ((e->flags & TL_ENTRY_CLOSED) == 0) {
+			continue;
+		}
+		if (!best.is_clean || tl_abs(next_90k - pts_90k) < tl_abs(best.pts_90k - pts_90k)) {
+			best = (struct tl_cut){ .is_clean = true,
+						.pts_90k = next_90k,
+						.left_90k = next_90k - step_90k };
+		}
+		if (next_90k > pts_90k) {
+			break;
+		}
+	}
+	return best;
+}
+
+/* Newest audio of the left source that goes out before the point. */
+static int64_t cut_left_audio(const struct timeline *tl, const struct tl_source *left,
+			      int64_t pts_90k)
+{
+	int64_t last_90k = tl->out.max_pts_90k[PACKET_AUDIO];
+	int64_t most_90k = tl_audio_limit(left, pts_90k) - left->map_90k;
+
+	for (uint64_t n = left->index.tracks[PACKET_AUDIO][0].head; n != TL_NONE;
+	     n = tl_index_at(&left->index, n)->next) {
+		const struct tl_entry *e = tl_index_at(&left->index, n);
+
+		if (e->packet.pts_90k > most_90k || (e->flags & TL_ENTRY_HOLE) != 0) {
+			break;
+		}
+		if (packet_is_main(&e->packet)) {
+			last_90k = e->packet.pts_90k + left->map_90k;
+		}
+	}
+	return last_90k;
+}
+
+/* Video leaves some room in its step: it is used to let the audio follow by one frame, too. */
+static int64_t cut_audio_shift(const struct timeline *tl, const struct tl_source *left,
+			       const struct tl_source *to, const struct tl_cut *cut,
+			       const struct step *step)
+{
+	const struct tl_flow *flow = &to->flows[PACKET_AUDIO];
+	int64_t last_90k = cut_left_audio(tl, left, cut->pts_90k), map_90k, end_90k, misfit_90k;
+	uint64_t n = to->index.tracks[PACKET_AUDIO][0].head;
+
+	if (!flow->is_present || last_90k == TL_UNKNOWN) {
+		return 0;
+	}
+	map_90k = to->map_90k + cut->pts_90k - tl_point_pts(to, cut->point);
+	end_90k = last_90k + left->flows[PACKET_AUDIO].frame_90k;
+	while (n != TL_NONE && tl_index_at(&to->index, n)->packet.pts_90k + map_90k <
+				       end_90k - flow->frame_90k / 2) {
+		n = tl_index_at(&to->index, n)->next;
+	}
+	if (n == TL_NONE) {
+		return 0;
+	}
+	misfit_90k = tl_index_at(&to->index, n)->packet.pts_90k + map_90k - end_90k;
+	if (misfit_90k > flow->frame_90k) {
+		return 0; /* a hole, not a misfit */
+	}
+	return tl_max(step->least_90k - step->best_90k,
+		      tl_min(step->most_90k - step->best_90k, -misfit_90k));
+}
+
+/* How much the point may move to an earlier time. One that is within TL_SNAP_EARLIER_90k of the
+ * live horizon counts as safe, and the step may be shorter than the frame the horizon ends with. A
+ * source whose audio runs already stays where it is. */
+static int64_t cut_snap_earlier(const struct timeline *tl, const struct tl_source *to,
+				enum packet_kind kind)
+{
+	return to == tl->live ? 0 : TL_SNAP_EARLIER_90k + tl->out.frame_90k[kind];
+}
+
+struct tl_cut tl_find_cut(const struct timeline *tl, const struct tl_source *to, uint64_t point)
+{
+	enum packet_kind kind = tl_point_kind(to, point);
+	int64_t pts_90k = tl_point_pts(to, point);
+	const struct tl_source *left = tl->live;
+	struct step step;
+	struct tl_cut cut;
+
+	if (tl->out.max_pts_90k[kind] == TL_UNKNOWN) {
+		return (struct tl_cut){ .is_clean = true, .pts_90k = pts_90k, .left_90k = pts_90k };
+	}
+	if (left == to || (left != NULL && left->awaits_point && kind == PACKET_VIDEO)) {
+		left = NULL; /* what was sent is another's */
+	}
+	step = cut_step(tl->out.frame_90k[kind], to->flows[kind].frame_90k);
+	cut = cut_search(tl, left, kind, step.best_90k, pts_90k);
+	cut.point = point;
+	if (cut.pts_90k < pts_90k - cut_snap_earlier(tl, to, kind) ||
+	    (!cut.is_clean && cut.pts_90k < pts_90k)) { /* what is missing is missing */
+		cut.gap_90k = pts_90k - cut.pts_90k;
+		cut.pts_90k = pts_90k;
+		cut.left_90k = pts_90k - step.best_90k / 2;
+		cut.is_clean = false;
+	} else if (kind == PACKET_VIDEO && left != NULL) {
+		cut.pts_90k += cut_audio_shift(tl, left, to, &cut, &step);
+	}
+	/* behind all that was sent, or the point could not leave in order */
+	if (cut.pts_90k <= tl->out.last_90k) {
+		cut.pts_90k = tl->out.last_90k + TL_SQUEEZE_90k;
+		cut.is_clean = false;
+	}
+	return cut;
+}

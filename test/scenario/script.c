@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The words of a scenario (script.h). Tests only. */
+#include "script.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- words ---- */
+
+unsigned script_split(char *line, char *words[WORDS_MAX])
+{
+	unsigned count = 0;
+	char *save = NULL;
+
+	for (char *word = strtok_r(line, " \t\n", &save); word != NULL && count < WORDS_MAX;
+	     word = strtok_r(NULL, " \t\n", &save)) {
+		words[count++] = word;
+	}
+	return count;
+}
+
+int64_t script_number(struct scenario *sc, const char *word)
+{
+	char *end = NULL;
+	long long value = strtoll(word, &end, 10);
+
+	if (end == word || *end != '\0') {
+		FAIL(sc, "line %d: %s is no number", sc->line, word);
+	}
+	return value;
+}
+
+int script_feed(struct scenario *sc, const char *name)
+{
+	int feed = stage_find(&sc->stage, name);
+
+	if (feed < 0) {
+		FAIL(sc, "line %d: no feed %s", sc->line, name);
+		return 0;
+	}
+	return feed;
+}
+
+static int choice(struct scenario *sc, const char *word, const char *const names[], int count)
+{
+	for (int i = 0; i < count; i++) {
+		if (strcmp(word, names[i]) == 0) {
+			return i;
+		}
+	}
+	FAIL(sc, "line %d: %s?", sc->line, word);
+	return 0;
+}
+
+/* ---- show and feeds ---- */
+
+void script_read_show(struct scenario *sc, char *words[], unsigned count)
+{
+	static const char *const returns[] = { "auto", "manual", "never" };
+	static const char *const mismatches[] = { "prefer", "allow", "refuse" };
+	struct timeline_config *c = &sc->stage.config;
+
+	*c = (struct timeline_config){ .stall_us = 500000,
+				       .hole_us = 200000,
+				       .return_after_us = 30000000 };
+	for (unsigned i = 1; i < count; i++) {
+		char *value = strchr(words[i], '=');
+
+		if (value == NULL) {
+			FAIL(sc, "line %d: %s?", sc->line, words[i]);
+			return;
+		}
+		*value++ = '\0';
+		if (strcmp(words[i], "return") == 0) {
+			c->return_mode = (enum timeline_return)choice(sc, value, returns, 3);
+		} else if (strcmp(words[i], "mismatch") == 0) {
+			c->on_mismatch = (enum timeline_mismatch)choice(sc, value, mismatches, 3);
+		} else if (strcmp(words[i], "delay") == 0) {
+			c->delay_us = script_number(sc, value) * 1000;
+		} else if (strcmp(words[i], "stall") == 0) {
+			c->stall_us = script_number(sc, value) * 1000;
+		} else if (strcmp(words[i], "hole") == 0) {
+			c->hole_us = script_number(sc, value) * 1000;
+		} else if (strcmp(words[i], "after") == 0) {
+			c->return_after_us = script_number(sc, value) * 1000;
+		} else {
+			FAIL(sc, "line %d: %s?", sc->line, words[i]);
+		}
+	}
+}
+
+static bool set_flag(struct stage_feed *f, const char *name)
+{
+	if (strcmp(name, "pyramid") == 0) {
+		f->config.has_pyramid = true;
+	} else if (strcmp(name, "open-gop") == 0) {
+		f->config.is_open_gop = true;
+	} else if (strcmp(name, "unordered") == 0) {
+		f->config.is_unordered = true;
+	} else if (strcmp(name, "slate") == 0) {
+		f->is_slate = true;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static bool set_number(struct stage_feed *f, const char *name, double value)
+{
+	struct encoder_config *c = &f->config;
+	const struct {
+		const char *name;
+		int64_t *to;
+	} times[] = { { "lag", &c->lag_ms },       { "jitter", &c->jitter_ms },
+		      { "base", &c->base_ms },     { "burst", &c->burst_ms },
+		      { "offset", &f->offset_ms }, { "audio-late", &c->audio_late_ms } };
+	const struct {
+		const char *name;
+		unsigned *to;
+	} counts[] = { { "gop", &c->gop },
+		       { "bframes", &c->bframes },
+		       { "audio", &c->audio_hz },
+		       { "keep", &c->keep } };
+
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		if (strcmp(name, times[i].name) == 0) {
+			*times[i].to = (int64_t)value;
+			return true;
+		}
+	}
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		if (strcmp(name, counts[i].name) == 0) {
+			*counts[i].to = (unsigned)value;
+			return true;
+		}
+	}
+	if (strcmp(name, "fps") == 0) {
+		c->fps = value;
+	} else if (strcmp(name, "ppm") == 0) {
+		c->ppm = value;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static bool set_codec(struct stage_feed *f, const char *name, const char *value)
+{
+	unsigned width, height;
+
+	if (strcmp(name, "size") == 0 && sscanf(value, "%ux%u", &width, &height) == 2) {
+		f->config.width = (uint16_t)width;
+		f->config.height = (uint16_t)height;
+	} else if (strcmp(name, "video") == 0) {
+		f->config.video_codec = strcmp(value, "hevc") == 0 ? CODEC_HEVC : CODEC_AVC;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+void script_set_feed(struct scenario *sc, int feed, char *word)
+{
+	struct stage_feed *f = &sc->stage.feeds[feed];
+	char *value = strchr(word, '=');
+
+	if (value == NULL) {
+		if (!set_flag(f, word)) {
+			FAIL(sc, "line %d: %s?", sc->line, word);
+		}
+		return;
+	}
+	*value++ = '\0';
+	if (strcmp(word, "connect") == 0) {
+		sc->is_never[feed] = strcmp(value, "never") == 0;
+		sc->connect_ms[feed] = sc->is_never[feed] ? 0 : script_number(sc, value);
+	} else if (!set_codec(f, word, value) && !set_number(f, word, strtod(value, NULL))) {
+		FAIL(sc, "line %d: %s?", sc->line, word);
+	}
+}
+
+void script_read_feed(struct scenario *sc, char *words[], unsigned count)
+{
+	struct stage *st = &sc->stage;
+	struct stage_feed *f = &st->feeds[st->feed_count];
+
+	if (st->feed_count == STAGE_FEEDS || count < 2) {
+		FAIL(sc, "line %d: too many feeds", sc->line);
+		return;
+	}
+	snprintf(f->name, sizeof(f->name), "%s", words[1]);
+	f->config = (struct encoder_config){ .fps = 30,
+					     .gop = 60,
+					     .audio_hz = 48000,
+					     .audio_late_ms = 21,
+					     .lag_ms = 40,
+					     .width = 1280,
+					     .height = 720,
+					     .video_codec = CODEC_AVC,
+					     .audio_codec = CODEC_AAC };
+	st->feed_count++;
+	for (unsigned i = 2; i < count; i++) {
+		script_set_feed(sc, (int)st->feed_count - 1, words[i]);
+	}
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A scenario being played, and the words that describe its show and feeds. */
+#ifndef SCENARIO_SCRIPT_H
+#define SCENARIO_SCRIPT_H
+
+#include "stage.h"
+
+#define LINE_MAX_BYTES 512
+#define WORDS_MAX 24
+#define SUMMARY_BYTES (64 * 1024)
+#define START_US INT64_C(1000000000)
+
+struct scenario {
+	struct stage stage;
+	const char *path;
+	int line;
+	bool is_started;
+	bool is_never[STAGE_FEEDS];
+	int64_t connect_ms[STAGE_FEEDS];
+	char golden[SUMMARY_BYTES];  /* from the file */
+	char decided[SUMMARY_BYTES]; /* as it came */
+};
+
+#define FAIL(sc, ...) stage_fail(&(sc)->stage, __VA_ARGS__)
+
+/* Cuts the line into words; returns how many. */
+unsigned script_split(char *line, char *words[WORDS_MAX]);
+int64_t script_number(struct scenario *sc, const char *word);
+/* Place of the feed of that name; fails the scenario if there is none. */
+int script_feed(struct scenario *sc, const char *name);
+/* One setting of a feed: name=value, or a flag. */
+void script_set_feed(struct scenario *sc, int feed, char *word);
+void script_read_show(struct scenario *sc, char *words[], unsigned count);
+void script_read_feed(struct scenario *sc, char *words[], unsigned count);
+
+#endif
