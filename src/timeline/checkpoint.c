@@ -174,13 +174,12 @@ static bool checkpoint_source_is_sane(const struct timeline_checkpoint_source *s
 	       checkpoint_time_is_sane(s->anchor_pts_90k);
 }
 
-static bool checkpoint_is_sane(const struct timeline *tl, const struct timeline_checkpoint *c)
+static bool checkpoint_is_sane(const struct timeline_checkpoint *c)
 {
 	bool is_sane = c->version == CHECKPOINT_VERSION &&
 		       c->source_count <= TIMELINE_SOURCES_MAX && c->show_90k != TL_UNKNOWN &&
 		       checkpoint_time_is_sane(c->show_90k) &&
-		       checkpoint_offset_is_sane(c->clock_offset_us) &&
-		       (c->taken_feed == 0 || tl_feed_find(tl, c->taken_feed) >= 0);
+		       checkpoint_offset_is_sane(c->clock_offset_us);
 
 	for (unsigned kind = 0; kind < PACKET_KINDS && is_sane; kind++) {
 		is_sane = (checkpoint_time_is_sane(c->tail_until_90k[kind]) ||
@@ -208,12 +207,12 @@ static void resume_out(struct tl_out *out, const struct timeline_checkpoint *c)
 
 int timeline_resume(struct timeline *tl, const struct timeline_checkpoint *from, int64_t now_us)
 {
-	if (!checkpoint_is_sane(tl, from)) {
+	if (!checkpoint_is_sane(from)) {
 		return -EINVAL;
 	}
 	tl->resume = *from;
 	tl->is_resuming = true;
-	tl->taken = from->taken_feed;
+	tl->taken = tl_feed_find(tl, from->taken_feed) >= 0 ? from->taken_feed : 0;
 	tl->last_feed = from->live_feed;
 	tl->clock = (struct tl_clock){ .offset_us = from->clock_offset_us,
 				       .slewed_us = now_us,

@@ -74,17 +74,17 @@ int64_t tl_gate_us(const struct timeline *tl, const struct tl_source *s, uint64_
 	const struct packet *p = &tl_index_at(&s->index, point)->packet;
 	const struct tl_source *live = tl->live;
 	int64_t dts_90k = p->dts_90k + s->map_90k;
+	const struct tl_flow *flow;
 
 	if (tl->config.delay_us == 0) {
 		return p->arrival_us;
 	}
-	if (live != NULL && live != s && live->flows[p->kind].is_present) {
-		const struct tl_flow *flow = &live->flows[p->kind];
-
-		dts_90k = tl_min(dts_90k,
-				 tl_point_pts(s, point) - flow->reorder_90k - flow->frame_90k);
+	if (live == NULL || live == s) {
+		return tl_due_us(tl, dts_90k);
 	}
-	return tl_due_us(tl, dts_90k);
+	flow = &live->flows[p->kind];
+	dts_90k = tl_min(dts_90k, tl_point_pts(s, point) - flow->reorder_90k - flow->frame_90k);
+	return tl_due_us(tl, dts_90k) - TL_GATE_EARLY_US;
 }
 
 /* ---- the cut ---- */

@@ -36,14 +36,15 @@ static void decide_note_trouble(struct timeline *tl, const struct tl_source *liv
 				const struct tl_flow *stuck, int64_t now_us)
 {
 	const char *kind = stuck == &live->flows[PACKET_AUDIO] ? "audio" : "video";
+	int64_t moved_us = tl_flow_moved_us(stuck);
 
 	if (!live->is_open) {
 		tl_note_change(tl, now_us, "%s", live->cause);
 	} else if (stuck->holes > 0) {
-		tl_note_change(tl, now_us, "a hole in its %s", kind);
+		tl_note_change(tl, moved_us, "a hole in its %s", kind);
 	} else {
-		tl_note_change(tl, now_us, "no %s for %" PRId64 " ms", kind,
-			       (now_us - tl_flow_moved_us(stuck)) / 1000);
+		tl_note_change(tl, moved_us, "no %s for %" PRId64 " ms", kind,
+			       (now_us - moved_us) / 1000);
 	}
 }
 

@@ -15,14 +15,27 @@
  */
 #include "private.h"
 
-#define LEARN_OVER 16      /* frames the mean of their duration is taken over */
+#define LEARN_OVER 16 /* frames the mean of their duration is taken over */
+#define ODD_STEPS_MAX 3
 #define OPEN_FRAMES_MAX 32 /* none closed for so long: the depth was mislearned */
 #define FRAME_DEFAULT_90k 3000
 #define PATIENCE_FRAMES 3
 #define HOLES_WINDOW_US 10000000
 
-static void flow_learn_frame(struct tl_flow *flow, int64_t step_90k)
+/* Single odd steps are dropped frames; several in a row are another frame rate. */
+static void flow_learn_frame(struct tl_flow *flow, int64_t step_90k, bool is_hole)
 {
+	bool is_odd = is_hole ||
+		      (flow->frames_learned == LEARN_OVER &&
+		       (step_90k > 2 * flow->frame_90k || 2 * step_90k < flow->frame_90k));
+
+	if (is_odd && ++flow->odd_steps < ODD_STEPS_MAX) {
+		return;
+	}
+	if (is_odd) {
+		flow->frames_learned = 0;
+	}
+	flow->odd_steps = 0;
 	if (flow->frames_learned < LEARN_OVER) {
 		flow->frames_learned++;
 	}
@@ -38,7 +51,7 @@ static void flow_note_hole(struct tl_flow *flow, uint64_t n, const struct packet
 	if (flow->holes++ == 0) {
 		flow->hole = n;
 		flow->hole_end_90k = flow->end_90k;
-		flow->hole_us = flow->end_us;
+		flow->hole_us = flow->last_us;
 	}
 	if (p->arrival_us - flow->holes_us > HOLES_WINDOW_US) {
 		flow->holes_us = p->arrival_us;
@@ -71,11 +84,12 @@ void tl_flow_push(struct tl_flow *flow, struct tl_entry *e, uint64_t n, int64_t 
 		if (flow->frame_90k == 0) {
 			flow->frame_90k = FRAME_DEFAULT_90k;
 		}
-	} else if (step_90k > hole_90k + flow->frame_90k) {
-		e->flags |= TL_ENTRY_HOLE;
-		flow_note_hole(flow, n, p);
 	} else {
-		flow_learn_frame(flow, step_90k);
+		if (step_90k > hole_90k + flow->frame_90k) {
+			e->flags |= TL_ENTRY_HOLE;
+			flow_note_hole(flow, n, p);
+		}
+		flow_learn_frame(flow, step_90k, (e->flags & TL_ENTRY_HOLE) != 0);
 	}
 	flow->last_dts_90k = p->dts_90k;
 	flow->last_us = p->arrival_us;
@@ -86,7 +100,6 @@ void tl_flow_push(struct tl_flow *flow, struct tl_entry *e, uint64_t n, int64_t 
 		flow->open_frames = 0;
 		flow->closed_90k = flow->max_pts_90k;
 		flow->end_90k = flow->max_pts_90k + flow->frame_90k;
-		flow->end_us = p->arrival_us;
 	} else {
 		flow->open_frames++;
 	}
@@ -105,7 +118,7 @@ int64_t tl_flow_horizon_from(const struct tl_flow *flow, int64_t from_90k)
 
 int64_t tl_flow_moved_us(const struct tl_flow *flow)
 {
-	return flow->holes > 0 ? flow->hole_us : flow->end_us;
+	return flow->holes > 0 ? flow->hole_us : flow->last_us;
 }
 
 int64_t tl_flow_patience_us(const struct tl_flow *flow, int64_t stall_us)
@@ -115,5 +128,5 @@ int64_t tl_flow_patience_us(const struct tl_flow *flow, int64_t stall_us)
 
 bool tl_flow_is_silent(const struct tl_flow *flow, int64_t stall_us, int64_t now_us)
 {
-	return now_us - flow->end_us >= tl_flow_patience_us(flow, stall_us);
+	return now_us - flow->last_us >= tl_flow_patience_us(flow, stall_us);
 }

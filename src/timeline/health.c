@@ -58,7 +58,7 @@ static bool flow_is_degraded(const struct timeline *tl, const struct tl_flow *fl
 	}
 	if (tl_flow_is_silent(flow, tl->config.stall_us, now_us)) {
 		return health_say(text, size, "no %s for %" PRId64 " ms", name,
-				  (now_us - flow->end_us) / 1000);
+				  (now_us - flow->last_us) / 1000);
 	}
 	if (flow->holes_recent >= HOLES_MAX && now_us - flow->holes_us <= HOLES_WINDOW_US) {
 		return health_say(text, size, "holes in the %s: %u in 10 s", name,

@@ -43,6 +43,7 @@
 
 #define TL_LATE_US 500000       /* past due by up to this is sent at once, later is dropped */
 #define TL_ENTER_LATE_US 300000 /* a point this much past due may still be entered */
+#define TL_GATE_EARLY_US 40000  /* decide this much before it must be, for we may be woken late */
 #define TL_SETTLE_US 250000     /* a new lag is believed when it has not fallen for this long */
 #define TL_SETTLE_MAX_US 2000000
 #define TL_SNAP_LATER_90k 22500 /* a point may be moved this much to follow the frame before it */
@@ -178,14 +179,13 @@ static inline uint64_t tl_track_bit(unsigned kind, unsigned track)
 struct tl_flow {
 	bool is_present;
 	int64_t frame_90k; /* duration of a frame, learned */
-	unsigned frames_learned;
+	unsigned frames_learned, odd_steps;
 	int64_t last_dts_90k;
 	int64_t max_pts_90k;
 	int64_t reorder_90k;  /* how far presentation runs behind decoding */
 	unsigned open_frames; /* since the last closed one */
 	int64_t closed_90k;   /* newest pts of the last closed frame */
 	int64_t end_90k;      /* its end: complete up to here, holes aside (media) */
-	int64_t end_us;       /* when that arrived */
 	int64_t last_us;      /* arrival of the newest frame */
 	unsigned holes;       /* entries in the index that lie behind a hole */
 	uint64_t hole;        /* the first of them */
@@ -202,7 +202,7 @@ void tl_flow_push(struct tl_flow *flow, struct tl_entry *e, uint64_t n, int64_t 
 int64_t tl_flow_horizon(const struct tl_flow *flow);
 /* The same for somebody who starts at `from_90k`. */
 int64_t tl_flow_horizon_from(const struct tl_flow *flow, int64_t from_90k);
-/* When the horizon last moved. */
+/* When the last frame came that the horizon counts. */
 int64_t tl_flow_moved_us(const struct tl_flow *flow);
 /* How long it may stand still: stall_us, but never less than three frames. */
 int64_t tl_flow_patience_us(const struct tl_flow *flow, int64_t stall_us);

@@ -88,6 +88,7 @@ static void play_promise(struct stage *st, struct dice *d)
 	int64_t at_us = roll(d, 12000, 16000) * 1000;
 
 	st->config.delay_us = 2000000 + st->config.stall_us + 250000 + roll(d, 0, 500) * 1000;
+	st->wake_late_us = chance(d, 30) ? roll(d, 1, 30) * 1000 : 0;
 	dress_feed(st, d, "primary", 200);
 	dress_feed(st, d, "backup", 200);
 	st->feeds[1].config.audio_hz = st->feeds[0].config.audio_hz;

@@ -390,7 +390,10 @@ void stage_run(struct stage *st, int64_t until_us)
 			stage_come_back(st);
 		}
 		next_us = st->is_down ? st->down_until_us : stage_pump(st);
-		if (stage_next_arrival(st) < next_us) {
+		if (st->wake_late_us > 0 && next_us < INT64_MAX / 2) {
+			next_us += random_next(&st->wake_random) % (uint32_t)st->wake_late_us;
+		}
+		if (st->wake_late_us == 0 && stage_next_arrival(st) < next_us) {
 			next_us = stage_next_arrival(st);
 		}
 		st->now_us = next_us < until_us ? next_us : until_us;

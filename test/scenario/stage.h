@@ -52,6 +52,8 @@ struct stage {
 	unsigned feed_count;
 	int64_t now_us, down_until_us;
 	uint64_t seed;
+	int64_t wake_late_us; /* up to this much later than it asked to */
+	uint64_t wake_random;
 
 	struct stage_frame *frames;
 	size_t frame_count, frame_room;
