@@ -20,7 +20,7 @@ _understudy_names()
 _understudy()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
-	local commands="run check status start end take auto events version help" options=""
+	local commands="run check status explain start end take auto events version help" options=""
 	COMPREPLY=()
 
 	if [ "$COMP_CWORD" -eq 1 ]; then
@@ -41,6 +41,7 @@ _understudy()
 	run) options="--config --demo" ;;
 	check) options="--config" ;;
 	status) options="--json --watch --socket" ;;
+	explain) options="--config --json --socket" ;;
 	start | end | take | auto) options="--socket" ;;
 	events) options="--json --follow --since --socket" ;;
 	help) options="$commands" ;;
@@ -49,7 +50,7 @@ _understudy()
 	-*) ;;
 	*)
 		case ${COMP_WORDS[1]}:$COMP_CWORD in
-		start:2 | end:2 | take:2 | auto:2) options=$(_understudy_names) ;;
+		explain:2 | start:2 | end:2 | take:2 | auto:2) options=$(_understudy_names) ;;
 		take:3) options=$(_understudy_names "${COMP_WORDS[2]}") ;;
 		esac
 		;;

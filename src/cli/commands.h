@@ -61,6 +61,8 @@ int command_auto(const struct command_line *line);
 int command_status(const struct command_line *line);
 /* events.c */
 int command_events(const struct command_line *line);
+/* explain.c */
+int command_explain(const struct command_line *line);
 /* check.c */
 int command_check(const struct command_line *line);
 

@@ -4,6 +4,7 @@
  * events, which are logged, kept for `events` and sent to those who follow.
  *
  *   {"command":"status"}                       -> {"ok":true,"status":{...}}
+ *   {"command":"explain","show":S}             -> {"ok":true,"explain":{...}}
  *   {"command":"take","show":S,"feed":F}       -> {"ok":true} | {"ok":false,"error":"..."}
  *   {"command":"auto"|"start"|"end","show":S}  -> likewise
  *   {"command":"events","follow":B,"since":S}  -> {"ok":true}, {"event":{...}}..., {"end":true}
@@ -98,6 +99,12 @@ static void do_status(struct client *client, struct show *show, const json_t *re
 				      status_json(client->control->supervisor)));
 }
 
+static void do_explain(struct client *client, struct show *show, const json_t *request)
+{
+	(void)request;
+	client_send(client, json_pack("{s:b, s:o}", "ok", true, "explain", explain_json(show)));
+}
+
 static void do_start(struct client *client, struct show *show, const json_t *request)
 {
 	(void)request;
@@ -176,6 +183,7 @@ static const struct {
 	bool is_order;             /* changes something: who gave it is logged */
 	void (*run)(struct client *client, struct show *show, const json_t *request);
 } commands[] = {
+	{ "explain", true, false, do_explain },
 	{ "status", false, false, do_status }, { "start", true, true, do_start },
 	{ "end", true, true, do_end },         { "take", true, true, do_take },
 	{ "auto", true, true, do_auto },       { "events", false, false, do_events },

@@ -265,6 +265,11 @@ void relay_start(struct relay *relay);
 void relay_give_ring(struct relay *relay);
 bool relay_is_idle(const struct relay *relay);
 
+/* ---- explain.c ---- */
+
+/* The show's part of the status, with what `explain` needs of its configuration. */
+json_t *explain_json(struct show *show);
+
 /* ---- resolver.c: names ---- */
 
 struct resolver;

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The operator's side: take and auto, start and end, status, and what is said about errors."""
 
+import json
 import os
 import subprocess
 
@@ -33,7 +34,8 @@ def take_and_auto_switch_without_a_gap(stage):
 def take_of_an_unknown_feed_or_show_is_refused(stage):
     relay = Relay(stage, [], delay_ms=500)
     for arguments in (("take", "main", "nobody"), ("take", "nothing", "primary"),
-                      ("auto", "nothing"), ("end", "nothing"), ("start", "nothing")):
+                      ("auto", "nothing"), ("end", "nothing"), ("start", "nothing"),
+                      ("explain", "nothing")):
         run = relay.run(*arguments)
         if run.returncode != 1 or not run.stderr.strip() or "\n" in run.stderr.strip():
             raise AssertionError(f"{arguments}: status {run.returncode}: {run.stderr}")
@@ -106,6 +108,43 @@ def status_says_what_is_true(stage):
     for word in ("main", "primary", "backup", "platform"):
         if word not in human:
             raise AssertionError(f"{word} is not in: {human}")
+
+
+@case
+def explain_says_what_the_audience_will_see(stage):
+    show = Show(stage, backup=encoders.clip(stage, "backup", b_frames=2))
+    show.relay.wait_status(
+        lambda s: all(show.relay.feed(f, s)["gop_ms"] == 2000 for f in ("primary", "backup")),
+        "the feeds to be measured")
+    said = json.loads(show.relay.command("explain", "main", "--json"))
+    cases = {i["key"]: i for i in said["items"] if i["section"] == "case"}
+    if said["needed_delay_ms"] != 2750 or not said["measured"] or said["live"] != "primary":
+        raise AssertionError(f"{said}")
+    if not cases["killed"]["promised"] or cases["frozen"]["picture_ms"] != 0:
+        raise AssertionError(f"{cases}")
+    human = show.relay.command("explain", "main")
+    for part in ("key frames of backup are 2.0 s apart and the delay is 3.5 s", "no B-frames",
+                 "B-frames (2 held back)", " frames a second, key frames 2.0 s apart"):
+        if part not in " ".join(human.split()):
+            raise AssertionError(f"{part} is not in: {human}")
+    show.backup.kill()
+    show.relay.wait_feed("backup", "offline")
+    human = " ".join(show.relay.command("explain", "main").split())
+    if "no other feed could take over from primary" not in human:
+        raise AssertionError(human)
+
+
+@case
+def explain_needs_no_relay_with_a_config(stage):
+    relay = Relay(stage, [], delay_ms=0)
+    relay.process.stop()
+    human = " ".join(relay.command("explain", "main", "-c", relay.config_path).split())
+    if "within 50 ms, if the formats match" not in human:
+        raise AssertionError(human)
+    for arguments, status in ((("main",), 3), (("other", "-c", relay.config_path), 2)):
+        run = relay.run("explain", *arguments)
+        if run.returncode != status or len(run.stderr.splitlines()) != 1 or run.stdout:
+            raise AssertionError(f"{arguments}: status {run.returncode}: {run.stderr}")
 
 
 @case

@@ -225,6 +225,8 @@ static void wrong_usage_ends_with_2(void **state)
 		"events --since never",
 		"help fly",
 		"check --json",
+		"explain",
+		"explain main -c /nowhere/understudy.yaml",
 		"take main backup --config x",
 	};
 
@@ -249,8 +251,8 @@ static void help_and_version_end_with_0(void **state)
 
 static void without_a_relay_it_ends_with_3(void **state)
 {
-	static const char *const lines[] = { "status",   "start a", "end a",
-					     "take a b", "auto a",  "events" };
+	static const char *const lines[] = { "status", "start a", "end a",    "take a b",
+					     "auto a", "events",  "explain a" };
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		char line[128];

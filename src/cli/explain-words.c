@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A show in plain words (explain.h): its feeds, how it is set up. Computes only. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <understudy/text.h>
+
+#include "explain-words.h"
+
+/* ---- pieces ---- */
+
+/* "800 ms", "3.0 s", "2.25 s" */
+const char *explain_seconds(char to[SECONDS_SIZE], int64_t ms)
+{
+	int64_t hundredths = (ms + 5) / 10;
+
+	if (ms < 1000) {
+		text_format(to, SECONDS_SIZE, "%lld ms", (long long)ms);
+	} else if (hundredths % 10 == 0) {
+		text_format(to, SECONDS_SIZE, "%lld.%lld s", (long long)(hundredths / 100),
+			    (long long)(hundredths / 10 % 10));
+	} else {
+		text_format(to, SECONDS_SIZE, "%lld.%02lld s", (long long)(hundredths / 100),
+			    (long long)(hundredths % 100));
+	}
+	return to;
+}
+
+void explain_add(char *to, size_t size, const char *format, ...)
+{
+	size_t used = strlen(to);
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(to + used, size - used, format, arguments);
+	va_end(arguments);
+}
+
+struct explain_item *explain_item_add(struct explanation *e, enum explain_section section,
+				      const char *key)
+{
+	/* A show has at most so many feeds, and the rest of the items is fixed. */
+	struct explain_item *item = &e->items[e->count++];
+
+	*item = (struct explain_item){ .section = section,
+				       .key = key,
+				       .picture_ms = EXPLAIN_UNKNOWN,
+				       .silence_ms = EXPLAIN_UNKNOWN };
+	return item;
+}
+
+/* ---- who follows whom ---- */
+
+static bool feed_is_there(const struct explain_facts *facts, const struct explain_feed *feed)
+{
+	if (feed->is_inactive ||
+	    (facts->on_mismatch == MISMATCH_REFUSE && feed->mismatch[0] != '\0')) {
+		return false;
+	}
+	return !facts->is_running ||
+	       (strcmp(feed->state, "offline") != 0 && strcmp(feed->state, "stalled") != 0);
+}
+
+/* As the timeline ranks them: encoders, the healthy, the matching, the order. */
+static unsigned feed_rank(const struct explain_facts *facts, const struct explain_feed *feed)
+{
+	bool is_matching = facts->on_mismatch == MISMATCH_ALLOW || feed->mismatch[0] == '\0';
+
+	return (feed->is_slate ? 0u : 4u) + (feed->health[0] == '\0' ? 2u : 0u) +
+	       (is_matching ? 1u : 0u);
+}
+
+static void outlook_init(struct outlook *o, const struct explain_facts *facts)
+{
+	*o = (struct outlook){ .facts = facts, .needed_ms = EXPLAIN_UNKNOWN };
+	for (unsigned i = 0; i < facts->feed_count; i++) {
+		const struct explain_feed *feed = &facts->feeds[i];
+
+		if (i == 0 || (facts->live[0] != '\0' && strcmp(feed->name, facts->live) == 0)) {
+			o->subject = feed;
+		}
+	}
+	for (unsigned i = 0; i < facts->feed_count; i++) {
+		const struct explain_feed *feed = &facts->feeds[i];
+
+		if (feed != o->subject && feed_is_there(facts, feed) &&
+		    (o->next == NULL || feed_rank(facts, feed) > feed_rank(facts, o->next))) {
+			o->next = feed;
+		}
+	}
+	if (o->next != NULL && o->next->gop_ms > 0) {
+		o->needed_ms = o->next->gop_ms + facts->stall_ms + MARGIN_MS;
+	}
+}
+
+int64_t explain_stall_ms(const struct outlook *o)
+{
+	int64_t frames_ms = o->subject->fps_milli > 0 ? 3000000 / o->subject->fps_milli : 0;
+
+	return o->facts->stall_ms > frames_ms ? o->facts->stall_ms : frames_ms;
+}
+
+int64_t explain_promised_gop_ms(const struct outlook *o)
+{
+	return o->facts->delay_ms - o->facts->stall_ms - MARGIN_MS;
+}
+
+/* ---- feeds, as measured ---- */
+
+static void say_feed(struct explanation *e, const struct explain_feed *feed)
+{
+	struct explain_item *item = explain_item_add(e, EXPLAIN_FEED, "feed");
+	char text[SECONDS_SIZE];
+
+	TITLE(item, "%s", feed->name);
+	SAY(item, "%s%s", feed->state, feed->is_slate ? " (a slate)" : "");
+	if (strcmp(feed->state, "offline") == 0) {
+		SAY(item, ", no encoder is connected");
+		return;
+	}
+	if (feed->format[0] != '\0') {
+		SAY(item, ": %s", feed->format);
+	}
+	if (feed->fps_milli > 0) {
+		SAY(item, ", %.4g frames a second", (double)feed->fps_milli / 1000);
+	}
+	if (feed->gop_ms > 0) {
+		SAY(item, ", key frames %s apart", explain_seconds(text, feed->gop_ms));
+	}
+	if (feed->reorder_frames == 0) {
+		SAY(item, ", no B-frames");
+	} else if (feed->reorder_frames > 0) {
+		SAY(item, ", B-frames (%lld held back)", (long long)feed->reorder_frames);
+	}
+	if (feed->health[0] != '\0') {
+		SAY(item, "; %s", feed->health);
+	}
+	if (feed->mismatch[0] != '\0') {
+		SAY(item, "; does not match: %s", feed->mismatch);
+	}
+}
+
+/* ---- how it is set up ---- */
+
+static const char *chain_remark(const struct explain_feed *feed)
+{
+	if (feed->is_inactive) {
+		return feed->is_slate ? " (a slate, not carried out by this version)"
+				      : " (not carried out by this version)";
+	}
+	return feed->is_slate ? " (a slate)" : "";
+}
+
+static void say_chain(struct explanation *e, const struct explain_facts *facts)
+{
+	static const char *const mismatches[] = {
+		[MISMATCH_PREFER_MATCHING] =
+			"one of another format is only shown when no other can go on",
+		[MISMATCH_ALLOW] = "one of another format is shown like any other",
+		[MISMATCH_REFUSE] = "one of another format is never shown",
+	};
+	struct explain_item *item = explain_item_add(e, EXPLAIN_SETUP, "chain");
+
+	TITLE(item, "Feeds");
+	for (unsigned i = 0; i < facts->feed_count; i++) {
+		const struct explain_feed *feed = &facts->feeds[i];
+
+		SAY(item, "%s%s%s", i > 0 ? ", then " : "", feed->name, chain_remark(feed));
+	}
+	if (facts->feed_count == 1) {
+		SAY(item, " alone: nobody is there to take over.");
+		return;
+	}
+	SAY(item,
+	    ". The first that can go on is live; one in good health goes before one in bad, and "
+	    "%s.",
+	    mismatches[facts->on_mismatch]);
+}
+
+static void say_delay(struct explanation *e, const struct explain_facts *facts)
+{
+	struct explain_item *item = explain_item_add(e, EXPLAIN_SETUP, "delay");
+	char text[SECONDS_SIZE];
+
+	TITLE(item, "Delay");
+	if (facts->delay_ms == 0) {
+		SAY(item, "None: every packet goes out as it comes. A change of feed can be seen.");
+	} else {
+		SAY(item, "The destinations get what the encoders sent %s ago.",
+		    explain_seconds(text, facts->delay_ms));
+	}
+	for (unsigned i = 0; i < facts->feed_count; i++) {
+		const struct explain_feed *feed = &facts->feeds[i];
+
+		if (feed->offset_ms != 0) {
+			SAY(item, " You move %s by %lld ms (offset_ms), to where %s.", feed->name,
+			    (long long)(feed->offset_ms < 0 ? -feed->offset_ms : feed->offset_ms),
+			    feed->offset_ms > 0 ? "it is shown later" : "it is shown earlier");
+		}
+	}
+}
+
+static void say_thresholds(struct explanation *e, const struct outlook *o)
+{
+	struct explain_item *item = explain_item_add(e, EXPLAIN_SETUP, "left_when");
+	char stall[SECONDS_SIZE], hole[SECONDS_SIZE];
+
+	TITLE(item, "A feed is left");
+	SAY(item,
+	    "when its connection closes, when its picture or its sound has not come for %s "
+	    "(stall_ms), or when a hole of more than %s (hole_ms) in either is not filled by "
+	    "then.",
+	    explain_seconds(stall, explain_stall_ms(o)), explain_seconds(hole, o->facts->hole_ms));
+}
+
+static void say_operator(struct explanation *e, const struct explain_facts *facts)
+{
+	if (facts->taken[0] == '\0') {
+		return;
+	}
+	struct explain_item *item = explain_item_add(e, EXPLAIN_SETUP, "taken");
+
+	TITLE(item, "By hand");
+	SAY(item,
+	    "You have taken %s: it stays live while it can go on, whatever the order says. "
+	    "`understudy auto %s` gives the choice back.",
+	    facts->taken, facts->show);
+}
+
+/* ---- the promise ---- */
+
+static void promise_unmeasured(struct explain_item *item, const struct outlook *o)
+{
+	int64_t gop_ms = explain_promised_gop_ms(o);
+	char text[SECONDS_SIZE], delay[SECONDS_SIZE];
+
+	explain_seconds(delay, o->facts->delay_ms);
+	if (gop_ms > 0) {
+		SAY(item,
+		    "Promised if the key frames of the feed that takes over are at most %s "
+		    "apart: that is the delay of %s less stall_ms, 250 ms and the difference "
+		    "between the two encoders' lags.",
+		    explain_seconds(text, gop_ms), delay);
+		return;
+	}
+	SAY(item,
+	    "A delay of %s is too short to promise that, whatever the key frames. With key "
+	    "frames 2.0 s apart it takes at least %s (key frame distance + stall_ms + 250 ms), "
+	    "more if the two encoders' lags differ.",
+	    delay, explain_seconds(text, 2000 + o->facts->stall_ms + MARGIN_MS));
+}
+
+static void promise_measured(struct explain_item *item, const struct outlook *o)
+{
+	int64_t spare_ms = o->facts->delay_ms - o->needed_ms;
+	char gop[SECONDS_SIZE], delay[SECONDS_SIZE], needed[SECONDS_SIZE], spare[SECONDS_SIZE];
+
+	explain_seconds(gop, o->next->gop_ms);
+	explain_seconds(delay, o->facts->delay_ms);
+	explain_seconds(needed, o->needed_ms);
+	SAY(item, "The key frames of %s are %s apart and the delay is %s, ", o->next->name, gop,
+	    delay);
+	if (spare_ms >= 0) {
+		SAY(item,
+		    "so a change to it is promised to leave no gap: that takes %s (key frame "
+		    "distance + stall_ms + 250 ms) and the difference between the two encoders' "
+		    "lags, for which %s are left.",
+		    needed, explain_seconds(spare, spare_ms));
+		item->is_promised = true;
+	} else {
+		SAY(item,
+		    "so a change to it can leave a gap: to promise none takes %s (key frame "
+		    "distance + stall_ms + 250 ms) and the difference between the two encoders' "
+		    "lags. Set delay_ms to at least %lld",
+		    needed, (long long)o->needed_ms);
+		if (explain_promised_gop_ms(o) >= 500) {
+			SAY(item, ", or the encoder's key frames at most %s apart",
+			    explain_seconds(spare, explain_promised_gop_ms(o)));
+		}
+		SAY(item, ".");
+	}
+}
+
+static void say_promise(struct explanation *e, const struct outlook *o)
+{
+	if (o->facts->feed_count < 2) {
+		return;
+	}
+	struct explain_item *item = explain_item_add(e, EXPLAIN_SETUP, "promise");
+
+	TITLE(item, "No gap");
+	if (o->next == NULL) {
+		SAY(item, "Nothing can be promised now: no other feed could take over from %s.",
+		    o->subject->name);
+	} else if (!o->next->has_video) {
+		SAY(item, "The show has sound only; any packet will do to change feeds.");
+	} else if (o->needed_ms == EXPLAIN_UNKNOWN) {
+		promise_unmeasured(item, o);
+	} else {
+		promise_measured(item, o);
+	}
+}
+
+/* ---- what is true at any delay ---- */
+
+static void say_notes(struct explanation *e, const struct outlook *o)
+{
+	struct explain_item *item;
+	char text[SECONDS_SIZE];
+
+	if (o->facts->feed_count < 2) {
+		return;
+	}
+	item = explain_item_add(e, EXPLAIN_NOTE, "lag");
+	SAY(item,
+	    "Two encoders that are not synchronised differ by their lag: at a change words may "
+	    "be repeated or skipped by that much, and one frame of sound may click. Timestamps "
+	    "do not jump.");
+	if (o->subject->reorder_frames > 0 && o->subject->fps_milli > 0) {
+		item = explain_item_add(e, EXPLAIN_NOTE, "reorder");
+		SAY(item,
+		    "%s sends B-frames: where the show leaves it, the picture may hold for up to "
+		    "%s more than one frame.",
+		    o->subject->name,
+		    explain_seconds(text,
+				    o->subject->reorder_frames * 1000000 / o->subject->fps_milli));
+	}
+}
+
+void explain_make(const struct explain_facts *facts, struct explanation *ret)
+{
+	struct outlook outlook;
+
+	*ret = (struct explanation){ .count = 0 };
+	if (facts->feed_count == 0) {
+		return;
+	}
+	outlook_init(&outlook, facts);
+	ret->needed_ms = outlook.needed_ms;
+	for (unsigned i = 0; facts->is_running && i < facts->feed_count; i++) {
+		say_feed(ret, &facts->feeds[i]);
+	}
+	say_chain(ret, facts);
+	say_delay(ret, facts);
+	say_thresholds(ret, &outlook);
+	say_operator(ret, facts);
+	say_promise(ret, &outlook);
+	explain_cases(ret, &outlook);
+	say_notes(ret, &outlook);
+}

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What `understudy explain` says of a show: every word once, and the numbers in all cases. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "explain.h"
+
+/* clang-format off */
+static const char answer[] =
+	"{\"name\":\"main\",\"live\":\"primary\",\"taken\":null,\"delay_ms\":3000,\"failover\":{"
+	"\"stall_ms\":500,\"hole_ms\":200,\"return_after_s\":30,\"return\":\"auto\","
+	"\"on_mismatch\":\"prefer_matching\"},\"feeds\":["
+	"{\"name\":\"primary\",\"kind\":\"publish\",\"state\":\"live\",\"health\":[],\"video\":{"
+	"\"codec\":\"H.264\",\"width\":1920,\"height\":1080,\"fps\":29.97,\"reorder_frames\":2},"
+	"\"audio\":{\"codec\":\"AAC\",\"sample_rate\":48000,\"channels\":2},\"gop_ms\":2002,"
+	"\"mismatch\":[],\"offset_ms\":0},"
+	"{\"name\":\"backup\",\"kind\":\"publish\",\"state\":\"standby\",\"health\":[],\"video\":{"
+	"\"codec\":\"H.264\",\"width\":1920,\"height\":1080,\"fps\":30.0,\"reorder_frames\":0},"
+	"\"audio\":{\"codec\":\"AAC\",\"sample_rate\":48000,\"channels\":2},\"gop_ms\":4000,"
+	"\"mismatch\":[],\"offset_ms\":-120},"
+	"{\"name\":\"spare\",\"kind\":\"publish\",\"state\":\"offline\",\"health\":[],"
+	"\"video\":null,\"audio\":null,\"gop_ms\":null,\"mismatch\":[],\"offset_ms\":0}]}";
+/* clang-format on */
+
+static void facts_of(const char *text, struct explain_facts *ret)
+{
+	json_t *json = json_loads(text, 0, NULL);
+
+	assert_non_null(json);
+	assert_true(explain_from_json(json, ret));
+	json_decref(json);
+}
+
+static char *render(const struct explain_facts *facts)
+{
+	static struct explanation explanation;
+	char *out = NULL;
+	size_t size;
+	struct terminal t = { .out = open_memstream(&out, &size) };
+
+	explain_make(facts, &explanation);
+	explain_print(&t, facts, &explanation);
+	fclose(t.out);
+	return out;
+}
+
+static const struct explain_item *item_of(const struct explanation *e, const char *key)
+{
+	for (unsigned i = 0; i < e->count; i++) {
+		if (strcmp(e->items[i].key, key) == 0) {
+			return &e->items[i];
+		}
+	}
+	fail_msg("nothing is said of %s", key);
+	return NULL;
+}
+
+static void assert_says(const struct explain_facts *facts, const char *key, const char *part)
+{
+	static struct explanation explanation;
+	const struct explain_item *item;
+
+	explain_make(facts, &explanation);
+	item = item_of(&explanation, key);
+	if (strstr(item->text, part) == NULL) {
+		fail_msg("%s: not \"%s\" in: %s", key, part, item->text);
+	}
+}
+
+static void a_running_show_is_explained_by_its_measured_numbers(void **state)
+{
+	static struct explain_facts facts;
+
+	facts_of(answer, &facts);
+	char *out = render(&facts);
+	/* clang-format off */
+	assert_string_equal(out,
+"main: its feeds, as measured now\n"
+"  primary         live: H.264 1920x1080, AAC 48 kHz, 29.97 frames a second, key frames\n"
+"                  2.0 s apart, B-frames (2 held back)\n"
+"  backup          standby: H.264 1920x1080, AAC 48 kHz, 30 frames a second, key frames\n"
+"                  4.0 s apart, no B-frames\n"
+"  spare           offline, no encoder is connected\n"
+"\n"
+"main: how it is set up\n"
+"  Feeds           primary, then backup, then spare. The first that can go on is live; one\n"
+"                  in good health goes before one in bad, and one of another format is only\n"
+"                  shown when no other can go on.\n"
+"  Delay           The destinations get what the encoders sent 3.0 s ago. You move backup\n"
+"                  by 120 ms (offset_ms), to where it is shown earlier.\n"
+"  A feed is left  when its connection closes, when its picture or its sound has not come\n"
+"                  for 500 ms (stall_ms), or when a hole of more than 200 ms (hole_ms) in\n"
+"                  either is not filled by then.\n"
+"  No gap          The key frames of backup are 4.0 s apart and the delay is 3.0 s, so a\n"
+"                  change to it can leave a gap: to promise none takes 4.75 s (key frame\n"
+"                  distance + stall_ms + 250 ms) and the difference between the two\n"
+"                  encoders' lags. Set delay_ms to at least 4750, or the encoder's key\n"
+"                  frames at most 2.25 s apart.\n"
+"\n"
+"main: what the audience will see if\n"
+"  primary is killed: its connection closes\n"
+"    The picture stands still until the next key frame of backup, for up to 1.0 s. The\n"
+"    sound goes on from backup without a pause.\n"
+"  primary freezes or its network is cut: nothing comes, nothing closes\n"
+"    The picture stands still until the next key frame of backup, for up to 1.5 s. The\n"
+"    sound goes on from backup without a pause.\n"
+"  primary starves: its connection stands, but packets are missing\n"
+"    Holes of up to 200 ms are sent as they are: the picture hitches. A longer one counts\n"
+"    as a loss. The picture stands still until the next key frame of backup, for up to\n"
+"    1.5 s. The sound goes on from backup without a pause. If holes go on, the feed counts\n"
+"    as degraded and the show stays with backup.\n"
+"  primary sends sound only: its picture has stopped\n"
+"    The picture stands still until the next key frame of backup, for up to 1.5 s. The\n"
+"    sound goes on from primary meanwhile, and changes with the picture.\n"
+"  All feeds are gone\n"
+"    What has been sent is shown to its end, 3.0 s later. Then picture and sound stop:\n"
+"    understudy invents nothing. It keeps the connections to the destinations, ends no\n"
+"    broadcast, and goes on with whichever feed is back first, at a key frame of it. How\n"
+"    long a platform waits is the platform's affair.\n"
+"  primary returns\n"
+"    Once it has been healthy for 30 s (return_after_s), the show goes back to it at one of\n"
+"    its key frames, and only when that leaves no gap. If it fails again within 10 minutes,\n"
+"    the wait is doubled, up to 10 minutes.\n"
+"\n"
+"main: what no delay hides\n"
+"  Two encoders that are not synchronised differ by their lag: at a change words may be\n"
+"  repeated or skipped by that much, and one frame of sound may click. Timestamps do not\n"
+"  jump.\n"
+"  primary sends B-frames: where the show leaves it, the picture may hold for up to 66 ms\n"
+"  more than one frame.\n");
+	/* clang-format on */
+	free(out);
+}
+
+/* ---- of a configuration alone ---- */
+
+static const char *no_environment(void *context, const char *name)
+{
+	(void)context;
+	(void)name;
+	return NULL;
+}
+
+static void facts_of_config(const char *text, struct explain_facts *ret)
+{
+	struct config_findings findings = { .count = 0 };
+	struct config *config = NULL;
+
+	assert_int_equal(config_load_text("test", text, strlen(text), no_environment, NULL, &config,
+					  &findings),
+			 0);
+	explain_from_config(config, 0, &findings, ret);
+	config_destroy(&config);
+	config_findings_finish(&findings);
+}
+
+static void a_configuration_is_explained_without_numbers_nobody_measured(void **state)
+{
+	static struct explain_facts facts;
+
+	facts_of_config("rtmp: {}\n"
+			"shows:\n"
+			"  - name: main\n"
+			"    delay_ms: 0\n"
+			"    feeds:\n"
+			"      - { name: primary, key: primary-key }\n"
+			"      - { name: backup, key: backup-key }\n",
+			&facts);
+	char *out = render(&facts);
+	/* clang-format off */
+	assert_string_equal(out,
+"main: how it is set up\n"
+"  Feeds           primary, then backup. The first that can go on is live; one in good\n"
+"                  health goes before one in bad, and one of another format is only shown\n"
+"                  when no other can go on.\n"
+"  Delay           None: every packet goes out as it comes. A change of feed can be seen.\n"
+"  A feed is left  when its connection closes, when its picture or its sound has not come\n"
+"                  for 500 ms (stall_ms), or when a hole of more than 200 ms (hole_ms) in\n"
+"                  either is not filled by then.\n"
+"  No gap          A delay of 0 ms is too short to promise that, whatever the key frames.\n"
+"                  With key frames 2.0 s apart it takes at least 2.75 s (key frame distance\n"
+"                  + stall_ms + 250 ms), more if the two encoders' lags differ.\n"
+"\n"
+"main: what the audience will see if\n"
+"  primary is killed: its connection closes\n"
+"    The picture stands still until the next key frame of backup, for up to the distance of\n"
+"    two of them. The sound goes on from backup within 50 ms, if the formats match.\n"
+"  primary freezes or its network is cut: nothing comes, nothing closes\n"
+"    The picture stands still until the next key frame of backup, for up to the distance of\n"
+"    two of them and 500 ms. The sound goes on from backup within 550 ms, if the formats\n"
+"    match.\n"
+"  primary starves: its connection stands, but packets are missing\n"
+"    Holes of up to 200 ms are sent as they are: the picture hitches. A longer one counts\n"
+"    as a loss. The picture stands still until the next key frame of backup, for up to the\n"
+"    distance of two of them and 500 ms. The sound goes on from backup within 550 ms, if\n"
+"    the formats match. If holes go on, the feed counts as degraded and the show stays with\n"
+"    backup.\n"
+"  primary sends sound only: its picture has stopped\n"
+"    The picture stands still until the next key frame of backup, for up to the distance of\n"
+"    two of them and 500 ms. The sound goes on from primary meanwhile, and changes with the\n"
+"    picture.\n"
+"  All feeds are gone\n"
+"    Then picture and sound stop: understudy invents nothing. It keeps the connections to\n"
+"    the destinations, ends no broadcast, and goes on with whichever feed is back first, at\n"
+"    a key frame of it. How long a platform waits is the platform's affair.\n"
+"  primary returns\n"
+"    Once it has been healthy for 30 s (return_after_s), the show goes back to it at one of\n"
+"    its key frames, and only when that leaves no gap. If it fails again within 10 minutes,\n"
+"    the wait is doubled, up to 10 minutes.\n"
+"\n"
+"main: what no delay hides\n"
+"  Two encoders that are not synchronised differ by their lag: at a change words may be\n"
+"  repeated or skipped by that much, and one frame of sound may click. Timestamps do not\n"
+"  jump.\n");
+	/* clang-format on */
+	free(out);
+}
+
+static void a_long_delay_says_how_far_key_frames_may_be_apart(void **state)
+{
+	static struct explain_facts facts;
+
+	facts_of_config(
+		"rtmp: {}\n"
+		"shows: [{ name: a, delay_ms: 4000, feeds: [{ name: x, key: primary-key },\n"
+		"  { name: y, key: backup-key }], failover: { stall_ms: 1000, return: never } }]\n",
+		&facts);
+	assert_says(&facts, "promise", "at most 2.75 s apart");
+	assert_says(&facts, "frozen", "at most 2.75 s apart");
+	assert_says(&facts, "left_when", "1.0 s (stall_ms)");
+	assert_says(&facts, "returns", "return is `never`");
+	facts.delay_ms = 500;
+	assert_says(&facts, "killed", "for up to the distance of two of them less 500 ms.");
+	assert_says(&facts, "frozen", "for up to the distance of two of them and 500 ms.");
+}
+
+/* ---- numbers ---- */
+
+static void what_is_promised_and_what_is_lost_at_worst(void **state)
+{
+	static const struct {
+		int64_t delay_ms, gop_ms, stall_ms;
+		const char *key;
+		bool is_promised;
+		int64_t picture_ms, silence_ms;
+	} rows[] = {
+		{ 3000, 2000, 500, "killed", true, 0, 0 },
+		{ 3000, 2000, 500, "frozen", true, 0, 0 },
+		{ 2750, 2000, 500, "frozen", true, 0, 0 },
+		{ 2749, 2000, 500, "frozen", false, 0, 0 },
+		{ 3000, 4000, 500, "killed", false, 1000, 0 },
+		{ 3000, 4000, 500, "frozen", false, 1500, 0 },
+		{ 3000, 4000, 500, "starved", false, 1500, 0 },
+		{ 3000, 4000, 500, "audio_only", false, 1500, 0 },
+		{ 500, 2000, 500, "killed", false, 1500, 0 },
+		{ 500, 2000, 500, "frozen", false, 2000, 0 },
+		{ 500, 2000, 800, "frozen", false, 2300, 350 },
+		{ 0, 2000, 500, "killed", false, 2000, 50 },
+		{ 0, 2000, 500, "frozen", false, 2500, 550 },
+		{ 0, 2000, 500, "audio_only", false, 2500, 0 },
+		{ 0, 2000, 50, "frozen", false, 2100, 150 }, /* three frames of 30 a second */
+	};
+	static struct explain_facts facts;
+	static struct explanation explanation;
+
+	facts_of(answer, &facts);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		facts.delay_ms = rows[i].delay_ms;
+		facts.stall_ms = rows[i].stall_ms;
+		facts.feeds[1].gop_ms = rows[i].gop_ms;
+		explain_make(&facts, &explanation);
+		const struct explain_item *item = item_of(&explanation, rows[i].key);
+
+		if (item->is_promised != rows[i].is_promised ||
+		    item->picture_ms != rows[i].picture_ms ||
+		    item->silence_ms != rows[i].silence_ms) {
+			fail_msg("row %zu: promised %d, picture %lld ms, silence %lld ms", i,
+				 item->is_promised, (long long)item->picture_ms,
+				 (long long)item->silence_ms);
+		}
+		assert_int_equal(explanation.needed_ms, rows[i].gop_ms + rows[i].stall_ms + 250);
+	}
+}
+
+/* ---- who takes over ---- */
+
+static void the_next_feed_is_the_one_the_timeline_would_choose(void **state)
+{
+	static struct explain_facts facts;
+
+	facts_of(answer, &facts);
+	facts.delay_ms = 6000;
+	strcpy(facts.feeds[2].state, "standby");
+	facts.feeds[2].gop_ms = 2000;
+	facts.feeds[2].has_video = true;
+	assert_says(&facts, "killed", "goes on with backup");
+	strcpy(facts.feeds[1].mismatch, "resolution 1280x720 instead of 1920x1080");
+	assert_says(&facts, "killed", "goes on with spare");
+	facts.on_mismatch = MISMATCH_ALLOW;
+	assert_says(&facts, "killed", "goes on with backup");
+	strcpy(facts.feeds[1].health, "no audio for 700 ms");
+	assert_says(&facts, "killed", "goes on with spare");
+	facts.feeds[2].is_slate = true;
+	assert_says(&facts, "killed", "goes on with backup");
+	assert_says(&facts, "all_gone", "The slate spare");
+	strcpy(facts.live, "backup");
+	assert_says(&facts, "killed", "goes on with primary");
+}
+
+static void without_a_standby_nothing_is_promised(void **state)
+{
+	static struct explain_facts facts;
+
+	facts_of(answer, &facts);
+	strcpy(facts.feeds[1].state, "stalled");
+	assert_says(&facts, "promise", "Nothing can be promised now");
+	assert_says(&facts, "killed", "Nobody is there to take over now");
+	strcpy(facts.feeds[1].state, "standby");
+	facts.on_mismatch = MISMATCH_REFUSE;
+	strcpy(facts.feeds[1].mismatch, "video AV1 instead of H.264");
+	assert_says(&facts, "frozen", "Nobody is there to take over now");
+	facts.feed_count = 1;
+	assert_says(&facts, "chain", "alone");
+	assert_says(&facts, "killed", "Nobody is there to take over now");
+}
+
+static void sound_of_another_format_changes_with_the_picture(void **state)
+{
+	static struct explain_facts facts;
+
+	facts_of(answer, &facts);
+	strcpy(facts.feeds[1].mismatch, "audio rate 44100 instead of 48000");
+	assert_says(&facts, "killed", "it changes with the picture");
+}
+
+static void a_take_and_a_manual_return_are_told(void **state)
+{
+	static struct explain_facts facts;
+
+	facts_of(answer, &facts);
+	strcpy(facts.taken, "backup");
+	facts.return_mode = RETURN_MANUAL;
+	assert_says(&facts, "taken", "You have taken backup");
+	assert_says(&facts, "returns", "`understudy take main primary`");
+}
+
+/* ---- what may come in ---- */
+
+static void foreign_text_cannot_steer_the_terminal(void **state)
+{
+	static struct explain_facts facts;
+
+	facts_of("{\"name\":\"a\\u001b[2J\",\"failover\":{},\"feeds\":[{\"name\":\"f\\r\\u0007\","
+		 "\"state\":\"\\u009bx\",\"health\":[\"h\\u0008\"],"
+		 "\"video\":{\"codec\":\"\\u001b\"}}]}",
+		 &facts);
+	char *out = render(&facts);
+
+	for (const unsigned char *p = (unsigned char *)out; *p != '\0'; p++) {
+		assert_true(*p == '\n' || (*p >= ' ' && *p < 0x7f));
+	}
+	free(out);
+}
+
+static void anything_may_be_missing_or_of_another_kind(void **state)
+{
+	static const char *const wrong[] = { "{}", "[]", "{\"failover\":1,\"feeds\":[]}",
+					     "{\"failover\":{},\"feeds\":7}" };
+	static struct explain_facts facts;
+	char many[4096] = "{\"failover\":{\"stall_ms\":1e300,\"return\":[]},\"feeds\":[[],1,null";
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		json_t *json = json_loads(wrong[i], 0, NULL);
+
+		assert_false(explain_from_json(json, &facts));
+		json_decref(json);
+	}
+	for (int i = 0; i < 100; i++) {
+		strcat(many, ",{\"gop_ms\":-1e9}");
+	}
+	strcat(many, "]}");
+	facts_of(many, &facts);
+	assert_int_equal(facts.feed_count, TIMELINE_FEEDS_MAX);
+	free(render(&facts));
+	facts_of("{\"failover\":{},\"feeds\":[]}", &facts);
+	char *out = render(&facts);
+	assert_string_equal(out, "");
+	free(out);
+}
+
+static void programs_get_the_same_words_and_the_numbers(void **state)
+{
+	static struct explain_facts facts;
+	static struct explanation explanation;
+	size_t i, cases = 0;
+	json_t *item;
+
+	facts_of(answer, &facts);
+	explain_make(&facts, &explanation);
+	json_t *json = explain_to_json(&facts, &explanation);
+	assert_string_equal(json_string_value(json_object_get(json, "live")), "primary");
+	assert_int_equal(json_integer_value(json_object_get(json, "needed_delay_ms")), 4750);
+	json_array_foreach(json_object_get(json, "items"), i, item) {
+		assert_string_equal(json_string_value(json_object_get(item, "text")),
+				    explanation.items[i].text);
+		if (json_is_boolean(json_object_get(item, "promised"))) {
+			cases++;
+		}
+	}
+	assert_int_equal(i, explanation.count);
+	assert_int_equal(cases, 6);
+	json_decref(json);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_running_show_is_explained_by_its_measured_numbers),
+		cmocka_unit_test(a_configuration_is_explained_without_numbers_nobody_measured),
+		cmocka_unit_test(a_long_delay_says_how_far_key_frames_may_be_apart),
+		cmocka_unit_test(what_is_promised_and_what_is_lost_at_worst),
+		cmocka_unit_test(the_next_feed_is_the_one_the_timeline_would_choose),
+		cmocka_unit_test(without_a_standby_nothing_is_promised),
+		cmocka_unit_test(sound_of_another_format_changes_with_the_picture),
+		cmocka_unit_test(a_take_and_a_manual_return_are_told),
+		cmocka_unit_test(foreign_text_cannot_steer_the_terminal),
+		cmocka_unit_test(anything_may_be_missing_or_of_another_kind),
+		cmocka_unit_test(programs_get_the_same_words_and_the_numbers),
+	};
+
+	return cmocka_run_group_tests_name("cli explain", tests, NULL, NULL);
+}
