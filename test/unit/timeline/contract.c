@@ -244,6 +244,34 @@ static void a_header_that_changes_is_sent_in_its_place(void **state)
 	timeline_destroy(&tl);
 }
 
+static void extra_tracks_and_data_travel_with_the_live_source(void **state)
+{
+	struct timeline *tl = timeline_create(&two_feeds, START_US);
+	int source = timeline_open(tl, 7, 1, START_US);
+	unsigned sent[PACKET_KINDS][2] = { 0 };
+	uint64_t seq = 0;
+
+	for (int64_t frame = 0; frame < 90; frame++) {
+		struct packet main = video(frame), extra = main, data = main;
+		struct timeline_step step;
+
+		extra.kind = PACKET_AUDIO;
+		extra.track = 1;
+		data.kind = PACKET_DATA;
+		data.type = PACKET_SCRIPT;
+		timeline_push(tl, source, seq++, &main, NULL, main.arrival_us);
+		timeline_push(tl, source, seq++, &extra, NULL, main.arrival_us);
+		timeline_push(tl, source, seq++, &data, NULL, main.arrival_us);
+		while ((step = step_at(tl, main.arrival_us)).action == TIMELINE_SEND) {
+			sent[step.packet.kind][step.packet.track]++;
+		}
+	}
+	assert_in_range(sent[PACKET_VIDEO][0], 58, 61);
+	assert_int_equal(sent[PACKET_AUDIO][1], sent[PACKET_VIDEO][0]);
+	assert_int_equal(sent[PACKET_DATA][0], sent[PACKET_VIDEO][0]);
+	timeline_destroy(&tl);
+}
+
 /* ---- checkpoints ---- */
 
 static void a_checkpoint_before_the_show_began_says_so(void **state)
@@ -329,6 +357,7 @@ int main(void)
 		cmocka_unit_test(a_closed_live_source_is_sent_to_its_end_and_then_released),
 		cmocka_unit_test(headers_in_force_are_never_sent_again),
 		cmocka_unit_test(a_header_that_changes_is_sent_in_its_place),
+		cmocka_unit_test(extra_tracks_and_data_travel_with_the_live_source),
 		cmocka_unit_test(a_checkpoint_before_the_show_began_says_so),
 		cmocka_unit_test(a_resumed_timeline_sends_the_very_next_packet),
 		cmocka_unit_test(nonsense_in_a_checkpoint_is_refused),
