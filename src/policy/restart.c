@@ -47,6 +47,6 @@ int64_t restart_after(struct restart *r, const struct restart_policy *policy, in
 		return now_us;
 	}
 	r->failures++;
-	return now_us + restart_vary_us(restart_wait_us(policy, r->failures), policy->jitter_percent,
-					random);
+	return now_us + restart_vary_us(restart_wait_us(policy, r->failures),
+					policy->jitter_percent, random);
 }

@@ -22,11 +22,13 @@ static void a_healthy_run_is_followed_at_once(void **state)
 
 static void waits_double_up_to_the_cap(void **state)
 {
-	static const int64_t waits_us[] = { 200000, 400000, 800000, 1600000, 3200000, 5000000, 5000000 };
+	static const int64_t waits_us[] = { 200000,  400000,  800000, 1600000,
+					    3200000, 5000000, 5000000 };
 	struct restart r = { 0 };
 
 	for (size_t i = 0; i < sizeof(waits_us) / sizeof(waits_us[0]); i++) {
-		assert_int_equal(restart_after(&r, &restart_policy_worker, 0, 0, 10), 10 + waits_us[i]);
+		assert_int_equal(restart_after(&r, &restart_policy_worker, 0, 0, 10),
+				 10 + waits_us[i]);
 	}
 	assert_int_equal(r.restarts, 7);
 }
