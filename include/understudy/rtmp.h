@@ -87,6 +87,8 @@ struct rtmp_event {
 	const char *stream;      /* "KEY", "KEY?token=..." */
 	const char *encoder;     /* flashVer or "" */
 	bool is_enhanced;        /* PUBLISH, CONNECTED: the peer announced Enhanced RTMP */
+	/* CONNECTED: the FourCCs of the server's fourCcList, each behind a blank; "" = none */
+	const char *codecs;
 	/* REFUSED, RECONNECT */
 	const char *code, *description;
 };
@@ -121,7 +123,7 @@ struct rtmp_client_config {
 	const char *stream;    /* the key */
 	const char *tc_url;
 	const char *agent;     /* flashVer */
-	bool is_enhanced;      /* announce fourCcList and capability maps */
+	bool is_enhanced;      /* announce fourCcList and capability maps, Reconnect among them */
 };
 struct rtmp_client;
 /* NULL if memory is out or a string is too long. */

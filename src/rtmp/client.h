@@ -34,6 +34,7 @@ struct rtmp_client {
 	char app[CLIENT_NAME_MAX], stream[CLIENT_NAME_MAX];
 	char tc_url[CLIENT_NAME_MAX], agent[CLIENT_NAME_MAX];
 	struct rtmp_event event; /* type NONE: nothing to hand out */
+	char codecs[COMMAND_CODECS_MAX]; /* likewise */
 	char code[CLIENT_CODE_MAX], description[CLIENT_DESCRIPTION_MAX]; /* of the event, escaped */
 };
 

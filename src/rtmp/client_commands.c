@@ -51,7 +51,7 @@ int client_connect(struct rtmp_client *c)
 	command_put_property(&b, "flashVer", c->agent);
 	command_put_property(&b, "tcUrl", c->tc_url);
 	if (c->is_enhanced) {
-		command_put_enhanced(&b, codecs);
+		command_put_enhanced(&b, codecs, CAPS_EX | CAPS_RECONNECT);
 	}
 	amf_put_end(&b);
 	client_enter(c, CLIENT_CONNECTING);
@@ -157,9 +157,12 @@ static int take_connected(struct rtmp_client *c, struct command *m)
 	if (amf_is_string(&info.level, "error")) {
 		return refuse(c, &info, "NetConnection.Connect.Failed");
 	}
+	text_copy(c->codecs, sizeof(c->codecs),
+		  properties.codecs[0] ? properties.codecs : info.codecs);
 	c->event = (struct rtmp_event){
 		.type = RTMP_EVENT_CONNECTED,
 		.is_enhanced = properties.is_enhanced || info.is_enhanced,
+		.codecs = c->codecs,
 	};
 	client_enter(c, CLIENT_CREATING);
 	status = wire_send_u32(&c->wire, MESSAGE_WINDOW_ACK_SIZE, WINDOW_BYTES);

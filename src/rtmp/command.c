@@ -75,6 +75,26 @@ static struct amf_value *info_slot(struct command_info *info, const char *name, 
 	return NULL;
 }
 
+/* The items of a fourCcList; what is no FourCC or finds no room is passed over. */
+static bool read_codecs(struct amf_reader *r, uint32_t count, struct command_info *info)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		size_t used = strlen(info->codecs);
+		struct amf_value v;
+
+		if (!amf_read(r, &v) || !amf_skip_rest(r, &v)) {
+			return false;
+		}
+		if (v.type == AMF_STRING && (v.size == 4 || amf_is_string(&v, "*")) &&
+		    used + 1 + v.size < sizeof(info->codecs)) {
+			info->codecs[used] = ' ';
+			text_escape(info->codecs + used + 1, sizeof(info->codecs) - used - 1,
+				    v.string, v.size);
+		}
+	}
+	return true;
+}
+
 static bool read_info_members(struct amf_reader *r, struct command_info *info)
 {
 	const char *name;
@@ -89,10 +109,19 @@ static bool read_info_members(struct amf_reader *r, struct command_info *info)
 		if (!name) {
 			return true;
 		}
-		if (!amf_read(r, &v) || !amf_skip_rest(r, &v)) {
+		if (!amf_read(r, &v)) {
 			return false;
 		}
 		info->is_enhanced |= command_is_enhanced_key(name, size);
+		if (is_key(name, size, "fourCcList") && v.type == AMF_STRICT_ARRAY) {
+			if (!read_codecs(r, v.size, info)) {
+				return false;
+			}
+			continue;
+		}
+		if (!amf_skip_rest(r, &v)) {
+			return false;
+		}
 		slot = info_slot(info, name, size);
 		if (slot) {
 			*slot = v;
@@ -153,7 +182,7 @@ static void put_forward_map(struct buffer *b, const char *key)
 	amf_put_end(b);
 }
 
-void command_put_enhanced(struct buffer *b, const char *const *codecs)
+void command_put_enhanced(struct buffer *b, const char *const *codecs, unsigned caps)
 {
 	uint32_t count = 0;
 
@@ -168,7 +197,7 @@ void command_put_enhanced(struct buffer *b, const char *const *codecs)
 	put_forward_map(b, "videoFourCcInfoMap");
 	put_forward_map(b, "audioFourCcInfoMap");
 	amf_put_key(b, "capsEx");
-	amf_put_number(b, CAPS_EX);
+	amf_put_number(b, caps);
 }
 
 int command_send(struct wire *w, struct buffer *b, uint32_t csid, uint32_t stream)

@@ -8,10 +8,12 @@
 #include "wire.h"
 
 #define COMMAND_NAME_MAX 32
+#define COMMAND_CODECS_MAX 96
 #define COMMAND_BYTES_MAX (8 * 1024) /* of one that we write */
 
 /* Capabilities of Enhanced RTMP (v2) that are really parsed here. */
 enum {
+	CAPS_RECONNECT = 1, /* a client's: it obeys a ReconnectRequest */
 	CAPS_MULTITRACK = 2,
 	CAPS_MODEX = 4,
 	CAPS_TIMESTAMP_NANO = 8,
@@ -37,6 +39,7 @@ bool command_copy_string(const struct amf_value *v, char *to, size_t size);
 struct command_info {
 	struct amf_value level, code, description, tc_url; /* UNDEFINED if missing */
 	bool is_enhanced;                                  /* lists FourCCs or capabilities */
+	char codecs[COMMAND_CODECS_MAX]; /* FourCCs of fourCcList, each behind a blank */
 };
 /* Reads an argument that may be an object; anything else is skipped. False if malformed. */
 bool command_read_info(struct command *c, struct command_info *ret);
@@ -47,8 +50,8 @@ bool command_is_enhanced_key(const char *name, uint32_t size);
 
 /* Name and transaction id into a buffer that command_send() frees. */
 void command_begin(struct buffer *b, const char *name, double transaction);
-/* Properties of Enhanced RTMP, inside an object. `codecs` ends with NULL. */
-void command_put_enhanced(struct buffer *b, const char *const *codecs);
+/* Properties of Enhanced RTMP, inside an object. `codecs` ends with NULL; `caps` is capsEx. */
+void command_put_enhanced(struct buffer *b, const char *const *codecs, unsigned caps);
 void command_put_property(struct buffer *b, const char *key, const char *value);
 /* Sends and frees. 0 or enum rtmp_error. */
 int command_send(struct wire *w, struct buffer *b, uint32_t csid, uint32_t stream);

@@ -85,7 +85,7 @@ static void put_enhanced_answer(const struct rtmp_server *s, struct buffer *b)
 	static const char *const any_codec[] = { "*", NULL };
 
 	if (s->is_enhanced) {
-		command_put_enhanced(b, any_codec);
+		command_put_enhanced(b, any_codec, CAPS_EX);
 	}
 }
 
