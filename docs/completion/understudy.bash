@@ -3,24 +3,24 @@
 
 _understudy_names()
 {
-	# names out of the running relay's status: shows, or with $1 the feeds of that show
+	# names in the running relay's status: shows, or of show $1 what stands below head $2
 	local status
 	status=$(understudy status 2>/dev/null) || return
 	if [ $# -eq 0 ]; then
 		printf '%s\n' "$status" | sed -n 's/^\([A-Za-z0-9_-]*\)  \(ON\|OFF\) AIR.*/\1/p'
 	else
-		printf '%s\n' "$status" | awk -v show="$1" '
-			/^[A-Za-z0-9_-]+  (ON|OFF) AIR/ { inside = $1 == show; feeds = 0; next }
-			/^  FEED / { feeds = 1; next }
-			/^$/ { feeds = 0 }
-			inside && feeds && NF { print $1 }'
+		printf '%s\n' "$status" | awk -v show="$1" -v head="$2" '
+			/^[A-Za-z0-9_-]+  (ON|OFF) AIR/ { inside = $1 == show; below = 0; next }
+			$1 == head { below = 1; next }
+			/^$/ { below = 0 }
+			inside && below && NF { print $1 }'
 	fi
 }
 
 _understudy()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
-	local commands="run check status explain start end take auto events version help" options=""
+	local commands="run check status explain start end take auto pause resume events version help" options=""
 	COMPREPLY=()
 
 	if [ "$COMP_CWORD" -eq 1 ]; then
@@ -42,7 +42,7 @@ _understudy()
 	check) options="--config" ;;
 	status) options="--json --watch --socket" ;;
 	explain) options="--config --json --socket" ;;
-	start | end | take | auto) options="--socket" ;;
+	start | end | take | auto | pause | resume) options="--socket" ;;
 	events) options="--json --follow --since --socket" ;;
 	help) options="$commands" ;;
 	esac
@@ -50,8 +50,13 @@ _understudy()
 	-*) ;;
 	*)
 		case ${COMP_WORDS[1]}:$COMP_CWORD in
-		explain:2 | start:2 | end:2 | take:2 | auto:2) options=$(_understudy_names) ;;
-		take:3) options=$(_understudy_names "${COMP_WORDS[2]}") ;;
+		explain:2 | start:2 | end:2 | take:2 | auto:2 | pause:2 | resume:2)
+			options=$(_understudy_names)
+			;;
+		take:3) options=$(_understudy_names "${COMP_WORDS[2]}" FEED) ;;
+		pause:3 | resume:3)
+			options=$(_understudy_names "${COMP_WORDS[2]}" DESTINATION)
+			;;
 		esac
 		;;
 	esac

@@ -24,19 +24,42 @@ struct config_feed {
 	uint32_t max_kbps, latency_ms, srt_port;
 };
 
+enum config_platform {
+	PLATFORM_CUSTOM,
+	PLATFORM_YOUTUBE,
+	PLATFORM_TWITCH,
+	PLATFORM_FACEBOOK,
+	PLATFORM_KICK,
+	PLATFORMS
+};
+
+/* When a destination is dialled again. */
+struct config_retry {
+	uint32_t first_s, cap_s, healthy_s;
+};
+
+/* An RTMP(S) ingest, taken apart; host NULL: none. */
+struct config_endpoint {
+	bool is_tls;
+	uint16_t port;
+	char *host, *app, *stream, *tc_url;
+};
+
 enum config_destination_kind { DESTINATION_RTMP, DESTINATION_FLV_FILE, DESTINATION_INACTIVE };
 
 struct config_destination {
 	char *name;
 	char *url, *backup_url;
 	char *key;
-	bool isolate, rehearsal;
+	char *user, *password;   /* RTMP: for platforms that ask for them */
+	int platform;            /* enum config_platform */
+	bool isolate, rehearsal, both, allow_redirect;
+	uint32_t hold_s, max_backlog_ms, stall_s;
+	struct config_retry retry;
 	/* derived by config_load() from url and key */
 	enum config_destination_kind kind;
-	bool is_tls;
-	uint16_t port;
-	char *host, *app, *stream, *tc_url; /* RTMP */
-	char *path;                         /* FLV file, strftime pattern */
+	struct config_endpoint endpoint, backup; /* RTMP */
+	char *path;              /* FLV file, strftime pattern */
 };
 
 struct config_failover {
@@ -64,6 +87,20 @@ struct config {
 	struct config_show *shows;
 	unsigned shows_count;
 };
+
+/* What is known of a platform: where its ingest is and what it takes. */
+struct config_platform_facts {
+	const char *name;
+	const char *url, *backup_url; /* NULL = none that is the same for everybody */
+	uint32_t session_s;           /* it ends a broadcast after so long, 0 = never */
+	uint32_t max_kbps;            /* picture and sound together, 0 = not known */
+	uint32_t max_gop_ms;          /* key frames further apart are not taken well */
+	uint32_t max_width, max_height; /* 0 = any */
+	bool needs_tls, needs_audio;
+	const char *video[4], *audio[4]; /* codecs it takes, as codec_str() names them */
+};
+/* NULL for PLATFORM_CUSTOM. */
+const struct config_platform_facts *config_platform_facts(int platform);
 
 /* One finding, for people: `file:line: key: what is wrong; what to do`. Never holds a secret. */
 enum config_severity { CONFIG_ERROR, CONFIG_WARNING, CONFIG_INACTIVE };

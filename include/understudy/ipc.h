@@ -120,16 +120,27 @@ struct ipc_relay_start {
 /* The switch was replaced. fds: new show ring, wake-up as before. The reader first drains the
  * old ring and then goes on with the first packet of the new one. */
 struct ipc_show_ring { uint32_t reserved; };
-struct ipc_destination_add { /* holds secrets: never logged */
-	uint32_t id;
+struct ipc_endpoint {
 	uint32_t is_tls;
 	uint16_t port, reserved;
-	uint32_t reserved2;
-	char name[IPC_NAME];
 	char host[IPC_HOST];
 	char app[IPC_KEY];
 	char stream[IPC_KEY];
 	char tc_url[IPC_KEY + IPC_HOST];
+};
+#define IPC_ENDPOINTS_MAX 2
+struct ipc_destination_add { /* holds secrets: never logged */
+	uint32_t id;
+	uint32_t endpoint_count; /* 1, or 2 with a backup: tried by turns */
+	uint32_t allow_redirect; /* the platform may send us to another host */
+	uint32_t reserved;
+	int64_t first_us, cap_us, healthy_us; /* of struct restart_policy */
+	int64_t hold_us;         /* how long a connection without media is kept; 0 = no limit */
+	int64_t max_backlog_us;  /* beyond it video is left out */
+	int64_t stall_us;        /* a platform that takes nothing for so long is left */
+	char name[IPC_NAME];
+	char user[IPC_NAME], password[IPC_KEY]; /* for platforms that ask for them */
+	struct ipc_endpoint endpoints[IPC_ENDPOINTS_MAX];
 };
 struct ipc_destination_remove { uint32_t id; uint32_t unpublish; };
 
@@ -153,6 +164,10 @@ struct ipc_destination_status { /* on change and once a second */
 	int64_t backlog_ms;
 	uint64_t dropped, bytes;
 	char last_error[IPC_TEXT]; /* "" = none; no secrets */
+	char why[IPC_TEXT];        /* the reason for the state, "" = none; likewise */
+	uint32_t endpoint;         /* RTMP: which one is used */
+	uint32_t reserved;
+	int64_t accepted_us;       /* RTMP: when the platform took this session, 0 = none */
 };
 /* fds: show ring, the file (open for append), wake-up if any */
 struct ipc_record_start {

@@ -57,6 +57,8 @@ int command_start(const struct command_line *line);
 int command_end(const struct command_line *line);
 int command_take(const struct command_line *line);
 int command_auto(const struct command_line *line);
+int command_pause(const struct command_line *line);
+int command_resume(const struct command_line *line);
 /* watch.c */
 int command_status(const struct command_line *line);
 /* events.c */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* start, end, take, auto: one request, one reply. */
+/* start, end, take, auto, pause, resume: one request, one reply. */
 #include "client.h"
 #include "commands.h"
 
@@ -44,4 +44,20 @@ int command_take(const struct command_line *line)
 {
 	return order(line, json_pack("{s:s, s:s, s:s}", "command", "take", "show",
 				     line->arguments[0], "feed", line->arguments[1]));
+}
+
+static int order_destination(const struct command_line *line, const char *command)
+{
+	return order(line, json_pack("{s:s, s:s, s:s}", "command", command, "show",
+				     line->arguments[0], "destination", line->arguments[1]));
+}
+
+int command_pause(const struct command_line *line)
+{
+	return order_destination(line, "pause");
+}
+
+int command_resume(const struct command_line *line)
+{
+	return order_destination(line, "resume");
 }

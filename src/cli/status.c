@@ -151,6 +151,15 @@ static void format_since(struct table_cell *cell, const json_t *destination, int
 	cell_set(cell, PAINT_NONE, "%s", text);
 }
 
+/* What went wrong last; where nothing did, why it is not live. */
+static const char *reason_of(const json_t *destination)
+{
+	bool has_error = json_is_string(json_object_get(destination, "last_error"));
+	bool is_live = strcmp(text_of(destination, "state"), "live") == 0;
+
+	return text_of(destination, has_error || is_live ? "last_error" : "why");
+}
+
 static void print_destinations(const struct terminal *t, const json_t *destinations, int64_t now_ms)
 {
 	static const char *const heads[] = { "DESTINATION", "STATE",    "FOR",       "KB/S",
@@ -175,7 +184,7 @@ static void print_destinations(const struct terminal *t, const json_t *destinati
 		cell_set(&row[3], PAINT_NONE, "%lld", (long long)number_of(d, "kbps"));
 		cell_set(&row[4], PAINT_NONE, "%lld ms", (long long)number_of(d, "backlog_ms"));
 		cell_set(&row[5], PAINT_NONE, "%lld", (long long)number_of(d, "restarts"));
-		cell_set(&row[6], PAINT_NONE, "%s", text_of(d, "last_error"));
+		cell_set(&row[6], PAINT_NONE, "%s", reason_of(d));
 	}
 	fputc('\n', t->out);
 	table_print(&table, t);

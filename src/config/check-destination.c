@@ -14,6 +14,7 @@
 #define RTMP_PORT 1935
 #define RTMPS_PORT 443
 #define PART_MAX 500 /* of app and stream */
+#define USER_MAX 60
 
 static void refuse(struct report *r, const char *path, const char *name, const char *text)
 {
@@ -41,8 +42,7 @@ static char *copy_part(const char *from, size_t size, struct report *r)
 }
 
 /* scheme://host[:port]/app, as encoders write it */
-static char *make_tc_url(const struct config_destination *d, const struct url *url,
-			 struct report *r)
+static char *make_tc_url(const struct config_endpoint *e, const struct url *url, struct report *r)
 {
 	char text[PART_MAX + sizeof(url->host) + 32], port[8] = "";
 
@@ -50,16 +50,16 @@ static char *make_tc_url(const struct config_destination *d, const struct url *u
 		text_format(port, sizeof(port), ":%u", (unsigned)url->port);
 	}
 	text_format(text, sizeof(text), "%s://%s%s%s%s/%s", url->scheme, url->is_ipv6 ? "[" : "",
-		    url->host, url->is_ipv6 ? "]" : "", port, d->app);
+		    url->host, url->is_ipv6 ? "]" : "", port, e->app);
 	char *copy = copy_part(text, strlen(text), r);
 	explicit_bzero(text, sizeof(text)); /* the application may hold a token */
 	return copy;
 }
 
 /* Splits the path into application and stream: with a key all of it is the application, else
- * its last part is the stream. */
-static const char *split_path(struct config_destination *d, const char *url_path, bool has_key,
-			      struct report *r)
+ * its last part is the stream. `key` may be NULL where the reader has refused it. */
+static const char *split_path(struct config_endpoint *e, const char *url_path, bool has_key,
+			      const char *key, struct report *r)
 {
 	size_t path = strcspn(url_path, "?#"), app = path;
 	const char *slash;
@@ -78,9 +78,9 @@ static const char *split_path(struct config_destination *d, const char *url_path
 		/* parameters go with the application, as encoders do it */
 		char joined[2 * PART_MAX];
 		text_format(joined, sizeof(joined), "%.*s%s", (int)app, url_path, url_path + path);
-		d->app = copy_part(joined, strlen(joined), r);
+		e->app = copy_part(joined, strlen(joined), r);
 		explicit_bzero(joined, sizeof(joined));
-		d->stream = d->key != NULL ? copy_part(d->key, strlen(d->key), r) : NULL;
+		e->stream = key != NULL ? copy_part(key, strlen(key), r) : NULL;
 	} else {
 		slash = memrchr(url_path, '/', app);
 		if (slash == NULL || slash == url_path) {
@@ -88,44 +88,137 @@ static const char *split_path(struct config_destination *d, const char *url_path
 			       "URL: "
 			       "rtmp://HOST/APP/KEY";
 		}
-		d->app = copy_part(url_path, (size_t)(slash - url_path), r);
-		d->stream = copy_part(slash + 1, strlen(slash + 1), r);
+		e->app = copy_part(url_path, (size_t)(slash - url_path), r);
+		e->stream = copy_part(slash + 1, strlen(slash + 1), r);
 	}
-	if (d->app != NULL && strlen(d->app) > PART_MAX) {
+	if (e->app != NULL && strlen(e->app) > PART_MAX) {
 		return "is too long; an application may have 500 characters";
 	}
-	if (d->stream != NULL && strlen(d->stream) > PART_MAX) {
+	if (e->stream != NULL && strlen(e->stream) > PART_MAX) {
 		return "is too long; a stream key may have 500 characters";
 	}
 	return NULL;
 }
 
-static void check_rtmp(struct config_destination *d, const struct url *url, const char *path,
-		       struct report *r)
+static bool is_rtmp(const struct url *url)
+{
+	return strcmp(url->scheme, "rtmp") == 0 || strcmp(url->scheme, "rtmps") == 0;
+}
+
+/* One ingest, the URL of which is the value of `name`. */
+static void check_endpoint(struct config_endpoint *e, const struct config_destination *d,
+			   const struct url *url, const char *path, const char *name,
+			   struct report *r)
 {
 	char of_key[CONFIG_PATH_MAX];
 	const char *error;
 
 	text_format(of_key, sizeof(of_key), "%s.key", path);
-	d->is_tls = strcmp(url->scheme, "rtmps") == 0;
-	d->kind = DESTINATION_RTMP;
-	d->port = url->port != 0 ? url->port : d->is_tls ? RTMPS_PORT : RTMP_PORT;
+	e->is_tls = strcmp(url->scheme, "rtmps") == 0;
+	e->port = url->port != 0 ? url->port : e->is_tls ? RTMPS_PORT : RTMP_PORT;
 	if (url->has_user) {
-		refuse(r, path, "url",
-		       "has a user name before the host, which RTMP destinations here do not "
-		       "take; put the "
-		       "stream key into `key`");
+		refuse(r, path, name,
+		       "has a user name before the host; put it into `user` and `password`, and "
+		       "the stream key into `key`");
 		return;
 	}
-	error = split_path(d, url->path, report_has(r, of_key), r);
+	error = split_path(e, url->path, report_has(r, of_key), d->key, r);
 	if (error != NULL) {
-		refuse(r, path, "url", error);
+		refuse(r, path, name, error);
 		return;
 	}
-	d->host = copy_part(url->host, strlen(url->host), r);
-	if (d->app != NULL) {
-		d->tc_url = make_tc_url(d, url, r);
+	e->host = copy_part(url->host, strlen(url->host), r);
+	if (e->app != NULL) {
+		e->tc_url = make_tc_url(e, url, r);
 	}
+}
+
+static void check_backup(struct config_destination *d, const char *path, struct report *r)
+{
+	struct url url;
+	const char *error;
+
+	if (d->backup_url == NULL) {
+		if (d->both) {
+			refuse(r, path, "both", "needs a `backup_url` to publish to");
+		}
+		return;
+	}
+	error = url_parse(d->backup_url, &url);
+	if (error == NULL && !is_rtmp(&url)) {
+		error = "has to be an RTMP address, as `url` is one; write rtmp://HOST/APP";
+	}
+	if (error != NULL) {
+		refuse(r, path, "backup_url", error);
+		return;
+	}
+	check_endpoint(&d->backup, d, &url, path, "backup_url", r);
+}
+
+static void check_login(const struct config_destination *d, const char *path, struct report *r)
+{
+	char user[CONFIG_PATH_MAX], password[CONFIG_PATH_MAX];
+
+	text_format(user, sizeof(user), "%s.user", path);
+	text_format(password, sizeof(password), "%s.password", path);
+	if (report_has(r, user) != report_has(r, password)) {
+		refuse(r, path, report_has(r, user) ? "user" : "password",
+		       "is of no use alone; give `user` and `password` both");
+	}
+	if (d->user != NULL && strlen(d->user) > USER_MAX) {
+		refuse(r, path, "user", "is too long; a user name may have 60 characters");
+	}
+}
+
+static void check_platform(const struct config_destination *d, const char *path, struct report *r)
+{
+	const struct config_platform_facts *facts = config_platform_facts(d->platform);
+	char of_url[CONFIG_PATH_MAX];
+
+	if (facts != NULL && facts->needs_tls && !d->endpoint.is_tls) {
+		text_format(of_url, sizeof(of_url), "%s.url", path);
+		report_add_at(r, CONFIG_WARNING, of_url,
+			      "%s takes RTMPS only; write rtmps://, or leave `url` out",
+			      facts->name);
+	}
+}
+
+static void check_rtmp(struct config_destination *d, const struct url *url, const char *path,
+		       struct report *r)
+{
+	d->kind = DESTINATION_RTMP;
+	check_endpoint(&d->endpoint, d, url, path, "url", r);
+	check_backup(d, path, r);
+	check_login(d, path, r);
+	check_platform(d, path, r);
+}
+
+/* Fills in what the platform's name says. False if there is no URL then. */
+static bool complete(struct config_destination *d, const char *path, struct report *r)
+{
+	const struct config_platform_facts *facts = config_platform_facts(d->platform);
+	char of_key[CONFIG_PATH_MAX], of_url[CONFIG_PATH_MAX];
+
+	text_format(of_url, sizeof(of_url), "%s.url", path);
+	if (d->url != NULL || report_has(r, of_url)) {
+		return d->url != NULL;
+	}
+	if (facts == NULL) {
+		report_add_at(r, CONFIG_ERROR, of_url,
+			      "is missing; give the destination a `url`, or a `platform` (youtube, "
+			      "twitch, facebook, kick) and its `key`");
+		return false;
+	}
+	text_format(of_key, sizeof(of_key), "%s.key", path);
+	if (!report_has(r, of_key)) {
+		report_add_at(r, CONFIG_ERROR, of_key, "is missing; add key: \"${NAME}\"");
+		return false;
+	}
+	d->url = copy_part(facts->url, strlen(facts->url), r);
+	if (d->backup_url == NULL && facts->backup_url != NULL) {
+		d->backup_url = copy_part(facts->backup_url, strlen(facts->backup_url), r);
+	}
+	return d->url != NULL;
 }
 
 static bool ends_with(const char *text, const char *ending)
@@ -177,13 +270,13 @@ void check_destination(struct config_destination *d, const char *path, struct re
 	struct url url;
 
 	d->kind = DESTINATION_INACTIVE;
-	if (d->url == NULL) {
+	if (!complete(d, path, r)) {
 		return;
 	}
 	const char *error = url_parse(d->url, &url);
 	if (error != NULL) {
 		refuse(r, path, "url", error);
-	} else if (strcmp(url.scheme, "rtmp") == 0 || strcmp(url.scheme, "rtmps") == 0) {
+	} else if (is_rtmp(&url)) {
 		check_rtmp(d, &url, path, r);
 	} else if (strcmp(url.scheme, "file") == 0) {
 		check_file(d, &url, path, r);

@@ -268,6 +268,68 @@ static bool has_keys(const struct config *c)
 	return false;
 }
 
+/* ---- a destination that is two ---- */
+
+static char *copy_text(const char *text, struct report *r)
+{
+	char *copy = text != NULL ? strdup(text) : NULL;
+
+	r->is_out_of_memory |= text != NULL && copy == NULL;
+	return copy;
+}
+
+/* The second session of a destination with `both`: another destination, "NAME/backup". */
+static struct config_destination make_twin(struct config_destination *d, struct report *r)
+{
+	struct config_destination twin = {
+		.kind = d->kind,
+		.platform = d->platform,
+		.isolate = d->isolate,
+		.rehearsal = d->rehearsal,
+		.allow_redirect = d->allow_redirect,
+		.hold_s = d->hold_s,
+		.max_backlog_ms = d->max_backlog_ms,
+		.stall_s = d->stall_s,
+		.retry = d->retry,
+		.endpoint = d->backup,
+	};
+	char name[128];
+
+	text_format(name, sizeof(name), "%s/backup", d->name != NULL ? d->name : "");
+	twin.name = copy_text(name, r);
+	twin.url = copy_text(d->backup_url, r);
+	twin.key = copy_text(d->key, r);
+	twin.user = copy_text(d->user, r);
+	twin.password = copy_text(d->password, r);
+	memset(&d->backup, 0, sizeof(d->backup));
+	return twin;
+}
+
+/* Behind the loop over what stands in the file: findings are about that alone. */
+static void add_twins(struct config_show *show, struct report *r)
+{
+	unsigned count = show->destinations_count, twins = 0;
+	struct config_destination *all;
+
+	for (unsigned i = 0; i < count; i++) {
+		twins += show->destinations[i].both && show->destinations[i].backup.host != NULL;
+	}
+	if (twins == 0) {
+		return;
+	}
+	all = realloc(show->destinations, (count + twins) * sizeof(*all));
+	if (all == NULL) {
+		r->is_out_of_memory = true;
+		return;
+	}
+	show->destinations = all;
+	for (unsigned i = 0; i < count; i++) {
+		if (all[i].both && all[i].backup.host != NULL) {
+			all[show->destinations_count++] = make_twin(&all[i], r);
+		}
+	}
+}
+
 void check_config(struct config *c, struct report *r)
 {
 	char path[CONFIG_PATH_MAX];
@@ -282,6 +344,7 @@ void check_config(struct config *c, struct report *r)
 			   "shows", "show", r);
 		check_feeds(c, i, r);
 		check_destinations(&c->shows[i], i, r);
+		add_twins(&c->shows[i], r);
 		check_times(&c->shows[i], i, r);
 	}
 	if (has_keys(c) && !report_has(r, "rtmp") && !report_has(r, "rtmps")) {

@@ -162,6 +162,14 @@ static void destroy_text(char **text)
 	}
 }
 
+static void destroy_endpoint(struct config_endpoint *e)
+{
+	destroy_text(&e->host);
+	destroy_text(&e->app);
+	destroy_text(&e->stream);
+	destroy_text(&e->tc_url);
+}
+
 void config_destroy(struct config **c)
 {
 	struct config *config = *c;
@@ -173,10 +181,8 @@ void config_destroy(struct config **c)
 		for (unsigned i = 0; i < config->shows[s].destinations_count; i++) {
 			struct config_destination *d = &config->shows[s].destinations[i];
 
-			destroy_text(&d->host);
-			destroy_text(&d->app);
-			destroy_text(&d->stream);
-			destroy_text(&d->tc_url);
+			destroy_endpoint(&d->endpoint);
+			destroy_endpoint(&d->backup);
 			destroy_text(&d->path);
 		}
 	}

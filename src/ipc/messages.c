@@ -83,12 +83,16 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 	} },
 	[IPC_SHOW_RING] = { BODY(ipc_show_ring), .fds_min = 1, .fds_max = 2 },
 	[IPC_DESTINATION_ADD] = { BODY(ipc_destination_add), .fields = {
-		LIMIT(ipc_destination_add, is_tls, 1),
+		LIMIT(ipc_destination_add, endpoint_count, IPC_ENDPOINTS_MAX),
+		LIMIT(ipc_destination_add, allow_redirect, 1),
 		TEXT(ipc_destination_add, name),
-		TEXT(ipc_destination_add, host),
-		TEXT(ipc_destination_add, app),
-		TEXT(ipc_destination_add, stream),
-		TEXT(ipc_destination_add, tc_url),
+		TEXT(ipc_destination_add, user),
+		TEXT(ipc_destination_add, password),
+		EACH_LIMIT(ipc_destination_add, endpoints, is_tls, 1),
+		EACH_TEXT(ipc_destination_add, endpoints, host),
+		EACH_TEXT(ipc_destination_add, endpoints, app),
+		EACH_TEXT(ipc_destination_add, endpoints, stream),
+		EACH_TEXT(ipc_destination_add, endpoints, tc_url),
 	} },
 	[IPC_DESTINATION_REMOVE] = { BODY(ipc_destination_remove), .fields = {
 		LIMIT(ipc_destination_remove, unpublish, 1),
@@ -96,6 +100,8 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 	[IPC_DESTINATION_STATUS] = { BODY(ipc_destination_status), .fields = {
 		LIMIT(ipc_destination_status, state, DESTINATION_STATES - 1),
 		TEXT(ipc_destination_status, last_error),
+		TEXT(ipc_destination_status, why),
+		LIMIT(ipc_destination_status, endpoint, IPC_ENDPOINTS_MAX - 1),
 	} },
 	[IPC_RECORD_START] = { BODY(ipc_record_start), .fds_min = 2, .fds_max = 3, .fields = {
 		TEXT(ipc_record_start, show),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Destinations (destination.h). Runs in relay-rtmp, in its loop; never blocks. Owns the dial, the
- * session and the events of each. Logs decisions: the state machine is the program's, its parts
+ * Destinations (destination.h). Runs in relay-rtmp, in its loop; never blocks. Owns the links
+ * and the timer of each. Logs decisions: the state machine is the program's, its parts
  * only report.
  */
 #include <assert.h>
@@ -24,6 +24,7 @@
 #define STALE_SESSION_US 120000000 /* how long a platform may hold a broken connection for alive */
 #define QUIET_US 2000000
 #define GOODBYE_US 800000
+#define ABRUPT_US 5000000 /* an end so soon after the beginning has to do with the stream */
 
 /* ---- state ---- */
 
@@ -32,33 +33,36 @@ static const unsigned allowed[DESTINATION_STATES] = {
 	[DESTINATION_IDLE] = 1u << DESTINATION_DIALING | 1u << DESTINATION_STOPPED,
 	[DESTINATION_DIALING] = 1u << DESTINATION_HELD | 1u << DESTINATION_BACKING_OFF |
 				1u << DESTINATION_REFUSED | 1u << DESTINATION_STOPPED,
-	[DESTINATION_HELD] = 1u << DESTINATION_LIVE | 1u << DESTINATION_BACKING_OFF |
-			     1u << DESTINATION_REFUSED | 1u << DESTINATION_STOPPED,
+	[DESTINATION_HELD] = 1u << DESTINATION_IDLE | 1u << DESTINATION_LIVE |
+			     1u << DESTINATION_BACKING_OFF | 1u << DESTINATION_REFUSED |
+			     1u << DESTINATION_STOPPED,
 	[DESTINATION_LIVE] = 1u << DESTINATION_HELD | 1u << DESTINATION_BACKING_OFF |
 			     1u << DESTINATION_REFUSED | 1u << DESTINATION_STOPPED,
-	[DESTINATION_BACKING_OFF] = 1u << DESTINATION_DIALING | 1u << DESTINATION_STOPPED,
-	[DESTINATION_REFUSED] = 1u << DESTINATION_DIALING | 1u << DESTINATION_STOPPED,
+	[DESTINATION_BACKING_OFF] = 1u << DESTINATION_IDLE | 1u << DESTINATION_DIALING |
+				    1u << DESTINATION_STOPPED,
+	[DESTINATION_REFUSED] = 1u << DESTINATION_IDLE | 1u << DESTINATION_DIALING |
+				1u << DESTINATION_STOPPED,
 	[DESTINATION_STOPPED] = 0,
 };
 
 static void tell(struct destination *d)
 {
-	struct session_counts counts = { 0 };
+	struct session_counts counts = link_counts(d->link);
 	struct ipc_destination_status status = {
 		.id = d->config.id,
 		.state = d->state,
 		.restarts = d->restart.restarts,
 		.since_us = d->since_us,
+		.endpoint = d->endpoint,
+		.accepted_us = d->was_accepted ? d->accepted_us : 0,
 	};
 
-	if (d->session) {
-		counts = session_counts(d->session);
-	}
 	status.kbps = d->state == DESTINATION_LIVE ? d->kbps : 0;
 	status.backlog_ms = counts.backlog_ms;
 	status.bytes = d->past_bytes + counts.bytes;
 	status.dropped = d->past_dropped + counts.dropped;
 	(void)text_copy(status.last_error, sizeof(status.last_error), d->last_error);
+	(void)text_copy(status.why, sizeof(status.why), d->why);
 	/* If the supervisor is busy, the next second tells it. */
 	(void)ipc_send(WORKER_CONTROL_FD, IPC_DESTINATION_STATUS, &status, NULL, 0);
 }
@@ -75,15 +79,15 @@ static enum log_level level_of(enum destination_state state)
 	}
 }
 
-/* The one way from a state to another. */
-static void enter(struct destination *d, enum destination_state to, const char *cause,
-		  int64_t now_us)
+void destination_enter(struct destination *d, enum destination_state to, const char *cause,
+		       int64_t now_us)
 {
 	enum destination_state from = d->state;
 
 	assert(allowed[from] & 1u << to);
 	d->state = to;
 	d->since_us = now_us;
+	(void)text_copy(d->why, sizeof(d->why), cause);
 	log_line(level_of(to), "destination show=%s name=%s state=%s was=%s cause=\"%s\"",
 		 d->relay->name, d->config.name, destination_state_str(to),
 		 destination_state_str(from), cause);
@@ -98,27 +102,19 @@ static void over(struct destination *d)
 	event_active(d->relay->reap, EV_TIMEOUT, 0);
 }
 
-static void unwatch(struct event **event)
+void destination_account(struct destination *d, const struct link *l)
 {
-	if (*event) {
-		event_free(*event);
-		*event = NULL;
-	}
+	struct session_counts counts = link_counts(l);
+
+	d->past_bytes += counts.bytes;
+	d->past_dropped += counts.dropped;
 }
 
-static void drop_connection(struct destination *d, bool unclean)
+static void drop_connections(struct destination *d, bool unclean)
 {
-	struct session_counts counts;
-
-	dial_destroy(&d->dial);
-	unwatch(&d->readable);
-	unwatch(&d->writable);
-	if (d->session) {
-		counts = session_counts(d->session);
-		d->past_bytes += counts.bytes;
-		d->past_dropped += counts.dropped;
-		session_destroy(&d->session, unclean);
-	}
+	destination_account(d, d->link);
+	link_destroy(&d->link, unclean);
+	succession_finish(d);
 }
 
 static void wait_until(struct destination *d, int64_t at_us, int64_t now_us)
@@ -129,15 +125,17 @@ static void wait_until(struct destination *d, int64_t at_us, int64_t now_us)
 	evtimer_add(d->timer, &wait);
 }
 
-/* When to dial after a failure. */
+/* When to dial after a failure, and where. */
 static int64_t next_dial(struct destination *d, int64_t now_us)
 {
 	int64_t ran_us = d->was_accepted ? now_us - d->accepted_us : 0;
+	bool is_healthy = d->was_accepted && ran_us >= d->policy.healthy_us;
 	uint32_t random = 0;
 
+	if (!is_healthy) {
+		d->endpoint = (d->endpoint + 1) % d->config.endpoint_count;
+	}
 	if (d->was_accepted) {
-		bool is_healthy = ran_us >= restart_policy_destination.healthy_us;
-
 		d->healthy_lost_us = is_healthy ? now_us : 0;
 		d->lost_us = now_us;
 	} else if (d->healthy_lost_us && now_us - d->healthy_lost_us < QUICK_SPAN_US) {
@@ -147,7 +145,7 @@ static int64_t next_dial(struct destination *d, int64_t now_us)
 	if (getrandom(&random, sizeof(random), 0) < 0) {
 		random = (uint32_t)now_us;
 	}
-	return restart_after(&d->restart, &restart_policy_destination, ran_us, random, now_us);
+	return restart_after(&d->restart, &d->policy, ran_us, random, now_us);
 }
 
 /* The platform took the show not long ago. */
@@ -156,13 +154,25 @@ static bool is_known_there(const struct destination *d, int64_t now_us)
 	return d->lost_us && now_us - d->lost_us < STALE_SESSION_US;
 }
 
-/* `error` may lie in the session that is about to go. */
+/* Some platforms say no to a key by taking it and hanging up. */
+static void note_error(struct destination *d, const char *error, int64_t now_us)
+{
+	bool is_abrupt = d->was_accepted && now_us - d->accepted_us < ABRUPT_US &&
+			 strcmp(error, "closed by the platform") == 0;
+
+	(void)text_format(d->last_error, sizeof(d->last_error), "%s%s", error,
+			  is_abrupt ? " right after it took the stream: check `key`, and that "
+				      "nobody else publishes with it"
+				    : "");
+}
+
+/* `error` may lie in the link that is about to go. */
 static void give_up(struct destination *d, const char *error, bool is_refused, int64_t now_us)
 {
 	int64_t again_us;
 
-	(void)text_copy(d->last_error, sizeof(d->last_error), error);
-	drop_connection(d, true);
+	note_error(d, error, now_us);
+	drop_connections(d, true);
 	if (d->state == DESTINATION_STOPPED) {
 		over(d);
 		return;
@@ -173,20 +183,12 @@ static void give_up(struct destination *d, const char *error, bool is_refused, i
 		again_us = now_us + (d->refusals++ ? REFUSED_AGAIN_US : REFUSED_ONCE_US);
 	}
 	d->was_accepted = false;
-	enter(d, is_refused ? DESTINATION_REFUSED : DESTINATION_BACKING_OFF, d->last_error, now_us);
+	destination_enter(d, is_refused ? DESTINATION_REFUSED : DESTINATION_BACKING_OFF,
+			  d->last_error, now_us);
 	wait_until(d, again_us, now_us);
 }
 
-/* ---- a session and its events ---- */
-
-static void watch(struct destination *d)
-{
-	if (session_wants(d->session) & STREAM_WANT_WRITE) {
-		event_add(d->writable, NULL);
-	} else {
-		event_del(d->writable);
-	}
-}
+/* ---- what links tell ---- */
 
 static void conclude(struct destination *d, enum session_result result, int64_t now_us)
 {
@@ -196,91 +198,82 @@ static void conclude(struct destination *d, enum session_result result, int64_t 
 		d->was_accepted = true;
 		d->refusals = 0;
 		d->media_us = now_us;
-		enter(d, DESTINATION_HELD, "publish accepted, waiting for a key frame", now_us);
+		destination_enter(d, DESTINATION_HELD, "publish accepted, waiting for a key frame",
+				  now_us);
 		break;
 	case SESSION_GOES_ON:
 		break;
-	case SESSION_REJECTED:
-		give_up(d, session_error(d->session), true, now_us);
-		return;
 	case SESSION_RECONNECT:
+		succession_ask(d, session_demand(d->link->session), now_us);
+		break;
+	case SESSION_REJECTED:
 	case SESSION_BROKEN:
-		give_up(d, session_error(d->session), false, now_us);
-		return;
+		if (!succession_rescue(d, now_us)) {
+			give_up(d, d->link->error, result == SESSION_REJECTED, now_us);
+		}
+		break;
 	case SESSION_LEFT:
-		drop_connection(d, false);
+		drop_connections(d, false);
 		over(d);
-		return;
+		break;
 	}
-	watch(d);
 }
 
-static void on_socket(evutil_socket_t fd, short what, void *context)
+void destination_told(void *owner, struct link *l, enum session_result result, int64_t now_us)
 {
-	struct destination *d = context;
-	int64_t now_us = clock_monotonic_us();
+	struct destination *d = owner;
 
-	(void)fd;
-	(void)what;
-	conclude(d, session_step(d->session, now_us), now_us);
+	if (l == d->link) {
+		conclude(d, result, now_us);
+	} else {
+		succession_told(d, l, result, now_us);
+	}
 }
 
-static bool watch_socket(struct destination *d)
-{
-	struct event_base *base = d->relay->base;
-	int fd = session_fd(d->session);
+/* ---- dialling ---- */
 
-	d->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_socket, d);
-	d->writable = event_new(base, fd, EV_WRITE | EV_PERSIST, on_socket, d);
-	return d->readable && d->writable && event_add(d->readable, NULL) == 0;
+static const char *why_dial(const struct destination *d)
+{
+	if (d->endpoint > 0) {
+		return "dialling the backup ingest";
+	}
+	return *d->last_error ? "dialling again" : "the show has media";
 }
 
-static void on_dialed(void *context, int fd, const char *error)
+static void dial_endpoint(struct destination *d, const struct ipc_endpoint *endpoint,
+			  const char *why, int64_t now_us)
 {
-	struct destination *d = context;
-	int64_t now_us = clock_monotonic_us();
-	struct session_config config = {
-		.host = d->config.host,
-		.app = d->config.app,
-		.stream = d->config.stream,
-		.tc_url = d->config.tc_url,
-		.is_enhanced = show_needs_enhanced(&d->relay->show),
-	};
-
-	if (fd < 0) {
-		give_up(d, error, false, now_us);
-		return;
-	}
-	dial_destroy(&d->dial);
-	if (d->config.is_tls) {
-		config.trust = relay_trust(d->relay, &error);
-	}
-	if (!d->config.is_tls || config.trust) {
-		error = "out of memory";
-		d->session = session_create(&config, fd, now_us);
-	}
-	if (!d->session) {
-		close(fd);
-		give_up(d, error, false, now_us);
-		return;
-	}
-	if (!watch_socket(d)) {
+	destination_enter(d, DESTINATION_DIALING, why, now_us);
+	d->link = link_create(d->relay, &d->config, endpoint, destination_told, d);
+	if (!d->link || !link_start(d->link)) {
 		give_up(d, "out of memory", false, now_us);
-		return;
 	}
-	conclude(d, session_step(d->session, now_us), now_us);
 }
 
 static void dial(struct destination *d, int64_t now_us)
 {
-	enter(d, DESTINATION_DIALING, *d->last_error ? "dialing again" : "the show has media",
-	      now_us);
-	d->dial = dial_create(d->relay->base, on_dialed, d, ++d->relay->next_query);
-	if (d->dial) {
-		dial_start(d->dial, d->config.host, d->config.port);
-	} else {
-		give_up(d, "out of memory", false, now_us);
-	}
+	dial_endpoint(d, &d->config.endpoints[d->endpoint], why_dial(d), now_us);
+}
+
+void destination_renew(struct destination *d, const struct ipc_endpoint *to, const char *why,
+		       int64_t now_us)
+{
+	struct ipc_endpoint endpoint = *to; /* it may lie in what is dropped */
+
+	drop_connections(d, true);
+	d->lost_us = now_us;
+	d->healthy_lost_us = now_us;
+	d->was_accepted = false;
+	d->restart.restarts++;
+	destination_enter(d, DESTINATION_BACKING_OFF, why, now_us);
+	dial_endpoint(d, &endpoint, why, now_us);
+	explicit_bzero(&endpoint, sizeof(endpoint));
+}
+
+/* Nothing has come for so long that no connection is kept. */
+static bool is_show_away(const struct destination *d, int64_t media_us, int64_t now_us)
+{
+	return d->config.hold_us > 0 && now_us - media_us >= d->config.hold_us;
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *context)
@@ -292,6 +285,8 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	if (d->state == DESTINATION_STOPPED) {
 		give_up(d, "no goodbye from the platform", false, now_us);
+	} else if (is_show_away(d, d->relay->show.media_us, now_us)) {
+		destination_enter(d, DESTINATION_IDLE, "nothing to send", now_us);
 	} else {
 		dial(d, now_us);
 	}
@@ -311,13 +306,20 @@ struct destination *destination_create(struct relay *r, const struct ipc_destina
 	d->config = *config;
 	d->since_us = now_us;
 	d->told_us = now_us;
+	d->policy = (struct restart_policy){
+		.healthy_us = config->healthy_us,
+		.first_us = config->first_us,
+		.cap_us = config->cap_us,
+		.jitter_percent = restart_policy_destination.jitter_percent,
+	};
+	(void)text_copy(d->why, sizeof(d->why), "nothing to send yet");
 	d->timer = evtimer_new(r->base, on_timer, d);
 	if (!d->timer) {
 		explicit_bzero(&d->config, sizeof(d->config));
 		free(d);
 		return NULL;
 	}
-	LIST_INSERT_HEAD(&r->destinations, d, link);
+	LIST_INSERT_HEAD(&r->destinations, d, entry);
 	tell(d);
 	return d;
 }
@@ -330,9 +332,9 @@ void destination_destroy(struct destination **d)
 	if (!gone) {
 		return;
 	}
-	drop_connection(gone, true);
+	drop_connections(gone, true);
 	event_free(gone->timer);
-	LIST_REMOVE(gone, link);
+	LIST_REMOVE(gone, entry);
 	explicit_bzero(&gone->config, sizeof(gone->config));
 	free(gone);
 }
@@ -346,16 +348,17 @@ void destination_wake(struct destination *d, int64_t now_us)
 
 void destination_resolved(struct destination *d, const struct ipc_resolve_answer *answer)
 {
-	if (d->dial && dial_query(d->dial) == answer->query) {
-		dial_resolved(d->dial, answer);
+	if (d->link) {
+		link_resolved(d->link, answer);
 	}
+	succession_resolved(d, answer);
 }
 
 /* ---- media ---- */
 
 bool destination_is_listening(const struct destination *d)
 {
-	return d->session && session_is_publishing(d->session);
+	return link_is_publishing(d->link);
 }
 
 void destination_offer(struct destination *d, struct message *m, const struct outlet_start *start)
@@ -363,19 +366,19 @@ void destination_offer(struct destination *d, struct message *m, const struct ou
 	enum session_result result;
 	int64_t now_us;
 
-	if (!destination_is_listening(d)) {
+	if (!destination_is_listening(d) || succession_offer(d, m, start)) {
 		return;
 	}
-	result = session_offer(d->session, m, start);
+	result = link_offer(d->link, m, start);
 	if (result != SESSION_GOES_ON) {
 		conclude(d, result, clock_monotonic_us());
 		return;
 	}
-	if (m->packet.type == PACKET_FRAME && session_counts(d->session).has_started) {
+	if (m->packet.type == PACKET_FRAME && link_counts(d->link).has_started) {
 		now_us = d->relay->show.media_us;
 		d->media_us = now_us;
 		if (d->state == DESTINATION_HELD) {
-			enter(d, DESTINATION_LIVE, "media goes out", now_us);
+			destination_enter(d, DESTINATION_LIVE, "media goes out", now_us);
 		}
 	}
 }
@@ -386,48 +389,55 @@ void destination_interrupt(struct destination *d, bool is_restarted)
 		return;
 	}
 	if (is_restarted) {
-		session_rebase(d->session);
+		session_rebase(d->link->session);
 	} else {
-		session_rejoin(d->session);
+		session_rejoin(d->link->session);
 	}
 }
 
 void destination_flush(struct destination *d, int64_t now_us)
 {
-	if (d->session) {
-		enum session_result result = session_flush(d->session, now_us);
-
-		if (result != SESSION_GOES_ON || session_wants(d->session) & STREAM_WANT_WRITE) {
-			conclude(d, result, now_us);
-		}
+	if (d->link) {
+		conclude(d, link_flush(d->link, now_us), now_us);
 	}
+	succession_flush(d, now_us);
 }
 
 static void measure(struct destination *d, int64_t now_us)
 {
-	uint64_t bytes = d->past_bytes + (d->session ? session_counts(d->session).bytes : 0);
+	uint64_t bytes = d->past_bytes + link_counts(d->link).bytes;
 	int64_t us = now_us - d->told_us;
 
-	if (us > 0) {
+	if (us > 0 && bytes >= d->told_bytes) { /* a connection that is left counts at its end */
 		d->kbps = (uint32_t)((bytes - d->told_bytes) * 8000 / (uint64_t)us);
 	}
 	d->told_bytes = bytes;
 	d->told_us = now_us;
 }
 
+static void release(struct destination *d, int64_t now_us)
+{
+	char why[IPC_TEXT];
+
+	(void)text_format(why, sizeof(why),
+			  "no media for %d s: connection closed, dials when it is back",
+			  (int)(d->config.hold_us / 1000000));
+	drop_connections(d, true);
+	d->was_accepted = false;
+	destination_enter(d, DESTINATION_IDLE, why, now_us);
+}
+
 void destination_second(struct destination *d, int64_t now_us)
 {
-	enum session_result result;
-
-	if (d->session) {
-		result = session_tick(d->session, now_us);
-		if (result != SESSION_GOES_ON) {
-			conclude(d, result, now_us);
-		}
+	if (d->link) {
+		conclude(d, link_tick(d->link, now_us), now_us);
 	}
+	succession_second(d, now_us);
 	measure(d, now_us);
 	if (d->state == DESTINATION_LIVE && now_us - d->media_us >= QUIET_US) {
-		enter(d, DESTINATION_HELD, "the show has nothing to send", now_us);
+		destination_enter(d, DESTINATION_HELD, "the show has nothing to send", now_us);
+	} else if (d->state == DESTINATION_HELD && is_show_away(d, d->media_us, now_us)) {
+		release(d, now_us);
 	} else if (d->state == DESTINATION_LIVE) {
 		tell(d);
 	}
@@ -441,19 +451,20 @@ void destination_stop(struct destination *d, bool unpublish, int64_t now_us)
 		return;
 	}
 	evtimer_del(d->timer);
+	succession_finish(d);
 	if (unpublish && destination_is_listening(d)) {
-		session_leave(d->session);
-		enter(d, DESTINATION_STOPPED, "the operator ended it", now_us);
+		destination_enter(d, DESTINATION_STOPPED, "the operator ended it", now_us);
 		wait_until(d, now_us + GOODBYE_US, now_us);
-		conclude(d, session_flush(d->session, now_us), now_us);
+		conclude(d, link_leave(d->link, now_us), now_us);
 		return;
 	}
-	drop_connection(d, true);
-	enter(d, DESTINATION_STOPPED, unpublish ? "the operator ended it" : "stopped", now_us);
+	drop_connections(d, true);
+	destination_enter(d, DESTINATION_STOPPED, unpublish ? "the operator ended it" : "stopped",
+			  now_us);
 	over(d);
 }
 
 bool destination_is_over(const struct destination *d)
 {
-	return d->state == DESTINATION_STOPPED && !d->session;
+	return d->state == DESTINATION_STOPPED && !d->link;
 }

@@ -2,22 +2,38 @@
 /*
  * One place the show is sent to, for as long as the operator wants it there.
  *
- *        +-------- nothing to send yet
+ *        +-------- nothing to send yet, or for `hold` by now
  *        v
  *      IDLE ---the show has media---> DIALING ---publish accepted---> HELD <--quiet-- LIVE
- *                                     ^  |  |                          |  `--media--> |
- *           wait is over              |  |  `-platform says no-.       |              |
- *        .----------------------------+  |                     v       |              |
- *        |                               |                 REFUSED     |              |
- *        `--- BACKING_OFF <--------------+----- failure ---------------+--------------'
- *        `--- REFUSED (tried again after 5 s, then every 30 s)
+ *       ^ ^                           ^  |  |                         | |   --media-->  |
+ *       | `------quiet for `hold`-----+--+--+-------------------------' |               |
+ *       |   wait is over              |  |  `-platform says no-.        |               |
+ *       |.----------------------------+  |                     v        |               |
+ *       ||                               |                 REFUSED      |               |
+ *       |`--- BACKING_OFF <--------------+----- failure ----------------+---------------'
+ *       |`--- REFUSED (tried again after 5 s, then every 30 s)
+ *       `---- BACKING_OFF, REFUSED: the wait is over and there is nothing to send
  *
  *      any state ---removed, stop---> STOPPED (unpublishes first if so ordered)
  *
- * When to dial again: restart_policy_destination. After a healthy run it is at once, and every
- * 300 ms for the first second and a half, as most interruptions are that short. A platform that
+ *      from \ to    IDLE DIALING HELD LIVE BACKING_OFF REFUSED STOPPED
+ *      IDLE               x                                       x
+ *      DIALING                    x            x          x       x
+ *      HELD          x                 x       x          x       x
+ *      LIVE                       x            x          x       x
+ *      BACKING_OFF   x    x                                       x
+ *      REFUSED       x    x                                       x
+ *
+ * The table is `allowed` in destination.c, destination_enter() the one way from state to state;
+ * each change says why, in the log and in the status.
+ *
+ * When to dial again: the destination's restart policy. After a healthy run it is at once, and
+ * every 300 ms for the first second and a half, as most interruptions are that short. With a
+ * backup ingest, each dial that comes to nothing is followed by one to the other. A platform that
  * took the show lately and says no now may still hold our broken connection for alive: that is
  * a failure like others, and becomes REFUSED only if it goes on.
+ *
+ * A connection that must be left while it works is replaced by a second one: succession.h.
  */
 #ifndef RELAY_DESTINATION_H
 #define RELAY_DESTINATION_H
@@ -27,21 +43,22 @@
 #include <understudy/ipc.h>
 #include <understudy/policy.h>
 
-#include "dial.h"
-#include "session.h"
+#include "link.h"
+#include "succession.h"
 
 struct relay;
 
 struct destination {
-	LIST_ENTRY(destination) link;
+	LIST_ENTRY(destination) entry;
 	struct relay *relay;
 	struct ipc_destination_add config; /* holds the key */
 	enum destination_state state;
 	int64_t since_us;
-	struct dial *dial;                 /* while a socket is looked for */
-	struct session *session;           /* while there is one */
-	struct event *readable, *writable; /* of the session's socket */
+	struct link *link;                 /* while it dials or is connected */
+	struct succession succession;
+	unsigned endpoint;                 /* which of the config's is used */
 	struct event *timer;               /* when to dial again */
+	struct restart_policy policy;
 	struct restart restart;
 	int64_t accepted_us;               /* when the platform took the show last, 0: never */
 	int64_t lost_us;                   /* when it was lost after that */
@@ -54,6 +71,7 @@ struct destination {
 	int64_t told_us;
 	uint32_t kbps;
 	char last_error[IPC_TEXT];
+	char why[IPC_TEXT];                /* of the state */
 };
 
 /* Adds it to the relay's list. NULL if memory is out. */
@@ -77,6 +95,18 @@ void destination_flush(struct destination *d, int64_t now_us);
 
 /* For good: STOPPED, after an orderly goodbye if `unpublish` and there is anyone to say it to. */
 void destination_stop(struct destination *d, bool unpublish, int64_t now_us);
+/* ---- for succession.c ---- */
+
+void destination_enter(struct destination *d, enum destination_state to, const char *cause,
+		       int64_t now_us);
+/* What a link of it tells, see link.h. */
+link_told destination_told;
+/* Closes the working connection and dials `to` at once. */
+void destination_renew(struct destination *d, const struct ipc_endpoint *to, const char *why,
+		       int64_t now_us);
+/* Counts what a connection has sent before it is destroyed. */
+void destination_account(struct destination *d, const struct link *l);
+
 /* STOPPED, and nothing more to say. */
 bool destination_is_over(const struct destination *d);
 

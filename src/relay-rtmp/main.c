@@ -52,7 +52,7 @@ static void flush_all(struct relay *r, int64_t now_us)
 {
 	struct destination *d;
 
-	LIST_FOREACH(d, &r->destinations, link) {
+	LIST_FOREACH(d, &r->destinations, entry) {
 		destination_flush(d, now_us);
 	}
 }
@@ -61,7 +61,7 @@ static void wake_all(struct relay *r, int64_t now_us)
 {
 	struct destination *d;
 
-	LIST_FOREACH(d, &r->destinations, link) {
+	LIST_FOREACH(d, &r->destinations, entry) {
 		destination_wake(d, now_us);
 	}
 }
@@ -80,11 +80,10 @@ static void read_show(struct worker *w)
 {
 	struct relay *r = &w->relay;
 	int64_t now_us = clock_monotonic_us();
-	bool had_media = r->show.has_media;
 
 	if (show_read(r, now_us)) {
 		w->packet_us = now_us;
-		if (!had_media && r->show.has_media) {
+		if (r->show.media_us == now_us) {
 			wake_all(r, now_us);
 		}
 		flush_all(r, now_us);
@@ -112,7 +111,7 @@ static void on_over(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	for (d = LIST_FIRST(&w->relay.destinations); d; d = next) {
-		next = LIST_NEXT(d, link);
+		next = LIST_NEXT(d, entry);
 		if (destination_is_over(d)) {
 			destination_destroy(&d);
 		}
@@ -130,7 +129,7 @@ static void on_second(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	LIST_FOREACH(d, &w->relay.destinations, link) {
+	LIST_FOREACH(d, &w->relay.destinations, entry) {
 		destination_second(d, now_us);
 	}
 }
@@ -194,7 +193,7 @@ static struct destination *find(struct relay *r, uint32_t id)
 {
 	struct destination *d;
 
-	LIST_FOREACH(d, &r->destinations, link) {
+	LIST_FOREACH(d, &r->destinations, entry) {
 		if (d->config.id == id && d->state != DESTINATION_STOPPED) {
 			return d;
 		}
@@ -241,7 +240,7 @@ static void resolved(struct relay *r, const struct ipc_resolve_answer *answer)
 {
 	struct destination *d;
 
-	LIST_FOREACH(d, &r->destinations, link) {
+	LIST_FOREACH(d, &r->destinations, entry) {
 		destination_resolved(d, answer);
 	}
 }
@@ -252,7 +251,7 @@ static void stop(struct worker *w, bool unpublish)
 
 	read_show(w);
 	w->relay.is_stopping = true;
-	LIST_FOREACH(d, &w->relay.destinations, link) {
+	LIST_FOREACH(d, &w->relay.destinations, entry) {
 		destination_stop(d, unpublish, clock_monotonic_us());
 	}
 	event_active(w->relay.reap, EV_TIMEOUT, 0);

@@ -228,3 +228,14 @@ bool metadata_needs_enhanced(const struct metadata_source *source)
 	}
 	return !is_plain(&source->video) || !is_plain(&source->audio);
 }
+
+void metadata_needed_codec(const struct metadata_source *source, char ret[5])
+{
+	uint32_t codec = source->video.flags & PACKET_EX ? source->video.codec : CODEC_NONE;
+	unsigned i;
+
+	for (i = 0; i < 4; i++) {
+		ret[i] = (char)(codec >> (24 - 8 * i) & 0xff);
+	}
+	ret[4] = '\0';
+}

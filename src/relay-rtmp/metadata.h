@@ -27,4 +27,7 @@ bool metadata_build(const struct metadata_source *source, struct buffer *to);
 /* True if a platform must understand Enhanced RTMP to take this show. */
 bool metadata_needs_enhanced(const struct metadata_source *source);
 
+/* FourCC of the main picture if a platform must have heard of it, else "". */
+void metadata_needed_codec(const struct metadata_source *source, char ret[5]);
+
 #endif

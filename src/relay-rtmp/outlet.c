@@ -10,12 +10,6 @@
 #define FRAME_90K 3000 /* a step forward where nothing better is known: 1/30 s */
 #define PACKET_ENTRY (PACKET_KEY | PACKET_RECOVERY | PACKET_JOIN)
 
-const struct outlet_limits outlet_limits_default = {
-	.behind_us = 3000000,
-	.bytes = (size_t)16 << 20,
-	.give_up_us = 10000000,
-};
-
 void outlet_init(struct outlet *o, uint32_t message_stream, const struct outlet_limits *limits)
 {
 	*o = (struct outlet){ .message_stream = message_stream, .limits = limits };

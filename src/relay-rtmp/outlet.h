@@ -26,7 +26,6 @@ struct outlet_limits {
 	size_t bytes;       /* ... or more than this is queued */
 	int64_t give_up_us; /* the platform takes not even the audio */
 };
-extern const struct outlet_limits outlet_limits_default; /* 3 s, 16 MiB, 10 s */
 
 struct outlet {
 	enum outlet_state state;

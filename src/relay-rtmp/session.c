@@ -7,17 +7,20 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 
 #include <understudy/rtmp.h>
 #include <understudy/text.h>
 
+#include "auth.h"
+#include "reject.h"
 #include "session.h"
 
 #define AGENT "FMLE/3.0 (compatible; understudy/" UNDERSTUDY_VERSION ")"
 #define SECURING_US 5000000
 #define ASKING_US 10000000
-#define STALL_US 10000000
 #define READ_BYTES 16384
 #define READS_MAX 64 /* in one step: a platform has next to nothing to say */
 
@@ -31,8 +34,14 @@ struct session {
 	int64_t deadline_us; /* SECURING */
 	int64_t progress_us; /* when something was written last, or nothing was waiting */
 	bool is_full;        /* the socket took less than there was: wait for it */
+	bool has_demand;     /* a ReconnectRequest nobody was told of yet */
 	bool has_finished;   /* LEAVING: our direction is closed */
+	bool is_enhanced;
+	char needs[5];
+	int64_t stall_us;
+	struct outlet_limits limits;
 	uint64_t bytes;
+	char demand[512]; /* session_demand() */
 	char *secrets[2]; /* owned: stream name and parameters of the app, kept out of texts */
 	char error[160];
 };
@@ -75,6 +84,10 @@ struct session *session_create(const struct session_config *config, int fd, int6
 	s->phase = config->trust ? PHASE_SECURING : PHASE_ASKING;
 	s->deadline_us = now_us + SECURING_US;
 	s->progress_us = now_us;
+	s->is_enhanced = config->is_enhanced;
+	memcpy(s->needs, config->needs, sizeof(s->needs));
+	s->stall_us = config->stall_us;
+	s->limits = config->limits;
 	s->secrets[0] = strdup(config->stream);
 	s->secrets[1] = strdup(config->app + strcspn(config->app, "?"));
 	s->client = client_create(config, now_us);
@@ -112,6 +125,7 @@ void session_destroy(struct session **s, bool unclean)
 	outlet_finish(&gone->outlet);
 	secret_destroy(&gone->secrets[0]);
 	secret_destroy(&gone->secrets[1]);
+	explicit_bzero(gone->demand, sizeof(gone->demand));
 	free(gone);
 }
 
@@ -138,6 +152,11 @@ const char *session_error(const struct session *s)
 	return s->error;
 }
 
+const char *session_demand(const struct session *s)
+{
+	return s->demand;
+}
+
 /* The stream name, what stands before its parameters, or those of the app occur in the text. */
 static bool tells_secret(const struct session *s, const char *text)
 {
@@ -153,15 +172,25 @@ static enum session_result reject(struct session *s, const struct rtmp_event *e)
 	const char *code = e->code && *e->code ? e->code : "no reason given";
 	const char *why = e->description ? e->description : "";
 
+	if (auth_is_challenge(why)) {
+		(void)text_copy(s->demand, sizeof(s->demand), why);
+	}
 	if (tells_secret(s, code)) {
 		code = "reason withheld: it holds the key";
 	}
-	if (*why && !tells_secret(s, why)) {
-		(void)text_format(s->error, sizeof(s->error), "rejected by the platform: %s (%s)",
-				  code, why);
-	} else {
-		(void)text_format(s->error, sizeof(s->error), "rejected by the platform: %s", code);
+	reject_describe(code, tells_secret(s, why) ? "" : why, s->error, sizeof(s->error));
+	return SESSION_REJECTED;
+}
+
+/* The platform has said what codecs it knows, if it says that at all. */
+static enum session_result check_codec(struct session *s, const struct rtmp_event *e)
+{
+	if (reject_takes_codec(e->codecs, s->needs)) {
+		return SESSION_GOES_ON;
 	}
+	(void)text_format(s->error, sizeof(s->error),
+			  "codec not accepted: the show is %s, the platform takes%s", s->needs,
+			  e->codecs);
 	return SESSION_REJECTED;
 }
 
@@ -174,15 +203,19 @@ static enum session_result handle(struct session *s, const struct rtmp_event *e,
 		}
 		s->phase = PHASE_PUBLISHING;
 		s->progress_us = now_us;
-		outlet_init(&s->outlet, rtmp_client_message_stream(s->client),
-			    &outlet_limits_default);
+		outlet_init(&s->outlet, rtmp_client_message_stream(s->client), &s->limits);
 		return SESSION_ACCEPTED;
+	case RTMP_EVENT_CONNECTED:
+		return check_codec(s, e);
 	case RTMP_EVENT_REFUSED:
 		return reject(s, e);
 	case RTMP_EVENT_RECONNECT:
-		return s->phase == PHASE_PUBLISHING
-			       ? fail(s, SESSION_RECONNECT, "the platform asked to connect anew")
-			       : SESSION_GOES_ON;
+		if (s->phase != PHASE_PUBLISHING) {
+			return SESSION_GOES_ON;
+		}
+		(void)text_copy(s->demand, sizeof(s->demand), e->description);
+		s->has_demand = true;
+		return SESSION_GOES_ON;
 	default:
 		return SESSION_GOES_ON;
 	}
@@ -418,8 +451,14 @@ enum session_result session_tick(struct session *s, int64_t now_us)
 			    s->phase == PHASE_ASKING ? "RTMP: no answer within 10 s"
 						     : rtmp_error_str(error));
 	}
-	if (s->is_full && now_us - s->progress_us >= STALL_US) {
-		return fail(s, SESSION_BROKEN, "stalled: nothing taken for 10 s");
+	if (s->is_full && now_us - s->progress_us >= s->stall_us) {
+		(void)text_format(s->error, sizeof(s->error), "stalled: nothing taken for %d s",
+				  (int)(s->stall_us / 1000000));
+		return SESSION_BROKEN;
+	}
+	if (s->has_demand) {
+		s->has_demand = false;
+		return SESSION_RECONNECT;
 	}
 	return SESSION_GOES_ON;
 }
@@ -430,7 +469,9 @@ enum session_result session_offer(struct session *s, struct message *m,
 	int error = outlet_offer(&s->outlet, m, start);
 
 	if (error == -ETIMEDOUT) {
-		return fail(s, SESSION_BROKEN, "too slow: more than 10 s behind");
+		(void)text_format(s->error, sizeof(s->error), "too slow: more than %d s behind",
+				  (int)(s->limits.give_up_us / 1000000));
+		return SESSION_BROKEN;
 	}
 	return error ? fail(s, SESSION_BROKEN, net_error_str(error)) : SESSION_GOES_ON;
 }
@@ -460,6 +501,16 @@ struct session_counts session_counts(const struct session *s)
 		.bytes = s->bytes,
 		.dropped = s->outlet.dropped,
 		.backlog_ms = queue_span_us(&s->outlet.queue) / 1000,
+		.time_ms = s->outlet.last_90k / 90,
 		.has_started = s->outlet.state != OUTLET_WAITING,
+		.is_enhanced = s->is_enhanced,
 	};
+}
+
+bool session_is_drained(const struct session *s)
+{
+	int unsent = 0;
+
+	return !s->outlet.queue.count && !s->is_full &&
+	       (ioctl(session_fd(s), SIOCOUTQ, &unsent) < 0 || unsent == 0);
 }

@@ -22,13 +22,16 @@ struct session_config {
 	const char *app, *stream, *tc_url;
 	struct ssl_ctx_st *trust; /* NULL: plain */
 	bool is_enhanced;
+	char needs[5];   /* FourCC of a codec the platform must know; "" = none in particular */
+	int64_t stall_us; /* a platform that takes nothing for so long is broken */
+	struct outlet_limits limits;
 };
 
 enum session_result {
 	SESSION_GOES_ON,
 	SESSION_ACCEPTED,  /* once: the platform takes the show from now on */
 	SESSION_REJECTED,  /* the platform said no */
-	SESSION_RECONNECT, /* the platform asks for a new connection */
+	SESSION_RECONNECT, /* of session_tick(): the platform asks for a new connection */
 	SESSION_BROKEN,    /* error, stall, time-out, end of stream */
 	SESSION_LEFT,      /* after session_leave(): all said */
 };
@@ -49,6 +52,9 @@ enum session_result session_flush(struct session *s, int64_t now_us);
 enum session_result session_tick(struct session *s, int64_t now_us);
 /* In words, without secrets; for REJECTED and BROKEN. Valid while the session lives. */
 const char *session_error(const struct session *s);
+/* REJECTED: the challenge the platform sent with it (auth.h), or "". RECONNECT: the tcUrl, or "".
+ * Foreign and perhaps secret: not for people. */
+const char *session_demand(const struct session *s);
 
 bool session_is_publishing(const struct session *s);
 /* A message of the show; BROKEN if the platform is too slow or memory is out. */
@@ -59,12 +65,16 @@ void session_rebase(struct session *s);
 /* The broadcast is over: what has been begun is finished, then unpublish and an orderly end:
  * SESSION_LEFT. How long to wait for it is the caller's to decide. */
 void session_leave(struct session *s);
+/* Nothing is left to send, neither here nor in the socket. */
+bool session_is_drained(const struct session *s);
 
 struct session_counts {
 	uint64_t bytes;   /* written */
 	uint64_t dropped; /* frames */
 	int64_t backlog_ms;
+	int64_t time_ms;  /* session time of the newest frame */
 	bool has_started; /* media goes out */
+	bool is_enhanced; /* announced so */
 };
 struct session_counts session_counts(const struct session *s);
 

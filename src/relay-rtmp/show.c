@@ -44,7 +44,7 @@ static void offer_all(struct relay *r, struct message *m)
 	const struct outlet_start start = { r->show.shape.headers, r->show.metadata };
 	struct destination *d;
 
-	LIST_FOREACH(d, &r->destinations, link) {
+	LIST_FOREACH(d, &r->destinations, entry) {
 		destination_offer(d, m, &start);
 	}
 }
@@ -105,7 +105,7 @@ static bool is_anybody_listening(const struct relay *r)
 {
 	const struct destination *d;
 
-	LIST_FOREACH(d, &r->destinations, link) {
+	LIST_FOREACH(d, &r->destinations, entry) {
 		if (destination_is_listening(d)) {
 			return true;
 		}
@@ -138,7 +138,7 @@ static void interrupt(struct relay *r, const struct follow *f)
 	log_warn("show=%s %s lost=%llu: destinations go on at the next key frame", r->name,
 		 f->event == FOLLOW_LAPPED ? "reader lapped" : "show time began anew",
 		 (unsigned long long)f->lost);
-	LIST_FOREACH(d, &r->destinations, link) {
+	LIST_FOREACH(d, &r->destinations, entry) {
 		destination_interrupt(d, f->event == FOLLOW_RESTARTED);
 	}
 }

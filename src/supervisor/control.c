@@ -177,6 +177,51 @@ static void do_events(struct client *client, struct show *show, const json_t *re
 	}
 }
 
+static struct destination *requested_destination(struct client *client, struct show *show,
+						 const json_t *request)
+{
+	const char *name = json_string_value(json_object_get(request, "destination"));
+	struct destination *d = name != NULL ? destination_find(show, name) : NULL;
+
+	if (d == NULL) {
+		client_error(client, "show %s has no destination of that name; `understudy status` lists "
+				     "them", show->config->name);
+	}
+	return d;
+}
+
+static void do_pause(struct client *client, struct show *show, const json_t *request)
+{
+	struct destination *d = requested_destination(client, show, request);
+
+	if (d == NULL) {
+		return;
+	}
+	if (!d->is_paused) {
+		destination_pause(d);
+		events_add(show->supervisor, show->config->name, "destination_paused",
+			   json_pack("{s:s}", "destination", d->config->name),
+			   "the operator paused destination %s", d->config->name);
+	}
+	client_ok(client);
+}
+
+static void do_resume(struct client *client, struct show *show, const json_t *request)
+{
+	struct destination *d = requested_destination(client, show, request);
+
+	if (d == NULL) {
+		return;
+	}
+	if (d->is_paused) {
+		destination_resume(d);
+		events_add(show->supervisor, show->config->name, "destination_resumed",
+			   json_pack("{s:s}", "destination", d->config->name),
+			   "the operator resumed destination %s", d->config->name);
+	}
+	client_ok(client);
+}
+
 static const struct {
 	const char *name;
 	bool needs_show;
@@ -187,6 +232,7 @@ static const struct {
 	{ "status", false, false, do_status }, { "start", true, true, do_start },
 	{ "end", true, true, do_end },         { "take", true, true, do_take },
 	{ "auto", true, true, do_auto },       { "events", false, false, do_events },
+	{ "pause", true, true, do_pause },     { "resume", true, true, do_resume },
 };
 
 static void client_log_order(struct client *client, const char *command, const char *show)

@@ -122,9 +122,10 @@ static json_t *save_destinations(const struct show *show)
 
 	TAILQ_FOREACH(d, &show->destinations, entry) {
 		json_array_append_new(list, json_pack(
-			"{s:i, s:s, s:i, s:i, s:i, s:I}", "id", (int)d->id, "name", d->config->name, "reader",
+			"{s:i, s:s, s:i, s:i, s:i, s:I, s:b}", "id", (int)d->id, "name", d->config->name, "reader",
 			(int)(d->relay != NULL ? d->relay->reader : 0), "state", (int)d->status.state,
-			"restarts", (int)d->status.restarts, "since", (json_int_t)d->status.since_us));
+			"restarts", (int)d->status.restarts, "since", (json_int_t)d->status.since_us,
+			"paused", (int)d->is_paused));
 	}
 	return list;
 }
@@ -485,6 +486,9 @@ static void restore_destinations(struct show *show, const json_t *list)
 		d->status.state = (uint32_t)get_integer(json, "state") % DESTINATION_STATES;
 		d->status.restarts = (uint32_t)get_integer(json, "restarts");
 		d->status.since_us = get_integer(json, "since");
+		if (json_is_true(json_object_get(json, "paused"))) {
+			destination_pause(d);
+		}
 		TAILQ_FOREACH(r, &show->relays, entry) {
 			if (r->reader == (uint32_t)get_integer(json, "reader")) {
 				d->relay = r;

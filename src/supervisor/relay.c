@@ -95,16 +95,38 @@ static int trust_open(struct supervisor *sup)
 	return fd;
 }
 
+static void endpoint_fill(struct ipc_endpoint *to, const struct config_endpoint *from)
+{
+	to->is_tls = from->is_tls;
+	to->port = from->port;
+	text_copy(to->host, sizeof(to->host), from->host);
+	text_copy(to->app, sizeof(to->app), from->app);
+	text_copy(to->stream, sizeof(to->stream), from->stream);
+	text_copy(to->tc_url, sizeof(to->tc_url), from->tc_url);
+}
+
 static void destination_send(struct destination *d)
 {
 	const struct config_destination *c = d->config;
-	struct ipc_destination_add add = { .id = d->id, .is_tls = c->is_tls, .port = c->port };
+	struct ipc_destination_add add = {
+		.id = d->id,
+		.endpoint_count = 1 + (c->backup.host != NULL),
+		.allow_redirect = c->allow_redirect,
+		.first_us = (int64_t)c->retry.first_s * 1000000,
+		.cap_us = (int64_t)c->retry.cap_s * 1000000,
+		.healthy_us = (int64_t)c->retry.healthy_s * 1000000,
+		.hold_us = (int64_t)c->hold_s * 1000000,
+		.max_backlog_us = (int64_t)c->max_backlog_ms * 1000,
+		.stall_us = (int64_t)c->stall_s * 1000000,
+	};
 
 	text_copy(add.name, sizeof(add.name), c->name);
-	text_copy(add.host, sizeof(add.host), c->host);
-	text_copy(add.app, sizeof(add.app), c->app);
-	text_copy(add.stream, sizeof(add.stream), c->stream);
-	text_copy(add.tc_url, sizeof(add.tc_url), c->tc_url);
+	text_copy(add.user, sizeof(add.user), c->user != NULL ? c->user : "");
+	text_copy(add.password, sizeof(add.password), c->password != NULL ? c->password : "");
+	endpoint_fill(&add.endpoints[0], &c->endpoint);
+	if (c->backup.host != NULL) {
+		endpoint_fill(&add.endpoints[1], &c->backup);
+	}
 	child_send(d->relay->child, IPC_DESTINATION_ADD, &add, NULL, 0);
 	explicit_bzero(&add, sizeof(add));
 }
@@ -293,6 +315,7 @@ static void destination_report(struct destination *d, const struct ipc_destinati
 	memcpy(&d->status, now, sizeof(d->status));
 	text_escape(d->status.last_error, sizeof(d->status.last_error), now->last_error,
 		    strlen(now->last_error));
+	text_escape(d->status.why, sizeof(d->status.why), now->why, strlen(now->why));
 	if (d->status.restarts < restarts) {
 		d->status.restarts = restarts; /* counted by a relay that has died since */
 	}
@@ -390,7 +413,7 @@ static struct relay *shared_relay(struct show *show)
 
 void destination_assign(struct destination *d)
 {
-	if (d->config->kind == DESTINATION_INACTIVE) {
+	if (d->config->kind == DESTINATION_INACTIVE || d->is_paused) {
 		return;
 	}
 	if (d->config->kind == DESTINATION_FLV_FILE) {
@@ -411,7 +434,8 @@ void destination_assign(struct destination *d)
 	}
 }
 
-void destination_remove(struct destination *d, bool unpublish)
+/* Takes it from its relay. */
+static void destination_detach(struct destination *d, bool unpublish)
 {
 	struct relay *relay = d->relay;
 
@@ -423,6 +447,30 @@ void destination_remove(struct destination *d, bool unpublish)
 
 		child_send(relay->child, IPC_DESTINATION_REMOVE, &remove, NULL, 0);
 	}
+}
+
+void destination_pause(struct destination *d)
+{
+	destination_detach(d, false);
+	d->is_paused = true;
+	memset(&d->status, 0, sizeof(d->status));
+	d->status.state = DESTINATION_STOPPED;
+	d->status.since_us = clock_monotonic_us();
+	text_copy(d->status.why, sizeof(d->status.why), "paused by the operator");
+}
+
+void destination_resume(struct destination *d)
+{
+	d->is_paused = false;
+	d->status.why[0] = '\0';
+	if (d->show->is_started) {
+		destination_assign(d);
+	}
+}
+
+void destination_remove(struct destination *d, bool unpublish)
+{
+	destination_detach(d, unpublish);
 	TAILQ_REMOVE(&d->show->destinations, d, entry);
 	free(d);
 }
@@ -439,15 +487,49 @@ struct destination *destination_by_id(struct show *show, uint32_t id)
 	return NULL;
 }
 
+struct destination *destination_find(struct show *show, const char *name)
+{
+	struct destination *d;
+
+	TAILQ_FOREACH(d, &show->destinations, entry) {
+		if (strcmp(d->config->name, name) == 0) {
+			return d;
+		}
+	}
+	return NULL;
+}
+
 static bool is_same_text(const char *a, const char *b)
 {
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
+static bool is_same_endpoint(const struct config_endpoint *a, const struct config_endpoint *b)
+{
+	return a->is_tls == b->is_tls && a->port == b->port && is_same_text(a->host, b->host) &&
+	       is_same_text(a->app, b->app) && is_same_text(a->stream, b->stream) &&
+	       is_same_text(a->tc_url, b->tc_url);
+}
+
+static bool is_same_manner(const struct config_destination *a, const struct config_destination *b)
+{
+	return a->isolate == b->isolate && a->allow_redirect == b->allow_redirect &&
+	       a->hold_s == b->hold_s && a->max_backlog_ms == b->max_backlog_ms &&
+	       a->stall_s == b->stall_s && a->retry.first_s == b->retry.first_s &&
+	       a->retry.cap_s == b->retry.cap_s && a->retry.healthy_s == b->retry.healthy_s &&
+	       is_same_text(a->user, b->user) && is_same_text(a->password, b->password);
+}
+
+bool destination_is_same_place(const struct config_destination *a,
+			       const struct config_destination *b)
+{
+	return a->kind == b->kind && is_same_endpoint(&a->endpoint, &b->endpoint) &&
+	       is_same_text(a->path, b->path);
+}
+
 bool destination_is_same(const struct config_destination *a, const struct config_destination *b)
 {
-	return a->kind == b->kind && a->is_tls == b->is_tls && a->port == b->port &&
-	       a->isolate == b->isolate && is_same_text(a->host, b->host) &&
-	       is_same_text(a->app, b->app) && is_same_text(a->stream, b->stream) &&
-	       is_same_text(a->tc_url, b->tc_url) && is_same_text(a->path, b->path);
+	return a->kind == b->kind && is_same_endpoint(&a->endpoint, &b->endpoint) &&
+	       is_same_endpoint(&a->backup, &b->backup) && is_same_manner(a, b) &&
+	       is_same_text(a->path, b->path);
 }

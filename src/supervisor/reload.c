@@ -4,6 +4,7 @@
  * changes nothing.
  *
  *   destination removed or re-addressed   unpublished (the operator ended it there)
+ *   its manners changed (retry, hold ...) connected anew; the broadcast goes on
  *   feed removed, or its key changed      its encoder is disconnected
  *   feeds, delay, failover changed        the switch is replaced and goes on where it was
  *   listener changed                      the new one must open before the old one closes
@@ -87,18 +88,6 @@ static void sync_feeds(struct show *show, const struct config_show *config)
 	}
 }
 
-static struct destination *find_destination(struct show *show, const char *name)
-{
-	struct destination *d;
-
-	TAILQ_FOREACH(d, &show->destinations, entry) {
-		if (strcmp(d->config->name, name) == 0) {
-			return d;
-		}
-	}
-	return NULL;
-}
-
 static const struct config_destination *config_find_destination(const struct config_show *config,
 								const char *name)
 {
@@ -108,6 +97,21 @@ static const struct config_destination *config_find_destination(const struct con
 		}
 	}
 	return NULL;
+}
+
+/* Another place, or another key, is another broadcast: the old one ends there. Another manner is
+ * not: it goes on. A destination that is paused stays so. */
+static void replace_destination(struct destination *d, const struct config_destination *to)
+{
+	struct show *show = d->show;
+	bool is_paused = d->is_paused;
+	struct destination *fresh;
+
+	destination_remove(d, to == NULL || !destination_is_same_place(d->config, to));
+	fresh = to != NULL ? destination_create(show, to) : NULL;
+	if (fresh != NULL && is_paused) {
+		destination_pause(fresh);
+	}
 }
 
 static void sync_destinations(struct show *show, const struct config_show *config)
@@ -121,11 +125,11 @@ static void sync_destinations(struct show *show, const struct config_show *confi
 		if (to != NULL && destination_is_same(d->config, to)) {
 			d->config = to;
 		} else {
-			destination_remove(d, true);
+			replace_destination(d, to);
 		}
 	}
 	for (unsigned i = 0; i < config->destinations_count; i++) {
-		if (find_destination(show, config->destinations[i].name) == NULL) {
+		if (destination_find(show, config->destinations[i].name) == NULL) {
 			destination_create(show, &config->destinations[i]);
 		}
 	}

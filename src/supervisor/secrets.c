@@ -63,7 +63,9 @@ void secrets_collect(struct secrets *s, const struct config *config)
 		}
 		for (unsigned d = 0; d < show->destinations_count; d++) {
 			secrets_add_both(s, show->destinations[d].key);
-			secrets_add_both(s, show->destinations[d].stream);
+			secrets_add_both(s, show->destinations[d].endpoint.stream);
+			secrets_add_both(s, show->destinations[d].backup.stream);
+			secrets_add_both(s, show->destinations[d].password);
 		}
 	}
 }

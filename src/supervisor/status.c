@@ -67,7 +67,7 @@ static json_t *audio_json(const struct timeline_feed_status *s)
 			 (int)s->audio.sample_rate, "channels", s->audio.channels);
 }
 
-static const struct timeline_feed_status *feed_status(const struct show *show, uint16_t id)
+const struct timeline_feed_status *status_of_feed(const struct show *show, uint16_t id)
 {
 	static const struct timeline_feed_status unknown;
 
@@ -81,7 +81,7 @@ static const struct timeline_feed_status *feed_status(const struct show *show, u
 
 static json_t *feed_json(const struct feed *feed)
 {
-	const struct timeline_feed_status *s = feed_status(feed->show, feed->id);
+	const struct timeline_feed_status *s = status_of_feed(feed->show, feed->id);
 	const struct source *source = feed_current(feed);
 	const struct connection *c = source != NULL ? source->connection : NULL;
 	json_t *json = json_pack(
@@ -107,35 +107,15 @@ static json_t *destination_json(const struct destination *d)
 	const struct ipc_destination_status *s = &d->status;
 	bool is_inactive = d->config->kind == DESTINATION_INACTIVE;
 
-	return json_pack("{s:s, s:s, s:o, s:i, s:o, s:i, s:I, s:I}", "name", d->config->name, "state",
+	return json_pack("{s:s, s:s, s:o, s:i, s:o, s:i, s:I, s:I, s:o, s:s}", "name", d->config->name,
+			 "state",
 			 destination_state_str((enum destination_state)s->state), "since",
 			 since_json(s->since_us), "restarts", (int)s->restarts, "last_error",
 			 is_inactive ? json_string("this kind of destination is not carried out by this "
 						   "version") : text_or_null(s->last_error),
 			 "kbps", (int)s->kbps, "backlog_ms", (json_int_t)s->backlog_ms, "dropped",
-			 (json_int_t)s->dropped);
-}
-
-/* What the operator should mend before the event. */
-static json_t *warnings_json(const struct show *show)
-{
-	json_t *list = json_array();
-	const struct config_show *config = show->config;
-	const struct feed *feed;
-
-	TAILQ_FOREACH(feed, &show->feeds, entry) {
-		const struct timeline_feed_status *s = feed_status(show, feed->id);
-		int64_t needed_ms = (int64_t)s->gop_ms + config->failover.stall_ms + 250;
-
-		if (s->gop_ms > 0 && config->delay_ms > 0 && needed_ms > (int64_t)config->delay_ms) {
-			json_array_append_new(list, json_sprintf(
-				"feed %s: key frames are %d ms apart, too far for a delay of %u ms: leaving "
-				"another feed for it can show a gap; set the key frame interval to 2 s in the "
-				"encoder or delay_ms to at least %d", feed->config->name, (int)s->gop_ms,
-				config->delay_ms, (int)needed_ms));
-		}
-	}
-	return list;
+			 (json_int_t)s->dropped, "why", text_or_null(s->why), "ingest",
+			 s->endpoint == 0 ? "primary" : "backup");
 }
 
 static json_t *show_json(const struct show *show)

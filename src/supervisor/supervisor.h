@@ -194,6 +194,7 @@ struct destination {
 	struct show *show;
 	const struct config_destination *config;
 	struct relay *relay;       /* NULL while the show is not started */
+	bool is_paused;            /* administrative: not served until the operator resumes it */
 	uint32_t id;
 	struct ipc_destination_status status;
 };
@@ -254,6 +255,13 @@ int source_new_wake(const struct show *show);
 struct destination *destination_create(struct show *show, const struct config_destination *config);
 void destination_remove(struct destination *d, bool unpublish);
 struct destination *destination_by_id(struct show *show, uint32_t id);
+struct destination *destination_find(struct show *show, const char *name);
+/* Leaves the destination without ending its broadcast, and lets it rest until resumed. */
+void destination_pause(struct destination *d);
+void destination_resume(struct destination *d);
+/* Both the same place with the same key: what is on air there may go on. */
+bool destination_is_same_place(const struct config_destination *a,
+			       const struct config_destination *b);
 void destination_assign(struct destination *d);
 /* True if both would be sent to the same place with the same key. */
 bool destination_is_same(const struct config_destination *a, const struct config_destination *b);
@@ -292,6 +300,9 @@ void control_close(struct supervisor *sup);
 void control_publish(struct supervisor *sup, json_t *event);
 int control_fds(const struct supervisor *sup, int *ret_lock_fd);
 json_t *status_json(struct supervisor *sup);
+/* warnings.c: what the operator should mend before the event. */
+json_t *warnings_json(const struct show *show);
+const struct timeline_feed_status *status_of_feed(const struct show *show, uint16_t id);
 /* RFC 3339 with milliseconds, UTC. */
 void status_time(char to[32], int64_t wall_us);
 

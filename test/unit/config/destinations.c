@@ -50,12 +50,12 @@ static void rtmp_urls_are_taken_apart(void **state)
 		assert_int_equal(l.result, 0);
 		const struct config_destination *d = &l.config->shows[0].destinations[0];
 		assert_int_equal(d->kind, DESTINATION_RTMP);
-		assert_string_equal(d->host, rows[i].host);
-		assert_string_equal(d->app, rows[i].app);
-		assert_string_equal(d->stream, rows[i].stream);
-		assert_string_equal(d->tc_url, rows[i].tc_url);
-		assert_int_equal(d->port, rows[i].port);
-		assert_int_equal(d->is_tls, rows[i].is_tls);
+		assert_string_equal(d->endpoint.host, rows[i].host);
+		assert_string_equal(d->endpoint.app, rows[i].app);
+		assert_string_equal(d->endpoint.stream, rows[i].stream);
+		assert_string_equal(d->endpoint.tc_url, rows[i].tc_url);
+		assert_int_equal(d->endpoint.port, rows[i].port);
+		assert_int_equal(d->endpoint.is_tls, rows[i].is_tls);
 		assert_null(d->path);
 		loading_finish(&l);
 	}
@@ -157,9 +157,114 @@ static void people_see_urls_without_secrets(void **state)
 	}
 }
 
+static void platform_names_fill_in_addresses(void **state)
+{
+	struct loading l = load_destination("platform: youtube, key: K");
+
+	print_findings(&l);
+	assert_int_equal(l.result, 0);
+	const struct config_destination *d = &l.config->shows[0].destinations[0];
+	assert_int_equal(d->kind, DESTINATION_RTMP);
+	assert_string_equal(d->endpoint.host, "a.rtmps.youtube.com");
+	assert_string_equal(d->endpoint.app, "live2");
+	assert_true(d->endpoint.is_tls);
+	assert_string_equal(d->backup.host, "b.rtmps.youtube.com");
+	assert_string_equal(d->backup.app, "live2?backup=1");
+	assert_string_equal(d->backup.stream, "K");
+	assert_int_equal(l.config->shows[0].destinations_count, 1);
+	loading_finish(&l);
+	for (int i = PLATFORM_CUSTOM + 1; i < PLATFORMS; i++) {
+		assert_non_null(config_platform_facts(i));
+		assert_non_null(config_platform_facts(i)->url);
+	}
+	assert_null(config_platform_facts(PLATFORM_CUSTOM));
+	assert_null(config_platform_facts(PLATFORMS));
+}
+
+static void both_makes_a_second_destination_of_the_backup(void **state)
+{
+	struct loading l = load_destination("platform: youtube, key: K, both: true, hold_s: 7, "
+					    "user: u, password: p");
+
+	print_findings(&l);
+	assert_int_equal(l.result, 0);
+	assert_int_equal(l.config->shows[0].destinations_count, 2);
+	const struct config_destination *d = l.config->shows[0].destinations;
+	assert_string_equal(d[0].name, "d");
+	assert_string_equal(d[0].endpoint.host, "a.rtmps.youtube.com");
+	assert_null(d[0].backup.host);
+	assert_string_equal(d[1].name, "d/backup");
+	assert_string_equal(d[1].endpoint.host, "b.rtmps.youtube.com");
+	assert_null(d[1].backup.host);
+	assert_int_equal(d[1].hold_s, 7);
+	assert_string_equal(d[1].password, "p");
+	loading_finish(&l);
+}
+
+static void manners_have_defaults_and_bounds(void **state)
+{
+	struct loading l = load_destination("url: \"rtmp://h/a\", key: K");
+
+	assert_int_equal(l.result, 0);
+	const struct config_destination *d = &l.config->shows[0].destinations[0];
+	assert_int_equal(d->retry.first_s, 1);
+	assert_int_equal(d->retry.cap_s, 10);
+	assert_int_equal(d->retry.healthy_s, 5);
+	assert_int_equal(d->hold_s, 120);
+	assert_int_equal(d->max_backlog_ms, 3000);
+	assert_int_equal(d->stall_s, 10);
+	assert_false(d->allow_redirect);
+	assert_int_equal(d->platform, PLATFORM_CUSTOM);
+	loading_finish(&l);
+	l = load_destination("url: \"rtmp://h/a\", key: K, retry: { cap_s: 60 }");
+	assert_int_equal(l.result, 0);
+	assert_int_equal(l.config->shows[0].destinations[0].retry.cap_s, 60);
+	assert_int_equal(l.config->shows[0].destinations[0].retry.first_s, 1);
+	loading_finish(&l);
+	l = load_destination("url: \"rtmp://h/a\", key: K, retry: { cap_s: 0 }, stall_s: 601");
+	assert_int_equal(count_errors(&l), 2);
+	loading_finish(&l);
+}
+
+static void what_is_missing_or_contradicts_is_said(void **state)
+{
+	static const struct {
+		const char *destination, *key, *words;
+		enum config_severity severity;
+	} rows[] = {
+		{ "key: K", "url", "give the destination a `url`, or a `platform`", CONFIG_ERROR },
+		{ "platform: twitch", "key", "is missing", CONFIG_ERROR },
+		{ "url: \"rtmp://h/a\", key: K, both: true", "both", "needs a `backup_url`",
+		  CONFIG_ERROR },
+		{ "url: \"rtmp://h/a\", key: K, backup_url: \"file:x.flv\"", "backup_url",
+		  "has to be an RTMP address", CONFIG_ERROR },
+		{ "url: \"rtmp://h/a\", key: K, user: me", "user", "of no use alone",
+		  CONFIG_ERROR },
+		{ "url: \"rtmp://h/a\", key: K, password: me", "password", "of no use alone",
+		  CONFIG_ERROR },
+		{ "url: \"rtmp://h/a\", key: K, platform: facebook", "url", "takes RTMPS only",
+		  CONFIG_WARNING },
+		{ "url: \"rtmp://h/a\", key: K, platform: vimeo", "platform", "", CONFIG_ERROR },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct loading l = load_destination(rows[i].destination);
+		char key[96];
+
+		snprintf(key, sizeof(key), "shows[0].destinations[0].%s", rows[i].key);
+		assert_finding(&l, rows[i].severity, 5, key, rows[i].words);
+		assert_int_equal(count_errors(&l), rows[i].severity == CONFIG_ERROR);
+		loading_finish(&l);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(platform_names_fill_in_addresses),
+		cmocka_unit_test(both_makes_a_second_destination_of_the_backup),
+		cmocka_unit_test(manners_have_defaults_and_bounds),
+		cmocka_unit_test(what_is_missing_or_contradicts_is_said),
 		cmocka_unit_test(rtmp_urls_are_taken_apart),
 		cmocka_unit_test(files_are_recordings),
 		cmocka_unit_test(bad_urls_say_what_is_wrong_and_how_it_is_right),

@@ -165,7 +165,7 @@ static void reader_that_does_not_read_never_blocks_the_sender(void **state)
 
 static void burst_of_destinations_fits_in_the_buffer(void **state)
 {
-	struct ipc_destination_add body = { .port = 1935 };
+	struct ipc_destination_add body = { .endpoint_count = 1 };
 
 	for (uint32_t i = 0; i < 64; i++) {
 		body.id = i;

@@ -23,6 +23,11 @@ struct show {
 
 static void setup(struct show *s)
 {
+	static const struct outlet_limits limits = {
+		.behind_us = 3000000,
+		.bytes = (size_t)16 << 20,
+		.give_up_us = 10000000,
+	};
 	const struct packet meta = { .kind = PACKET_DATA, .type = PACKET_SCRIPT, .size = 4 };
 	struct packet config = {
 		.kind = PACKET_VIDEO, .type = PACKET_CONFIG, .codec = CODEC_AVC, .size = 4
@@ -36,7 +41,7 @@ static void setup(struct show *s)
 	s->start.headers = &s->headers;
 	s->start.metadata = message_create(&meta, (const uint8_t *)"meta");
 	s->next_90k = START_90K;
-	outlet_init(&s->outlet, 1, &outlet_limits_default);
+	outlet_init(&s->outlet, 1, &limits);
 }
 
 static void finish(struct show *s)

@@ -17,7 +17,18 @@
 
 #define PLATFORM_MESSAGES_MAX 4096
 
+/* What a platform does once it has taken the show. */
+enum platform_manner {
+	PLATFORM_GOOD,
+	PLATFORM_CRAWLS,      /* takes a few KB/s */
+	PLATFORM_RESETS,      /* at once */
+	PLATFORM_HALF_CLOSES, /* says no more, reads on */
+	PLATFORM_FLOODS,      /* pings without end */
+	PLATFORM_LIES,        /* about its chunk size */
+};
+
 struct platform_message {
+	unsigned connection; /* the n-th that was accepted, from 1 */
 	uint8_t type;
 	uint32_t timestamp_ms;
 	size_t size;
@@ -30,6 +41,13 @@ struct platform {
 	struct rtmp_server *server;
 	unsigned accepted, published, unpublished; /* connections, sessions, goodbyes */
 	bool refuses, is_deaf;                     /* says no to every key; reads nothing */
+	bool takes_two, refuses_second;            /* sessions at a time: the older one stays */
+	bool is_older; /* the older one is served just now */
+	struct stream *old_stream;
+	struct rtmp_server *old_server;
+	enum platform_manner manner;
+	int64_t next_us; /* CRAWLS: when to read again */
+	bool has_acted;
 	bool was_reset, was_closed;                /* how the last connection ended */
 	const char *chain, *key;                   /* PEM; NULL: plain */
 	struct platform_message messages[PLATFORM_MESSAGES_MAX];
@@ -55,6 +73,17 @@ static inline void platform_hang_up(struct platform *p, bool unclean)
 	rtmp_server_destroy(&p->server);
 }
 
+static inline void platform_swap(struct platform *p)
+{
+	struct stream *stream = p->stream;
+	struct rtmp_server *server = p->server;
+
+	p->stream = p->old_stream;
+	p->server = p->old_server;
+	p->old_stream = stream;
+	p->old_server = server;
+}
+
 static inline void platform_forget(struct platform *p)
 {
 	while (p->count) {
@@ -64,6 +93,8 @@ static inline void platform_forget(struct platform *p)
 
 static inline void platform_close(struct platform *p)
 {
+	platform_hang_up(p, true);
+	platform_swap(p);
 	platform_hang_up(p, true);
 	platform_forget(p);
 	if (p->listener >= 0) {
@@ -81,8 +112,12 @@ static inline void platform_accept(struct platform *p)
 	if (fd < 0) {
 		return;
 	}
+	if (p->takes_two && p->stream) {
+		platform_swap(p);
+	}
 	platform_hang_up(p, true);
-	if (p->is_deaf) {
+	p->has_acted = false;
+	if (p->is_deaf || p->manner == PLATFORM_CRAWLS) {
 		int small = 4096;
 
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
@@ -108,7 +143,7 @@ static inline void platform_keep(struct platform *p, const struct rtmp_event *e)
 	struct platform_message *m = &p->messages[p->count];
 
 	assert_true(p->count < PLATFORM_MESSAGES_MAX);
-	*m = (struct platform_message){ e->message, e->timestamp_ms, e->size, malloc(e->size + 1) };
+	*m = (struct platform_message){ p->accepted - p->is_older, e->message, e->timestamp_ms, e->size, malloc(e->size + 1) };
 	assert_non_null(m->body);
 	memcpy(m->body, e->body, e->size);
 	p->count++;
@@ -119,6 +154,10 @@ static inline void platform_handle(struct platform *p, const struct rtmp_event *
 	switch (e->type) {
 	case RTMP_EVENT_PUBLISH:
 		snprintf(p->stream_name, sizeof(p->stream_name), "%s", e->stream);
+		if (p->refuses_second && p->old_stream) {
+			rtmp_server_answer(p->server, false, "already publishing");
+			break;
+		}
 		rtmp_server_answer(p->server, !p->refuses, "no such key");
 		p->published += !p->refuses;
 		break;
@@ -167,21 +206,81 @@ static inline void platform_answer(struct platform *p)
 	}
 }
 
-/* Takes what has come. The connection may be gone afterwards. */
-static inline void platform_step(struct platform *p)
+/* Writes whatever fits, past the server session. */
+static inline void platform_say(struct platform *p, const void *bytes, size_t size)
+{
+	const struct iovec iov = { .iov_base = (void *)bytes, .iov_len = size };
+
+	(void)stream_write(p->stream, &iov, 1);
+}
+
+static inline void platform_flood(struct platform *p)
+{
+	static const uint8_t ping[] = { 2, 0, 0, 0, 0, 0, 6, 4, 0, 0, 0, 0, 0, 6, 0, 0, 0, 1 };
+	uint8_t pings[64 * sizeof(ping)];
+	unsigned i;
+
+	for (i = 0; i < 64; i++) {
+		memcpy(pings + i * sizeof(ping), ping, sizeof(ping));
+	}
+	platform_say(p, pings, sizeof(pings));
+}
+
+/* True if the connection is not to be read now. */
+static inline bool platform_misbehaves(struct platform *p)
+{
+	static const uint8_t lie[] = { 2, 0, 0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0, 0, 0, 0, /* 0 */
+				       4, 0, 0, 0, 0xff, 0xff, 0xff, 20, 0, 0, 0, 0, 1, 2, 3 };
+	bool acts = !p->has_acted;
+
+	switch (p->manner) {
+	case PLATFORM_GOOD:
+		return false;
+	case PLATFORM_CRAWLS:
+		if (clock_monotonic_us() < p->next_us) {
+			return true;
+		}
+		p->next_us = clock_monotonic_us() + 500000;
+		return false;
+	case PLATFORM_RESETS:
+		platform_hang_up(p, true);
+		return true;
+	case PLATFORM_HALF_CLOSES:
+		p->has_acted = true;
+		if (acts) {
+			shutdown(stream_fd(p->stream), SHUT_WR);
+		}
+		return false;
+	case PLATFORM_FLOODS:
+		platform_flood(p);
+		return false;
+	case PLATFORM_LIES:
+		p->has_acted = true;
+		if (acts) {
+			platform_say(p, lie, sizeof(lie));
+		}
+		return false;
+	}
+	return false;
+}
+
+static inline void platform_serve(struct platform *p)
 {
 	static uint8_t bytes[65536];
+	size_t room = p->manner == PLATFORM_CRAWLS ? 2048 : sizeof(bytes);
 	ssize_t n = -EAGAIN;
 
-	platform_accept(p);
 	if (!p->stream || (p->is_deaf && p->published)) {
 		return;
 	}
+	if (p->published && platform_misbehaves(p)) {
+		return;
+	}
 	if (stream_handshake(p->stream) == 0) {
-		while ((n = stream_read(p->stream, bytes, sizeof(bytes))) > 0) {
+		while ((n = stream_read(p->stream, bytes, room)) > 0) {
 			platform_feed(p, bytes, (size_t)n);
 			platform_answer(p);
-			if (p->is_deaf && p->published) {
+			if (p->published && (p->is_deaf || p->manner == PLATFORM_CRAWLS)) {
 				return;
 			}
 		}
@@ -194,6 +293,20 @@ static inline void platform_step(struct platform *p)
 		p->was_closed = n == 0;
 		platform_hang_up(p, false);
 	}
+}
+
+/* Takes what has come. The connections may be gone afterwards. */
+static inline void platform_step(struct platform *p)
+{
+	platform_accept(p);
+	if (p->old_stream) {
+		platform_swap(p);
+		p->is_older = true;
+		platform_serve(p);
+		p->is_older = false;
+		platform_swap(p);
+	}
+	platform_serve(p);
 }
 
 #endif

@@ -17,7 +17,7 @@
 #include "bodies.h"
 #include "relay_platform.h"
 
-#define PLATFORMS 2
+#define PLATFORMS 8
 #define RING_BYTES ((size_t)64 << 20)
 #define FRAME_90K 3000
 #define GOP 30
@@ -214,19 +214,49 @@ static inline void step(struct world *w)
 		}                                                                        \
 	} while (0)
 
+static inline struct ipc_endpoint endpoint_at(int port, const char *host, bool is_tls)
+{
+	struct ipc_endpoint e = { .is_tls = is_tls, .port = (uint16_t)port };
+
+	(void)text_copy(e.host, sizeof(e.host), host);
+	(void)text_copy(e.app, sizeof(e.app), "live");
+	(void)text_copy(e.stream, sizeof(e.stream), KEY);
+	(void)text_copy(e.tc_url, sizeof(e.tc_url), "rtmp://platform/live");
+	return e;
+}
+
+/* With the defaults of the configuration. */
+static inline struct ipc_destination_add order_for(struct world *w, uint32_t id, const char *host,
+						   bool is_tls)
+{
+	struct ipc_destination_add order = {
+		.id = id,
+		.endpoint_count = 1,
+		.first_us = 1000000,
+		.cap_us = 10000000,
+		.healthy_us = 5000000,
+		.hold_us = 120000000,
+		.max_backlog_us = 3000000,
+		.stall_us = 10000000,
+	};
+
+	(void)text_format(order.name, sizeof(order.name), "platform-%u", id);
+	order.endpoints[0] = endpoint_at(w->platforms[id - 1].port, host, is_tls);
+	return order;
+}
+
+static inline void add_order(struct world *w, const struct ipc_destination_add *order)
+{
+	stage_send(&w->relay, IPC_DESTINATION_ADD, order, NULL, 0);
+	/* From here on it reads the ring: what is written now is no past to it. */
+	WAIT_FOR(w, w->statuses[order->id] > 0);
+}
+
 static inline void add(struct world *w, uint32_t id, const char *host, bool is_tls)
 {
-	struct ipc_destination_add order = { .id = id, .is_tls = is_tls };
+	struct ipc_destination_add order = order_for(w, id, host, is_tls);
 
-	order.port = (uint16_t)w->platforms[id - 1].port;
-	(void)text_format(order.name, sizeof(order.name), "platform-%u", id);
-	(void)text_copy(order.host, sizeof(order.host), host);
-	(void)text_copy(order.app, sizeof(order.app), "live");
-	(void)text_copy(order.stream, sizeof(order.stream), KEY);
-	(void)text_copy(order.tc_url, sizeof(order.tc_url), "rtmp://platform/live");
-	stage_send(&w->relay, IPC_DESTINATION_ADD, &order, NULL, 0);
-	/* From here on it reads the ring: what is written now is no past to it. */
-	WAIT_FOR(w, w->statuses[id] > 0);
+	add_order(w, &order);
 }
 
 static inline void start(struct world *w, int64_t batch_us)

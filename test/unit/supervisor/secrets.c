@@ -16,7 +16,7 @@ static struct config_feed feeds[] = {
 	{ .name = "backup", .key = "abc" },
 };
 static struct config_destination destinations[] = {
-	{ .name = "youtube", .key = "yt-1234-5678", .stream = "yt-1234-5678?backup=1" },
+	{ .name = "youtube", .key = "yt-1234-5678", .endpoint.stream = "yt-1234-5678?backup=1" },
 };
 static struct config_show shows[] = {
 	{ .name = "main", .feeds = feeds, .feeds_count = 2, .destinations = destinations,

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the status warns of. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <understudy/clock.h>
+
+#include "../../../src/supervisor/supervisor.h"
+
+static struct config_show show_config = { .name = "main" };
+static struct config_feed feed_config = { .name = "primary" };
+static struct config_destination destination_config = { .name = "there" };
+static struct show show;
+static struct feed feed;
+static struct destination destination;
+
+/* What an encoder sends that every platform likes. */
+static struct timeline_feed_status *reset(int platform)
+{
+	struct timeline_feed_status *s = &show.status.timeline.feeds[0];
+
+	memset(&show, 0, sizeof(show));
+	show.config = &show_config;
+	TAILQ_INIT(&show.feeds);
+	TAILQ_INIT(&show.destinations);
+	feed = (struct feed){ .show = &show, .config = &feed_config, .id = 1 };
+	TAILQ_INSERT_TAIL(&show.feeds, &feed, entry);
+	destination_config.platform = platform;
+	destination = (struct destination){ .show = &show, .config = &destination_config };
+	TAILQ_INSERT_TAIL(&show.destinations, &destination, entry);
+	show.status.timeline.feed_count = 1;
+	*s = (struct timeline_feed_status){
+		.id = 1,
+		.state = FEED_LIVE,
+		.has_video = true,
+		.has_audio = true,
+		.video = { .codec = CODEC_AVC, .width = 1280, .height = 720 },
+		.audio = { .codec = CODEC_AAC },
+		.kbps = 5000,
+		.gop_ms = 2000,
+	};
+	return s;
+}
+
+/* Exactly one warning, with these words; NULL: none. */
+static void assert_warned(const char *words)
+{
+	json_t *list = warnings_json(&show);
+
+	assert_int_equal(json_array_size(list), words != NULL);
+	if (words != NULL &&
+	    strstr(json_string_value(json_array_get(list, 0)), words) == NULL) {
+		fail_msg("\"%s\" does not say \"%s\"", json_string_value(json_array_get(list, 0)),
+			 words);
+	}
+	json_decref(list);
+}
+
+static void usual_feed_suits_every_platform(void **state)
+{
+	for (int i = PLATFORM_CUSTOM; i < PLATFORMS; i++) {
+		reset(i);
+		assert_warned(NULL);
+	}
+}
+
+static void broken_limits_are_named_with_the_remedy(void **state)
+{
+	reset(PLATFORM_YOUTUBE)->gop_ms = 5000;
+	assert_warned("key frames are 5000 ms apart, YouTube takes 4000 at most (gopSizeOver); set");
+	reset(PLATFORM_TWITCH)->kbps = 9000;
+	assert_warned("9000 kb/s are sent, Twitch takes 6320 (bitrateHigh); lower");
+	reset(PLATFORM_TWITCH)->kbps = 6800;
+	assert_warned(NULL);
+	reset(PLATFORM_TWITCH)->video.codec = CODEC_AV1;
+	assert_warned("Twitch does not take AV1 (videoCodec)");
+	reset(PLATFORM_YOUTUBE)->video.codec = CODEC_AV1;
+	assert_warned(NULL);
+	reset(PLATFORM_KICK)->audio.codec = CODEC_OPUS;
+	assert_warned("Kick does not take Opus (audioCodec)");
+	reset(PLATFORM_FACEBOOK)->has_audio = false;
+	assert_warned("Facebook needs sound (noAudioStream)");
+	reset(PLATFORM_KICK)->video.width = 2560;
+	assert_warned("2560x720 is more than the 1920x1080 that Kick takes");
+	reset(PLATFORM_CUSTOM)->gop_ms = 9000;
+	assert_warned(NULL);
+	reset(PLATFORM_TWITCH)->gop_ms = 9000;
+	show.status.timeline.feeds[0].state = FEED_OFFLINE;
+	assert_warned(NULL);
+	reset(PLATFORM_TWITCH)->gop_ms = 9000;
+	destination.is_paused = true;
+	assert_warned(NULL);
+}
+
+static void long_broadcasts_are_warned_of_an_hour_before(void **state)
+{
+	int64_t now_us = clock_monotonic_us();
+
+	reset(PLATFORM_FACEBOOK);
+	destination.status.accepted_us = now_us - INT64_C(6) * 3600 * 1000000;
+	assert_warned(NULL);
+	destination.status.accepted_us = now_us - (INT64_C(7) * 3600 + 601) * 1000000;
+	assert_warned("on air for 7 h 10 min, Facebook ends a broadcast after 8 h");
+	destination_config.platform = PLATFORM_YOUTUBE;
+	assert_warned(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(usual_feed_suits_every_platform),
+		cmocka_unit_test(broken_limits_are_named_with_the_remedy),
+		cmocka_unit_test(long_broadcasts_are_warned_of_an_hour_before),
+	};
+
+	return cmocka_run_group_tests_name("supervisor warnings", tests, NULL, NULL);
+}
