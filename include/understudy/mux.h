@@ -46,16 +46,18 @@ enum mux_format mux_format_for_radio(uint32_t codec);
 #define TRACKS_MAX 8
 
 struct track {
-	uint8_t kind;       /* enum packet_kind */
+	uint8_t kind; /* enum packet_kind */
 	uint8_t track;
 	uint32_t codec;
-	uint8_t *config;    /* owned: the codec header the container was begun with */
+	uint8_t *config; /* owned: the codec header the container was begun with */
 	size_t config_bytes;
-	uint8_t *sets;      /* owned: later parameter sets, to go in before each key frame */
+	uint8_t *sets; /* owned: later parameter sets, to go in before each key frame */
 	size_t sets_bytes;
 	struct codec_params params;
-	int stream;         /* its number in the container; -1 = left out */
+	int stream; /* its number in the container; -1 = left out */
 	int64_t last_dts_90k, step_90k;
+	int64_t next_samples; /* MP4: when the next frame of sound is due, in samples */
+	bool is_settled;
 };
 struct tracks {
 	struct track items[TRACKS_MAX];
@@ -63,9 +65,9 @@ struct tracks {
 };
 
 enum tracks_change {
-	TRACKS_SAME,   /* nothing, or nothing that matters */
-	TRACKS_IN_BAND,/* parameter sets that will go before key frames */
-	TRACKS_ANEW,   /* the container cannot go on with this */
+	TRACKS_SAME,    /* nothing, or nothing that matters */
+	TRACKS_IN_BAND, /* parameter sets that will go before key frames */
+	TRACKS_ANEW,    /* the container cannot go on with this */
 };
 
 /* Tracks by the headers in force; replaces what was there. 0 or -ENOMEM. */
@@ -91,9 +93,9 @@ struct mux_sink {
 	size_t unit_bytes; /* how much is written at once; 0 = any */
 };
 
-struct mux_address { /* where URL formats go; secrets are wiped by the owner */
-	const char *url;         /* host and port are numbers: no name is looked up */
-	const char *headers;     /* HTTP: further header lines, or NULL */
+struct mux_address {         /* where URL formats go; secrets are wiped by the owner */
+	const char *url;     /* host and port are numbers: no name is looked up */
+	const char *headers; /* HTTP: further header lines, or NULL */
 	const char *content_type;
 };
 

@@ -8,15 +8,15 @@
 static const uint32_t matroska[] = { CODEC_AVC,  CODEC_HEVC, CODEC_AV1,  CODEC_VP8,
 				     CODEC_VP9,  CODEC_AAC,  CODEC_MP3,  CODEC_OPUS,
 				     CODEC_FLAC, CODEC_AC3,  CODEC_EAC3, 0 };
-static const uint32_t mp4[] = { CODEC_AVC, CODEC_HEVC, CODEC_AV1,  CODEC_VP9,  CODEC_AAC,
-				CODEC_MP3, CODEC_OPUS, CODEC_FLAC, CODEC_AC3, CODEC_EAC3, 0 };
+static const uint32_t mp4[] = { CODEC_AVC,  CODEC_HEVC, CODEC_AV1, CODEC_VP9,  CODEC_AAC, CODEC_MP3,
+				CODEC_OPUS, CODEC_FLAC, CODEC_AC3, CODEC_EAC3, 0 };
 static const uint32_t ts[] = { CODEC_AVC,  CODEC_HEVC, CODEC_AAC,  CODEC_MP3,
 			       CODEC_OPUS, CODEC_AC3,  CODEC_EAC3, 0 };
 static const uint32_t adts[] = { CODEC_AAC, 0 };
 static const uint32_t mp3[] = { CODEC_MP3, 0 };
 static const uint32_t ogg[] = { CODEC_OPUS, CODEC_FLAC, 0 };
-static const uint32_t rtsp[] = { CODEC_AVC, CODEC_HEVC, CODEC_VP8,  CODEC_VP9,
-				 CODEC_AAC, CODEC_MP3,  CODEC_OPUS, CODEC_AC3, 0 };
+static const uint32_t rtsp[] = { CODEC_AVC, CODEC_HEVC, CODEC_VP8, CODEC_VP9, CODEC_AAC,
+				 CODEC_MP3, CODEC_OPUS, CODEC_AC3, 0 };
 
 static const struct format formats[MUX_FORMATS] = {
 	[MUX_MATROSKA] = { "matroska", "Matroska", ".mkv", matroska, TRACKS_MAX },

@@ -6,9 +6,9 @@
 #include <understudy/mux.h>
 
 struct format {
-	const char *muxer;  /* libavformat's name */
-	const char *name;   /* for people */
-	const char *ending; /* of files; NULL = not for files */
+	const char *muxer;      /* libavformat's name */
+	const char *name;       /* for people */
+	const char *ending;     /* of files; NULL = not for files */
 	const uint32_t *codecs; /* ends with 0 */
 	unsigned streams_max;
 };

@@ -25,6 +25,7 @@
 /* PCR this much (twice, as the muxer counts) before DTS: hardware decoders want a lead. */
 #define TS_LEAD_US 100000
 #define DEFAULT_STEP_90K 3000
+#define SETTLE_US 1500
 
 struct mux {
 	enum mux_format format;
@@ -49,8 +50,9 @@ static void say_error(char why[MUX_TEXT], const char *what, int error)
 		text_copy(text, sizeof(text), "the server refuses the user name or password");
 		break;
 	case AVERROR_HTTP_FORBIDDEN:
-		text_copy(text, sizeof(text), "the server refuses (is the mount in use, or the "
-					      "content type not allowed?)");
+		text_copy(text, sizeof(text),
+			  "the server refuses (is the mount in use, or the "
+			  "content type not allowed?)");
 		break;
 	case AVERROR_HTTP_NOT_FOUND:
 		text_copy(text, sizeof(text), "the server does not know that path");
@@ -131,9 +133,10 @@ static int open_sink(struct mux *m, const struct mux_sink *sink)
 	uint8_t *buffer = av_malloc(size);
 
 	m->sink = *sink;
-	m->context->pb = buffer == NULL ? NULL
-					: avio_alloc_context(buffer, (int)size, 1, m, NULL, on_write,
-							     sink->seek != NULL ? on_seek : NULL);
+	m->context->pb = buffer == NULL
+				 ? NULL
+				 : avio_alloc_context(buffer, (int)size, 1, m, NULL, on_write,
+						      sink->seek != NULL ? on_seek : NULL);
 	if (m->context->pb == NULL) {
 		av_free(buffer);
 		return -ENOMEM;
@@ -269,6 +272,7 @@ static int add_stream(struct mux *m, struct track *t)
 		stream->codecpar->extradata_size = (int)bytes;
 	}
 	t->last_dts_90k = INT64_MIN;
+	t->is_settled = false;
 	return 0;
 }
 
@@ -283,7 +287,8 @@ static void format_options(const struct mux *m, bool has_video, AVDictionary **o
 	case MUX_MP4:
 		av_dict_set(options, "movflags",
 			    has_video ? "frag_keyframe+delay_moov+default_base_moof"
-				      : "delay_moov+default_base_moof", 0);
+				      : "delay_moov+default_base_moof",
+			    0);
 		if (!has_video) {
 			av_dict_set(options, "frag_duration", "2000000", 0);
 		}
@@ -405,6 +410,25 @@ static int fill(struct mux *m, const struct track *t, const struct packet *p,
 	return 0;
 }
 
+/* MP4 counts sound in samples: RTMP's milliseconds would make every frame a little too long or too
+ * short, and the muxer complain at each fragment. As long as the frames' times are those of
+ * their samples, to within that rounding, the samples are what counts. */
+static void settle_sound(struct mux *m, struct track *t)
+{
+	AVRational samples = { 1, (int)t->params.sample_rate };
+	int64_t at = av_rescale_q(m->packet->dts, (AVRational){ 1, MEDIA_HZ }, samples);
+
+	if (!t->is_settled ||
+	    llabs(at - t->next_samples) > av_rescale(SETTLE_US, samples.den, 1000000)) {
+		t->next_samples = at;
+		t->is_settled = true;
+	}
+	m->packet->dts = m->packet->pts = t->next_samples;
+	m->packet->duration = t->params.frame_samples;
+	t->next_samples += t->params.frame_samples;
+	av_packet_rescale_ts(m->packet, samples, m->context->streams[t->stream]->time_base);
+}
+
 static void set_times(struct mux *m, struct track *t, const struct packet *p, int64_t base_90k)
 {
 	AVStream *stream = m->context->streams[t->stream];
@@ -424,7 +448,11 @@ static void set_times(struct mux *m, struct track *t, const struct packet *p, in
 	m->packet->dts = dts;
 	m->packet->pts = pts > dts ? pts : dts;
 	m->packet->duration = t->step_90k;
-	av_packet_rescale_ts(m->packet, (AVRational){ 1, MEDIA_HZ }, stream->time_base);
+	if (m->format == MUX_MP4 && p->kind == PACKET_AUDIO && t->params.frame_samples > 0) {
+		settle_sound(m, t);
+	} else {
+		av_packet_rescale_ts(m->packet, (AVRational){ 1, MEDIA_HZ }, stream->time_base);
+	}
 }
 
 int mux_write(struct mux *m, struct tracks *t, const struct packet *p, const uint8_t *payload,

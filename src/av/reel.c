@@ -101,8 +101,7 @@ bool reel_next(struct reel *r, struct follower *follower, struct follow *next)
 
 static bool is_media(const struct packet *p)
 {
-	return p->type == PACKET_FRAME &&
-	       (p->kind == PACKET_VIDEO || p->kind == PACKET_AUDIO);
+	return p->type == PACKET_FRAME && (p->kind == PACKET_VIDEO || p->kind == PACKET_AUDIO);
 }
 
 bool reel_is_cut(const struct reel *r, const struct follow *next)

@@ -49,8 +49,12 @@ void tracks_finish(struct tracks *t)
 static int tracks_add(struct tracks *t, const struct packet *p, const uint8_t *config, size_t bytes,
 		      const struct codec_params *params)
 {
-	struct track track = { .kind = p->kind, .track = p->track, .codec = p->codec,
-			       .params = *params, .stream = -1, .last_dts_90k = INT64_MIN };
+	struct track track = { .kind = p->kind,
+			       .track = p->track,
+			       .codec = p->codec,
+			       .params = *params,
+			       .stream = -1,
+			       .last_dts_90k = INT64_MIN };
 
 	if (t->count == TRACKS_MAX) {
 		return 0; /* more than anybody sends; they are not carried */

@@ -208,8 +208,8 @@ struct event *carrier_add_timer(struct carrier *c, event_callback_fn callback, v
 
 static int carrier_arm(struct carrier *c)
 {
-	c->control = event_new(c->base, WORKER_CONTROL_FD, EV_READ | EV_PERSIST,
-			       carrier_on_control, c);
+	c->control = event_new(c->base, WORKER_CONTROL_FD, EV_READ | EV_PERSIST, carrier_on_control,
+			       c);
 	c->second = carrier_add_timer(c, carrier_on_second, c, STATUS_US);
 	if (c->control == NULL || c->second == NULL || event_add(c->control, NULL) != 0) {
 		return -ENOMEM;

@@ -3,6 +3,7 @@
  * What the URLs of SRT, Icecast, RTSP, UDP and RTP destinations mean, and files that are not .flv.
  * Passwords and passphrases written into a URL are taken out of it, decoded. Pure but for memory.
  */
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,6 +165,13 @@ static const char *check_srt_lengths(const struct config_output *o)
 		       : NULL;
 }
 
+static bool is_address(const char *host)
+{
+	struct in6_addr address;
+
+	return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
+}
+
 static void check_srt(struct config_destination *d, const struct url *url, const char *path,
 		      struct report *r)
 {
@@ -185,6 +193,10 @@ static void check_srt(struct config_destination *d, const struct url *url, const
 	}
 	if (error == NULL) {
 		error = check_srt_lengths(o);
+	}
+	if (error == NULL && o->is_listener && !is_address(url->host)) {
+		error = "waits for players, so its host has to be an address of this machine; write "
+			"srt://0.0.0.0:9000?mode=listener";
 	}
 	if (error != NULL) {
 		refuse(r, path, "url", error);
@@ -227,7 +239,8 @@ static void check_served(struct config_destination *d, const struct url *url, co
 		refuse(r, path, "url", "is too long");
 	}
 	if (o->user != NULL && strlen(o->user) > USER_MAX) {
-		refuse(r, path, "url", "has a user name that is too long; 60 characters are allowed");
+		refuse(r, path, "url",
+		       "has a user name that is too long; 60 characters are allowed");
 	}
 	if (o->password != NULL && strlen(o->password) > PART_MAX) {
 		refuse(r, path, "url", "has a password that is too long");
@@ -245,7 +258,8 @@ static void check_icecast(struct config_destination *d, const struct url *url, c
 	}
 	if (d->output.password == NULL) {
 		refuse(r, path, "url",
-		       "needs the source password; add `user: source` and `password: \"${NAME}\"`");
+		       "needs the source password; add `user: source` and "
+		       "`password: \"${NAME}\"`");
 	}
 }
 
@@ -278,12 +292,11 @@ bool check_output(struct config_destination *d, const struct url *url, const cha
 {
 	static const struct {
 		const char *scheme;
-		void (*check)(struct config_destination *d, const struct url *url,
-			      const char *path, struct report *r);
+		void (*check)(struct config_destination *d, const struct url *url, const char *path,
+			      struct report *r);
 	} rows[] = {
-		{ "srt", check_srt },	{ "icecast", check_icecast },
-		{ "rtsp", check_rtsp }, { "udp", check_datagrams },
-		{ "rtp", check_datagrams },
+		{ "srt", check_srt },       { "icecast", check_icecast }, { "rtsp", check_rtsp },
+		{ "udp", check_datagrams }, { "rtp", check_datagrams },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -145,6 +145,8 @@ const char *url_parse(const char *text, struct url *ret)
 
 	if (at != NULL) {
 		url.has_user = true;
+		url.user = authority;
+		url.user_bytes = (size_t)(at - authority);
 		size -= (size_t)(at + 1 - authority);
 		authority = at + 1;
 	}

@@ -12,7 +12,9 @@ struct url {
 	char scheme[12]; /* lower case */
 	char host[256];  /* without brackets */
 	bool is_ipv6;
-	bool has_user;    /* NAME[:PASSWORD]@ stands before the host */
+	bool has_user;    /* NAME[:PASSWORD]@ stands before the host: */
+	const char *user; /* in the text, percent-encoded as it stands there */
+	size_t user_bytes;
 	uint16_t port;    /* 0 = not given */
 	const char *path; /* in the text, after the slash that ends the host; "" if none */
 };

@@ -60,8 +60,10 @@ static bool make_login(const struct ipc_output_start *start, char *to, size_t si
 bool address_make(struct output *o, const struct sockaddr_storage *address)
 {
 	static const char *const schemes[OUTPUT_KINDS] = {
-		[OUTPUT_ICECAST] = "http", [OUTPUT_RTSP] = "rtsp",
-		[OUTPUT_UDP] = "udp",      [OUTPUT_RTP] = "rtp",
+		[OUTPUT_ICECAST] = "http",
+		[OUTPUT_RTSP] = "rtsp",
+		[OUTPUT_UDP] = "udp",
+		[OUTPUT_RTP] = "rtp",
 	};
 	bool is_datagram = o->start.kind == OUTPUT_UDP || o->start.kind == OUTPUT_RTP;
 	char host[INET6_ADDRSTRLEN + 2], login[ADDRESS_URL_MAX];

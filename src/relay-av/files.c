@@ -149,7 +149,8 @@ void files_done(struct output *o, int64_t length_90k)
 {
 	bool is_hls = o->start.kind == OUTPUT_HLS;
 	bool is_kept = o->file_bytes > 0 && (!is_hls || length_90k > 0);
-	struct segment segment = { .number = o->number, .length_90k = length_90k,
+	struct segment segment = { .number = o->number,
+				   .length_90k = length_90k,
 				   .is_break = o->is_break };
 
 	if (o->file < 0) {

@@ -10,7 +10,7 @@
 
 #include "output.h"
 
-#define HELD_AFTER_US 2000000 /* without a packet */
+#define HELD_AFTER_US 2000000   /* without a packet */
 #define CODEC_RETRY_US 30000000 /* a show whose codecs do not fit seldom changes them */
 
 static bool is_file(const struct output *o)
@@ -75,7 +75,9 @@ static enum mux_format output_format(const struct output *o)
 
 static const char *content_type(enum mux_format format)
 {
-	return format == MUX_MP3 ? "audio/mpeg" : format == MUX_OGG ? "application/ogg" : "audio/aac";
+	return format == MUX_MP3   ? "audio/mpeg"
+	       : format == MUX_OGG ? "application/ogg"
+				   : "audio/aac";
 }
 
 void output_begin(struct output *o)
@@ -105,7 +107,8 @@ void output_begin(struct output *o)
 		o->began_us = clock_monotonic_us();
 	}
 	o->packet_us = clock_monotonic_us();
-	carrier_set_state(o->carrier, DESTINATION_LIVE, is_file(o) ? "a file is open" : "connected");
+	carrier_set_state(o->carrier, DESTINATION_LIVE,
+			  is_file(o) ? "a file is open" : "connected");
 	if (o->carrier->status.remark[0] != '\0') {
 		log_warn("destination show=%s destination=%s: %s", o->carrier->show,
 			 o->carrier->name, o->carrier->status.remark);

@@ -44,14 +44,14 @@ struct output {
 	struct ipc_output_start start; /* holds secrets: wiped at the end */
 	struct reel reel;
 	struct restart restart;
-	int64_t retry_us;   /* not before; 0 = at once */
-	int64_t began_us;   /* of the present container */
-	int64_t packet_us;  /* when the last packet came */
-	bool is_waiting;    /* asked the supervisor for what it needs */
+	int64_t retry_us;  /* not before; 0 = at once */
+	int64_t began_us;  /* of the present container */
+	int64_t packet_us; /* when the last packet came */
+	bool is_waiting;   /* asked the supervisor for what it needs */
 	/* files */
-	int file;           /* -1 = none */
+	int file; /* -1 = none */
 	uint64_t file_bytes;
-	uint32_t number;    /* of HLS segments, rising over restarts */
+	uint32_t number; /* of HLS segments, rising over restarts */
 	bool is_break;
 	char segment_name[IPC_NAME];
 	struct playlist playlist;

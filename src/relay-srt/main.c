@@ -223,7 +223,8 @@ static int program_join(struct program *p, char why[MUX_TEXT])
 
 static void program_take(struct program *p, const struct follow *next)
 {
-	struct mux_sink sink = { .write = program_write, .context = p,
+	struct mux_sink sink = { .write = program_write,
+				 .context = p,
 				 .unit_bytes = PEER_UNIT_BYTES };
 	bool is_join = next->event == FOLLOW_PACKET && packet_is_main(&next->packet) &&
 		       (next->packet.flags & PACKET_JOIN) != 0;

@@ -99,7 +99,8 @@ static int prepare(int socket, const struct ipc_output_start *start, char why[IP
 		is_good = set(socket, SRTO_LATENCY, &latency_ms, sizeof(latency_ms));
 	}
 	if (is_good && start->passphrase[0] != '\0') {
-		is_good = set(socket, SRTO_PASSPHRASE, start->passphrase, strlen(start->passphrase));
+		is_good = set(socket, SRTO_PASSPHRASE, start->passphrase,
+			      strlen(start->passphrase));
 	}
 	if (is_good && start->stream[0] != '\0' && !start->is_listener) {
 		is_good = set(socket, SRTO_STREAMID, start->stream, strlen(start->stream));
@@ -160,8 +161,10 @@ static int lost(struct peer *p, char why[IPC_TEXT])
 		text_copy(why, IPC_TEXT, "the peer has gone");
 		return -ECONNABORTED;
 	}
-	text_copy(why, IPC_TEXT, said != NULL ? said : "no answer: nobody listens there, or the way "
-						       "is closed");
+	text_copy(why, IPC_TEXT,
+		  said != NULL ? said
+			       : "no answer: nobody listens there, or the way "
+				 "is closed");
 	return said != NULL ? -ECONNREFUSED : -ECONNABORTED;
 }
 
@@ -246,8 +249,8 @@ static bool listening_address(const struct ipc_output_start *start, struct socka
 }
 
 /* In libsrt's receiving thread: looks at constants and returns. */
-static int on_player(void *opaque, SRTSOCKET socket, int version,
-		     const struct sockaddr *address, const char *stream)
+static int on_player(void *opaque, SRTSOCKET socket, int version, const struct sockaddr *address,
+		     const char *stream)
 {
 	const struct ipc_output_start *start = opaque;
 
@@ -273,12 +276,12 @@ int peer_listen(const struct ipc_output_start *start, int *ret, char why[IPC_TEX
 		text_copy(why, IPC_TEXT, "cannot listen: the host is no address of this machine");
 		error = -EADDRNOTAVAIL;
 	}
-	if (error == 0 && ((address.ss_family == AF_INET6 &&
-			    !set(socket, SRTO_IPV6ONLY, &v6_only, sizeof(v6_only))) ||
-			   srt_listen_callback(socket, on_player, (void *)start) < 0 ||
-			   srt_bind(socket, (struct sockaddr *)&address,
-				    (int)address_bytes(&address)) < 0 ||
-			   srt_listen(socket, WAITING_PLAYERS) < 0)) {
+	if (error == 0 &&
+	    ((address.ss_family == AF_INET6 &&
+	      !set(socket, SRTO_IPV6ONLY, &v6_only, sizeof(v6_only))) ||
+	     srt_listen_callback(socket, on_player, (void *)start) < 0 ||
+	     srt_bind(socket, (struct sockaddr *)&address, (int)address_bytes(&address)) < 0 ||
+	     srt_listen(socket, WAITING_PLAYERS) < 0)) {
 		error = failed(why, "cannot listen");
 	}
 	if (error < 0) {

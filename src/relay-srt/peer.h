@@ -30,7 +30,7 @@ struct peer {
 	uint64_t sent;      /* units since it was connected */
 	uint64_t sent_seen; /* at the last sign of life */
 	int64_t acks;
-	int64_t acked_us;   /* when its acknowledgements last rose */
+	int64_t acked_us;    /* when its acknowledgements last rose */
 	char name[IPC_NAME]; /* address and port */
 };
 

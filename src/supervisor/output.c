@@ -71,10 +71,15 @@ void output_brief(struct relay *relay, struct destination *d)
 	struct show *show = relay->show;
 	const struct config_destination *c = d->config;
 	struct ipc_output_start start = {
-		.id = d->id, .kind = output_kind(c->kind), .is_listener = c->output.is_listener,
-		.latency_ms = c->output.latency_ms, .segment_s = c->segment_s,
-		.segment_mb = c->segment_mb, .keep_segments = c->keep_segments,
-		.port = c->output.port, .batch_us = (int64_t)show->config->batch_ms * 1000,
+		.id = d->id,
+		.kind = output_kind(c->kind),
+		.is_listener = c->output.is_listener,
+		.latency_ms = c->output.latency_ms,
+		.segment_s = c->segment_s,
+		.segment_mb = c->segment_mb,
+		.keep_segments = c->keep_segments,
+		.port = c->output.port,
+		.batch_us = (int64_t)show->config->batch_ms * 1000,
 	};
 	int fds[2] = { show->ring_fd, relay->wake_fd };
 
@@ -118,7 +123,8 @@ static bool part_path(const char *playlist, char *to, size_t size)
 	const char *slash = strrchr(playlist, '/');
 	size_t directory = slash != NULL ? (size_t)(slash + 1 - playlist) : 0;
 
-	return text_format(to, size, "%.*s.%s.part", (int)directory, playlist, playlist + directory);
+	return text_format(to, size, "%.*s.%s.part", (int)directory, playlist,
+			   playlist + directory);
 }
 
 /* The directory has to be there. */
@@ -141,7 +147,8 @@ static int has_room(const char *path)
 
 static int open_new(const char *path)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0644);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK,
+		      0644);
 
 	return fd < 0 ? -errno : fd;
 }
@@ -187,7 +194,8 @@ static void give_file(struct relay *relay, const struct destination *d,
 
 	if (fd < 0) {
 		relay->path[0] = '\0';
-		text_format(give.error, sizeof(give.error), "cannot open a file: %s", strerror(-fd));
+		text_format(give.error, sizeof(give.error), "cannot open a file: %s",
+			    strerror(-fd));
 	} else if (ask->role == FILE_RECORDING) {
 		log_info("recording show=%s destination=%s path=%s", relay->show->config->name,
 			 d->config->name, relay->path);
@@ -264,7 +272,8 @@ bool output_message(struct relay *relay, struct destination *d, const struct ipc
 	const struct ipc_file_done *done = (const void *)m->body;
 	bool is_asking = m->type == IPC_FILE_ASK;
 
-	if (relay->role != ROLE_RELAY_FILE || d == NULL || (!is_asking && m->type != IPC_FILE_DONE) ||
+	if (relay->role != ROLE_RELAY_FILE || d == NULL ||
+	    (!is_asking && m->type != IPC_FILE_DONE) ||
 	    (d->config->kind == DESTINATION_FILE) !=
 		    ((is_asking ? ask->role : done->role) == FILE_RECORDING)) {
 		return false;

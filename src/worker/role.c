@@ -10,6 +10,8 @@ const char *worker_role_str(enum worker_role role)
 		[ROLE_NONE] = "none",           [ROLE_INGEST_RTMP] = "ingest-rtmp",
 		[ROLE_SWITCH] = "switch",       [ROLE_RELAY_RTMP] = "relay-rtmp",
 		[ROLE_RELAY_FLV] = "relay-flv", [ROLE_RESOLVE] = "resolve",
+		[ROLE_RELAY_FILE] = "relay-file", [ROLE_RELAY_AV] = "relay-av",
+		[ROLE_RELAY_SRT] = "relay-srt",
 	};
 
 	return (unsigned)role < ROLES ? names[role] : "unknown";

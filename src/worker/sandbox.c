@@ -10,10 +10,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -89,6 +91,35 @@ static const struct rule relay_flv[] = {
 	ANY(fsync), ANY(fdatasync),
 };
 
+static const struct rule relay_file[] = {
+	ANY(fsync), ANY(fdatasync),
+};
+
+/* libavformat's own TCP and UDP; addresses are numbers. */
+static const struct rule relay_av[] = {
+	ANY(sendmsg), ANY(sendto), ANY(connect), ANY(bind),
+	IF(socket, EQ(0, AF_INET), BITS(1, SOCKET_TYPE, SOCK_STREAM)),
+	IF(socket, EQ(0, AF_INET), BITS(1, SOCKET_TYPE, SOCK_DGRAM)),
+	IF(socket, EQ(0, AF_INET6), BITS(1, SOCKET_TYPE, SOCK_STREAM)),
+	IF(socket, EQ(0, AF_INET6), BITS(1, SOCKET_TYPE, SOCK_DGRAM)),
+	IF(setsockopt, EQ(1, SOL_SOCKET)), IF(setsockopt, EQ(1, IPPROTO_TCP)),
+	IF(setsockopt, EQ(1, IPPROTO_IP)), IF(setsockopt, EQ(1, IPPROTO_IPV6)),
+	IF(setsockopt, EQ(1, IPPROTO_UDP)),
+	IF(ioctl, EQ(1, FIONREAD)),
+};
+
+/* libsrt: UDP, and threads of its own (no processes). */
+static const struct rule relay_srt[] = {
+	ANY(sendmsg), ANY(sendto), ANY(sendmmsg), ANY(recvmmsg), ANY(bind),
+	IF(socket, EQ(0, AF_INET), BITS(1, SOCKET_TYPE, SOCK_DGRAM)),
+	IF(socket, EQ(0, AF_INET6), BITS(1, SOCKET_TYPE, SOCK_DGRAM)),
+	IF(setsockopt, EQ(1, SOL_SOCKET)), IF(setsockopt, EQ(1, IPPROTO_IP)),
+	IF(setsockopt, EQ(1, IPPROTO_IPV6)),
+	IF(ioctl, EQ(1, FIONREAD)),
+	IF(clone, BITS(0, CLONE_THREAD, CLONE_THREAD)), ANY(set_tid_address),
+	IF(prctl, EQ(0, PR_SET_NAME)), ANY(gettid),
+};
+
 /* getaddrinfo() and the name service modules it loads. */
 static const struct rule resolve[] = {
 	IF(openat, BITS(2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY)),
@@ -132,6 +163,9 @@ static const struct row {
 	[ROLE_RELAY_RTMP] = { 1024, 1024 * MIB, true, NULL, RULES(relay_rtmp) },
 	[ROLE_RELAY_FLV] = { 32, 128 * MIB, false, NULL, RULES(relay_flv) },
 	[ROLE_RESOLVE] = { 64, 128 * MIB, true, resolve_files, RULES(resolve) },
+	[ROLE_RELAY_FILE] = { 32, 512 * MIB, false, NULL, RULES(relay_file) },
+	[ROLE_RELAY_AV] = { 64, 512 * MIB, true, NULL, RULES(relay_av) },
+	[ROLE_RELAY_SRT] = { 128, 1024 * MIB, false, NULL, RULES(relay_srt) },
 };
 
 /* In nobody's world are there files, unless a row opens them. */
@@ -175,6 +209,16 @@ static int limit(int resource, rlim_t value)
 	return prlimit(0, resource, &now, NULL) < 0 ? -errno : 0;
 }
 
+static bool is_in_row(const struct row *row, int call)
+{
+	for (size_t i = 0; i < row->rule_count; i++) {
+		if (row->rules[i].call == call) {
+			return true;
+		}
+	}
+	return false;
+}
+
 int sandbox_limit(enum worker_role role)
 {
 	int error = limit(RLIMIT_CORE, 0);
@@ -182,8 +226,8 @@ int sandbox_limit(enum worker_role role)
 	if (error == 0) {
 		error = limit(RLIMIT_NOFILE, rows[role].files);
 	}
-	if (error == 0) {
-		error = limit(RLIMIT_NPROC, 0);
+	if (error == 0 && !is_in_row(&rows[role], SCMP_SYS(clone))) {
+		error = limit(RLIMIT_NPROC, 0); /* threads count */
 	}
 	if (error == 0 && !WORKER_HAS_ASAN) { /* whose shadow is private memory, too */
 		error = limit(RLIMIT_DATA, rows[role].data_bytes);
@@ -194,16 +238,6 @@ int sandbox_limit(enum worker_role role)
 int sandbox_confine(enum worker_role role)
 {
 	return landlock_apply(rows[role].readable, rows[role].may_connect);
-}
-
-static bool is_in_row(const struct row *row, int call)
-{
-	for (size_t i = 0; i < row->rule_count; i++) {
-		if (row->rules[i].call == call) {
-			return true;
-		}
-	}
-	return false;
 }
 
 static int allow(scmp_filter_ctx filter, const struct rule *rules, size_t count)
@@ -263,6 +297,12 @@ static int add_row(scmp_filter_ctx filter, const struct row *row)
 	}
 	if (error == 0 && !WORKER_HAS_ASAN) {
 		error = answer(filter, SCMP_ACT_KILL_PROCESS, RULES(spawning), row);
+	}
+	if (error == 0 && !WORKER_HAS_ASAN && is_in_row(row, SCMP_SYS(clone))) {
+		const struct scmp_arg_cmp process = BITS(0, CLONE_THREAD, 0);
+
+		error = seccomp_rule_add_array(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(clone), 1,
+					       &process);
 	}
 	return error;
 }

@@ -35,8 +35,11 @@ ROOMS = {
     "worker": {"base", "ipc"},
     "config": {"base"},
     "net": {"base", "rtmp"},
+    "av": {"base", "media", "ring"},
+    "carrier": {"base", "media", "ring", "ipc", "worker"},
 }
-PROGRAMS = {"supervisor", "cli", "ingest-rtmp", "switch", "relay-rtmp", "relay-flv", "resolve"}
+PROGRAMS = {"supervisor", "cli", "ingest-rtmp", "switch", "relay-rtmp", "relay-flv",
+            "relay-av", "relay-srt", "resolve"}
 PURE = {"media", "rtmp", "timeline", "policy"}
 
 # include/understudy/NAME.h: the room whose contract it is
@@ -47,6 +50,7 @@ CONTRACTS = {
     "ring": "ring", "follow": "ring", "feed": "ring",
     "timeline": "timeline", "policy": "policy", "ipc": "ipc", "worker": "worker",
     "config": "config", "net": "net",
+    "mux": "av", "reel": "av", "carrier": "carrier",
     "supervisor": "supervisor",
 }
 

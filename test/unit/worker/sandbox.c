@@ -390,6 +390,12 @@ static void only_relay_and_resolve_reach_the_network(void **state)
 	assert_int_equal(outcome(ROLE_INGEST_RTMP, make_tcp_socket), EPERM);
 	assert_int_equal(outcome(ROLE_SWITCH, make_tcp_socket), EPERM);
 	assert_int_equal(outcome(ROLE_RELAY_FLV, make_tcp_socket), EPERM);
+	assert_int_equal(outcome(ROLE_RELAY_FILE, make_tcp_socket), EPERM);
+	assert_int_equal(outcome(ROLE_RELAY_FILE, make_udp_socket), EPERM);
+	assert_int_equal(outcome(ROLE_RELAY_SRT, make_tcp_socket), EPERM);
+	assert_int_equal(outcome(ROLE_RELAY_SRT, make_udp_socket), 0);
+	assert_int_equal(outcome(ROLE_RELAY_AV, connect_to_listener), 0);
+	assert_int_equal(outcome(ROLE_RELAY_AV, make_unix_socket), EPERM);
 	assert_int_equal(outcome(ROLE_RELAY_RTMP, connect_to_listener), 0);
 	assert_int_equal(outcome(ROLE_RELAY_RTMP, make_udp_socket), EPERM);
 	assert_int_equal(outcome(ROLE_RELAY_RTMP, make_unix_socket), EPERM);
@@ -416,7 +422,7 @@ static void new_programs_processes_and_threads_are_impossible(void **state)
 {
 	assert_all_roles(execute, DEATH_OR_EPERM);
 	assert_all_roles(fork_child, DEATH_OR_EPERM);
-	assert_all_roles(start_thread, ENOSYS);
+	assert_all_roles(start_thread, ENOSYS); /* by clone3; libsrt's threads come by clone */
 }
 
 static void other_processes_are_out_of_reach(void **state)

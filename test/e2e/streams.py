@@ -1,0 +1,192 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Icecast, RTSP, UDP and RTP destinations with real peers."""
+
+import os
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+from lib import encoders, flv, media
+from lib.platforms import free_port
+from lib.process import eventually
+from lib.relay import Relay, recording
+from lib.stage import case, main, need
+
+PASSWORD = "e2e-icecast-source-5c"
+
+ICECAST = """<icecast>
+  <limits><clients>20</clients><sources>5</sources><burst-size>65535</burst-size></limits>
+  <authentication>
+    <source-password>{password}</source-password>
+    <relay-password>x</relay-password>
+    <admin-user>admin</admin-user><admin-password>x</admin-password>
+  </authentication>
+  <hostname>127.0.0.1</hostname>
+  <listen-socket><port>{port}</port><bind-address>127.0.0.1</bind-address></listen-socket>
+  <paths>
+    <logdir>{here}</logdir><webroot>/usr/share/icecast2/web</webroot>
+    <adminroot>/usr/share/icecast2/admin</adminroot>
+  </paths>
+  <logging><accesslog>-</accesslog><errorlog>error.log</errorlog><loglevel>3</loglevel></logging>
+  <security><chroot>0</chroot>{owner}</security>
+</icecast>
+"""
+
+
+class Icecast:
+    def __init__(self, stage):
+        need("icecast2")
+        self.stage = stage
+        self.port = free_port()
+        self.here = stage.path("icecast")
+        os.mkdir(self.here)
+        owner = ""
+        if os.getuid() == 0: # it refuses to run as root
+            os.chmod(self.here, 0o777)
+            owner = "<changeowner><user>nobody</user><group>nogroup</group></changeowner>"
+        with open(os.path.join(self.here, "icecast.xml"), "w", encoding="utf-8") as file:
+            file.write(ICECAST.format(password=PASSWORD, port=self.port, here=self.here,
+                                      owner=owner))
+        self.process = None
+        self.start()
+
+    def start(self):
+        self.process = self.stage.start("icecast", [
+            "icecast2", "-c", os.path.join(self.here, "icecast.xml")])
+        eventually(self.is_up, "icecast to answer")
+
+    def is_up(self):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{self.port}/status-json.xsl", timeout=1)
+            return True
+        except urllib.error.HTTPError:
+            return True
+        except OSError:
+            return False
+
+    def url(self, mount, password=PASSWORD):
+        return f"icecast://source:{password}@127.0.0.1:{self.port}/{mount}"
+
+    def hear(self, mount, size=20000):
+        """Bytes that a listener gets, and the content type."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{mount}", timeout=10) as answer:
+            return answer.read(size), answer.headers["Content-Type"]
+
+
+def codec_of(stage, heard):
+    path = stage.path("heard")
+    with open(path, "wb") as file:
+        file.write(heard)
+    run = subprocess.run(
+        ["ffprobe", "-v", "error", "-show_entries", "stream=codec_name,sample_rate", "-of",
+         "csv=p=0", path], stdout=subprocess.PIPE, text=True, check=False)
+    return run.stdout.strip()
+
+
+def on_air(stage, destinations, clip=None):
+    clip = clip or encoders.clip(stage, "primary")
+    relay = Relay(stage, destinations, delay_ms=500)
+    encoders.ffmpeg(stage, "primary", clip, relay.url("primary"))
+    relay.wait_live("primary")
+    return relay, clip
+
+
+@case
+def icecast_gets_the_aac_of_the_show(stage):
+    radio = Icecast(stage)
+    relay, _ = on_air(stage, [{"name": "radio", "url": radio.url("show.aac")}])
+    relay.wait_destination("radio", "live")
+    heard, kind = radio.hear("show.aac")
+    if kind != "audio/aac" or codec_of(stage, heard) != "aac,48000":
+        raise AssertionError(f"heard {kind}, {codec_of(stage, heard)}")
+    if PASSWORD in relay.log() + relay.command("status", "--json"):
+        raise AssertionError("the password is to be seen")
+    radio.process.kill()
+    relay.wait_destination("radio", "backing_off", "dialing")
+    radio.start()
+    relay.wait_destination("radio", "live")
+    radio.hear("show.aac")
+
+
+@case
+def icecast_gets_the_mp3_of_the_show(stage):
+    radio = Icecast(stage)
+    path = stage.path("mp3.flv")
+    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i",
+                    "anoisesrc=amplitude=0.1:sample_rate=44100", "-t", "60", "-c:a", "libmp3lame",
+                    "-b:a", "64k", path], check=True)
+    relay = Relay(stage, [{"name": "radio", "url": radio.url("show.mp3")}], delay_ms=500)
+    stage.start("primary", ["ffmpeg", "-nostdin", "-v", "warning", "-re", "-i", path, "-c", "copy",
+                            "-f", "flv", relay.url("primary")])
+    relay.wait_destination("radio", "live")
+    heard, kind = radio.hear("show.mp3")
+    if kind != "audio/mpeg" or codec_of(stage, heard) != "mp3,44100":
+        raise AssertionError(f"heard {kind}, {codec_of(stage, heard)}")
+
+
+@case
+def icecast_refuses_a_wrong_password_in_words(stage):
+    radio = Icecast(stage)
+    relay, _ = on_air(stage, [{"name": "radio", "url": radio.url("show.aac", "not-the-password")},
+                              recording("record", stage.path("record.mkv"))])
+    status = relay.wait_status(lambda s: relay.destination("radio", s)["last_error"], "an error")
+    if "password" not in relay.destination("radio", status)["last_error"]:
+        raise AssertionError(f"said: {relay.destination('radio', status)}")
+    if "not-the-password" in relay.log() + relay.command("status", "--json"):
+        raise AssertionError("the password is to be seen")
+    if relay.destination("record")["state"] != "live":
+        raise AssertionError("the recording was touched")
+
+
+def got(stage, relay, name, path, clip):
+    relay.wait_destination(name, "live")
+    media.wait_size(path, 200000)
+    relay.process.stop()
+    verdict = media.verdict(stage, path, {"primary": clip}, is_torn=True)
+    verdict.assert_unbroken()
+    if len(verdict.recording.of(flv.VIDEO)) < 2 * clip.fps:
+        raise AssertionError(f"{len(verdict.recording.of(flv.VIDEO))} frames came")
+
+
+def receive(stage, source, *options):
+    path = stage.path("got.ts")
+    stage.start("receiver", [
+        "ffmpeg", "-nostdin", "-v", "warning", *options, "-i", source, "-map", "0", "-c", "copy",
+        "-f", "mpegts", "-flush_packets", "1", "-y", path])
+    return path
+
+
+@case
+def udp_carries_the_show(stage):
+    port = free_port()
+    path = receive(stage, f"udp://127.0.0.1:{port}?fifo_size=100000")
+    time.sleep(0.5) # a receiver of datagrams does not say when it is ready
+    relay, clip = on_air(stage, [{"name": "udp", "url": f"udp://127.0.0.1:{port}"}])
+    got(stage, relay, "udp", path, clip)
+
+
+@case
+def rtp_carries_the_show(stage):
+    port = free_port() & ~1
+    session = stage.path("show.sdp")
+    with open(session, "w", encoding="utf-8") as file:
+        file.write(f"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\n"
+                   f"m=video {port} RTP/AVP 33\n")
+    path = receive(stage, session, "-protocol_whitelist", "file,udp,rtp")
+    time.sleep(0.5)
+    relay, clip = on_air(stage, [{"name": "rtp", "url": f"rtp://127.0.0.1:{port}"}])
+    got(stage, relay, "rtp", path, clip)
+
+
+@case
+def rtsp_server_gets_the_show(stage):
+    port = free_port()
+    path = receive(stage, f"rtsp://127.0.0.1:{port}/show", "-rtsp_flags", "listen")
+    relay, clip = on_air(stage, [{"name": "rtsp", "url": f"rtsp://127.0.0.1:{port}/show"}])
+    got(stage, relay, "rtsp", path, clip)
+
+
+if __name__ == "__main__":
+    main()
