@@ -45,7 +45,30 @@ struct config_endpoint {
 	char *host, *app, *stream, *tc_url;
 };
 
-enum config_destination_kind { DESTINATION_RTMP, DESTINATION_FLV_FILE, DESTINATION_INACTIVE };
+/* A destination that is neither RTMP nor a file, taken apart and decoded; host NULL: none. */
+struct config_output {
+	char *host;              /* of a listener "0.0.0.0" and the like */
+	char *path;              /* RTSP, Icecast: what follows the host's slash */
+	char *user, *password;
+	char *stream;            /* SRT stream id */
+	char *passphrase;        /* SRT */
+	uint32_t latency_ms;     /* SRT; 0 = the library's */
+	uint16_t port;
+	bool is_listener;        /* SRT: players come to us */
+};
+
+enum config_destination_kind {
+	DESTINATION_RTMP,
+	DESTINATION_FLV_FILE,
+	DESTINATION_INACTIVE,
+	DESTINATION_FILE, /* .mkv, .mp4, .ts */
+	DESTINATION_HLS,
+	DESTINATION_ICECAST,
+	DESTINATION_RTSP,
+	DESTINATION_UDP,  /* MPEG-TS */
+	DESTINATION_RTP,  /* MPEG-TS in RTP */
+	DESTINATION_SRT,
+};
 
 struct config_destination {
 	char *name;
@@ -55,11 +78,15 @@ struct config_destination {
 	int platform;            /* enum config_platform */
 	bool isolate, rehearsal, both, allow_redirect;
 	uint32_t hold_s, max_backlog_ms, stall_s;
+	char *passphrase;        /* SRT */
+	uint32_t latency_ms;     /* SRT; 0 = the library's */
+	uint32_t segment_s, segment_mb, keep_segments; /* files, HLS */
 	struct config_retry retry;
 	/* derived by config_load() from url and key */
 	enum config_destination_kind kind;
 	struct config_endpoint endpoint, backup; /* RTMP */
-	char *path;              /* FLV file, strftime pattern */
+	struct config_output output;
+	char *path;              /* file, strftime pattern */
 };
 
 struct config_failover {

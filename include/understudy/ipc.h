@@ -16,6 +16,10 @@
  *                 <- SHOW_RING(ring [,wake]), DESTINATION_ADD, DESTINATION_REMOVE, RESOLVE_ANSWER
  *   relay-flv     <- RECORD_START(ring, file [,wake])        -> DESTINATION_STATUS
  *                 <- SHOW_RING(ring [,wake])
+ *   relay-file    <- OUTPUT_START(ring [,wake])              -> DESTINATION_STATUS, FILE_ASK,
+ *                 <- SHOW_RING(ring [,wake]), FILE_GIVE([file]) FILE_DONE
+ *   relay-av      <- OUTPUT_START(ring [,wake])              -> DESTINATION_STATUS, RESOLVE_ASK
+ *   relay-srt     <- SHOW_RING(ring [,wake]), RESOLVE_ANSWER
  *   resolve       <- RESOLVE_ASK                             -> RESOLVE_ANSWER
  *   all           <- STOP                                    then exit 0 within 1 s
  */
@@ -45,6 +49,7 @@ enum ipc_type {
 	IPC_READER_ADD, IPC_READER_REMOVE, IPC_TAKE, IPC_SWITCH_STATUS, IPC_SWITCH_EVENT,
 	IPC_RELAY_START, IPC_SHOW_RING, IPC_DESTINATION_ADD, IPC_DESTINATION_REMOVE,
 	IPC_DESTINATION_STATUS, IPC_RECORD_START, IPC_RESOLVE_ASK, IPC_RESOLVE_ANSWER,
+	IPC_OUTPUT_START, IPC_FILE_ASK, IPC_FILE_GIVE, IPC_FILE_DONE,
 	IPC_TYPES
 };
 const char *ipc_type_str(enum ipc_type type);
@@ -156,6 +161,15 @@ enum destination_state {
 };
 const char *destination_state_str(enum destination_state state);
 
+/* What an SRT connection (of a listener: all of them together) has seen since it stands. */
+struct ipc_srt_status {
+	uint32_t is_known;      /* the rest means something */
+	uint32_t peers;         /* connected now */
+	uint32_t rtt_us;        /* of the slowest peer */
+	uint32_t reserved;
+	uint64_t packets, lost, retransmitted, dropped;
+};
+
 struct ipc_destination_status { /* on change and once a second */
 	uint32_t id;
 	uint32_t state;
@@ -168,6 +182,8 @@ struct ipc_destination_status { /* on change and once a second */
 	uint32_t endpoint;         /* RTMP: which one is used */
 	uint32_t reserved;
 	int64_t accepted_us;       /* RTMP: when the platform took this session, 0 = none */
+	char remark[IPC_TEXT];     /* what is sent otherwise than it came: tracks left out, ... */
+	struct ipc_srt_status srt;
 };
 /* fds: show ring, the file (open for append), wake-up if any */
 struct ipc_record_start {
@@ -176,6 +192,50 @@ struct ipc_record_start {
 	int64_t batch_us;
 	char show[IPC_NAME], name[IPC_NAME];
 };
+
+/* What carries the show to a destination other than RTMP and FLV. */
+enum output_kind {
+	OUTPUT_NONE,
+	OUTPUT_FILE,    /* recordings: the format is that of `path` */
+	OUTPUT_HLS,     /* segments and a playlist */
+	OUTPUT_ICECAST,
+	OUTPUT_RTSP,
+	OUTPUT_UDP,     /* MPEG-TS */
+	OUTPUT_RTP,     /* MPEG-TS in RTP */
+	OUTPUT_SRT,     /* MPEG-TS */
+	OUTPUT_KINDS
+};
+/* fds: show ring, wake-up if any. Holds secrets: never logged. */
+struct ipc_output_start {
+	uint32_t id;
+	uint32_t kind;          /* enum output_kind */
+	uint32_t is_listener;   /* SRT: players come to us */
+	uint32_t latency_ms;    /* SRT; 0 = the library's */
+	uint32_t segment_s;     /* a new file after so long; 0 = never */
+	uint32_t segment_mb;    /* likewise, after so much */
+	uint32_t keep_segments; /* HLS: how many the playlist names */
+	uint16_t port, reserved;
+	int64_t batch_us;
+	char show[IPC_NAME], name[IPC_NAME];
+	char host[IPC_HOST];    /* of a listener: the address, "" = all */
+	char path[IPC_KEY];     /* files: name; RTSP, Icecast: what follows the host's slash */
+	char user[IPC_NAME], password[IPC_KEY];
+	char stream[IPC_KEY];   /* SRT stream id */
+	char passphrase[IPC_NAME + IPC_NAME];
+};
+enum file_role { FILE_RECORDING, FILE_SEGMENT, FILE_PLAYLIST, FILE_ROLES };
+/* The next file, please. The worker names nothing: the supervisor knows the destination. Of HLS,
+ * `number` counts the segments; the supervisor removes those that no playlist names any more. */
+struct ipc_file_ask { uint32_t role; uint32_t number; };
+/* fds: the file, empty, to write; none if there is none, and then `error` says why */
+struct ipc_file_give {
+	uint32_t role;
+	uint32_t number;
+	char error[IPC_TEXT];
+	char name[IPC_NAME];    /* of a segment, as a playlist names it; cut if it is too long */
+};
+/* The file is finished. Not kept: nothing of worth is in it. A playlist takes its place only now. */
+struct ipc_file_done { uint32_t role; uint32_t number; uint32_t is_kept; uint32_t reserved; };
 struct ipc_resolve_ask { uint32_t query; uint16_t port, reserved; char host[IPC_HOST]; };
 #define IPC_ADDRESSES_MAX 16
 struct ipc_resolve_answer {

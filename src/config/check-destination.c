@@ -8,6 +8,7 @@
 
 #include <understudy/text.h>
 
+#include "check-output.h"
 #include "check.h"
 #include "url.h"
 
@@ -244,8 +245,7 @@ static void check_file(struct config_destination *d, const struct url *url, cons
 	} else if (error != NULL) {
 		refuse(r, path, "url", error);
 	} else if (!ends_with(url->path, ".flv")) {
-		d->kind = DESTINATION_INACTIVE;
-		inactive(r, path, "a recording that is not .flv");
+		check_output_file(d, url, path, r);
 	} else {
 		d->kind = DESTINATION_FLV_FILE;
 		d->path = copy_part(url->path, strlen(url->path), r);
@@ -254,8 +254,7 @@ static void check_file(struct config_destination *d, const struct url *url, cons
 
 static bool is_known_scheme(const char *scheme)
 {
-	static const char *const known[] = { "srt",  "udp",   "rtp",     "tcp",
-					     "http", "https", "icecast", "rist" };
+	static const char *const known[] = { "tcp", "http", "https", "rist" };
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (strcmp(scheme, known[i]) == 0) {
@@ -280,11 +279,13 @@ void check_destination(struct config_destination *d, const char *path, struct re
 		check_rtmp(d, &url, path, r);
 	} else if (strcmp(url.scheme, "file") == 0) {
 		check_file(d, &url, path, r);
+	} else if (check_output(d, &url, path, r)) {
+		return;
 	} else if (is_known_scheme(url.scheme)) {
 		inactive(r, path, "a destination of this kind");
 	} else {
 		refuse(r, path, "url",
-		       "has an unknown scheme; write rtmp://HOST/APP, rtmps://HOST/APP or "
-		       "file:NAME.flv");
+		       "has an unknown scheme; write rtmp://HOST/APP, rtmps://HOST/APP, "
+		       "srt://HOST:PORT, icecast://HOST/MOUNT, rtsp://, udp:// or file:NAME.mkv");
 	}
 }

@@ -195,8 +195,8 @@ static void check_srt(struct config_destination *d, const struct url *url, const
 		error = check_srt_lengths(o);
 	}
 	if (error == NULL && o->is_listener && !is_address(url->host)) {
-		error = "waits for players, so its host has to be an address of this machine; write "
-			"srt://0.0.0.0:9000?mode=listener";
+		error = "waits for players, so its host has to be an address of this machine; "
+			"write srt://0.0.0.0:9000?mode=listener";
 	}
 	if (error != NULL) {
 		refuse(r, path, "url", error);

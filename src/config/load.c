@@ -170,6 +170,16 @@ static void destroy_endpoint(struct config_endpoint *e)
 	destroy_text(&e->tc_url);
 }
 
+static void destroy_output(struct config_output *o)
+{
+	destroy_text(&o->host);
+	destroy_text(&o->path);
+	destroy_text(&o->user);
+	destroy_text(&o->password);
+	destroy_text(&o->stream);
+	destroy_text(&o->passphrase);
+}
+
 void config_destroy(struct config **c)
 {
 	struct config *config = *c;
@@ -183,6 +193,7 @@ void config_destroy(struct config **c)
 
 			destroy_endpoint(&d->endpoint);
 			destroy_endpoint(&d->backup);
+			destroy_output(&d->output);
 			destroy_text(&d->path);
 		}
 	}

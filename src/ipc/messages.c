@@ -102,10 +102,36 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 		TEXT(ipc_destination_status, last_error),
 		TEXT(ipc_destination_status, why),
 		LIMIT(ipc_destination_status, endpoint, IPC_ENDPOINTS_MAX - 1),
+		TEXT(ipc_destination_status, remark),
+		LIMIT(ipc_destination_status, srt.is_known, 1),
 	} },
 	[IPC_RECORD_START] = { BODY(ipc_record_start), .fds_min = 2, .fds_max = 3, .fields = {
 		TEXT(ipc_record_start, show),
 		TEXT(ipc_record_start, name),
+	} },
+	[IPC_OUTPUT_START] = { BODY(ipc_output_start), .fds_min = 1, .fds_max = 2, .fields = {
+		LIMIT(ipc_output_start, kind, OUTPUT_KINDS - 1),
+		LIMIT(ipc_output_start, is_listener, 1),
+		TEXT(ipc_output_start, show),
+		TEXT(ipc_output_start, name),
+		TEXT(ipc_output_start, host),
+		TEXT(ipc_output_start, path),
+		TEXT(ipc_output_start, user),
+		TEXT(ipc_output_start, password),
+		TEXT(ipc_output_start, stream),
+		TEXT(ipc_output_start, passphrase),
+	} },
+	[IPC_FILE_ASK] = { BODY(ipc_file_ask), .fields = {
+		LIMIT(ipc_file_ask, role, FILE_ROLES - 1),
+	} },
+	[IPC_FILE_GIVE] = { BODY(ipc_file_give), .fds_max = 1, .fields = {
+		LIMIT(ipc_file_give, role, FILE_ROLES - 1),
+		TEXT(ipc_file_give, error),
+		TEXT(ipc_file_give, name),
+	} },
+	[IPC_FILE_DONE] = { BODY(ipc_file_done), .fields = {
+		LIMIT(ipc_file_done, role, FILE_ROLES - 1),
+		LIMIT(ipc_file_done, is_kept, 1),
 	} },
 	[IPC_RESOLVE_ASK] = { BODY(ipc_resolve_ask), .fields = {
 		TEXT(ipc_resolve_ask, host),

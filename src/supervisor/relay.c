@@ -23,7 +23,7 @@
 /* ---- a recording's file ---- */
 
 /* Never over an existing file: a second one in the same second gets a number. */
-static int recording_open(const char *pattern, char *path, size_t size)
+int recording_open(const char *pattern, char *path, size_t size)
 {
 	time_t now = time(NULL);
 	struct tm local;
@@ -35,12 +35,12 @@ static int recording_open(const char *pattern, char *path, size_t size)
 	}
 	int result = files_make_parents(base, 0755);
 	for (int i = 0; result == 0 && i < 100; i++) {
-		size_t stem = strlen(base) - strlen(".flv");
+		const char *ending = strrchr(base, '.'); /* the check of the config saw to it */
 
 		if (i == 0) {
 			text_copy(path, size, base);
 		} else {
-			text_format(path, size, "%.*s-%d.flv", (int)stem, base, i);
+			text_format(path, size, "%.*s-%d%s", (int)(ending - base), base, i, ending);
 		}
 		int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NONBLOCK, 0644);
 		if (fd >= 0 || errno != EEXIST) {
@@ -170,9 +170,15 @@ static void relay_brief_recorder(struct relay *relay, int file)
 
 static void relay_retry(evutil_socket_t fd, short what, void *context)
 {
+	struct relay *relay = context;
+
 	(void)fd;
 	(void)what;
-	relay_start(context);
+	if (relay->child != NULL && output_is_role(relay->role)) {
+		child_kill(relay->child, "it has told nothing for 30 s");
+		return;
+	}
+	relay_start(relay);
 }
 
 static void relay_start_later(struct relay *relay, int64_t ran_us)
@@ -257,7 +263,9 @@ void relay_start(struct relay *relay)
 		return;
 	}
 	relay_spawn(relay);
-	if (relay->child != NULL) {
+	if (relay->child != NULL && output_is_role(relay->role)) {
+		output_brief(relay, relay_only_destination(relay));
+	} else if (relay->child != NULL) {
 		relay_brief_rtmp(relay);
 	}
 }
@@ -313,6 +321,7 @@ static void destination_report(struct destination *d, const struct ipc_destinati
 	uint32_t restarts = d->status.restarts;
 
 	memcpy(&d->status, now, sizeof(d->status));
+	text_escape(d->status.remark, sizeof(d->status.remark), now->remark, strlen(now->remark));
 	text_escape(d->status.last_error, sizeof(d->status.last_error), now->last_error,
 		    strlen(now->last_error));
 	text_escape(d->status.why, sizeof(d->status.why), now->why, strlen(now->why));
@@ -337,6 +346,7 @@ static void relay_exited(struct child *child, const char *cause)
 	struct destination *d;
 
 	relay->child = NULL;
+	evtimer_del(relay->retry);
 	resolver_forget(show->supervisor, child);
 	recording_tidy(relay);
 	if (show->supervisor->is_ending) {
@@ -372,9 +382,14 @@ static void relay_message(struct child *child, struct ipc_message *m)
 		if (d != NULL && d->relay == relay && status->state < DESTINATION_STATES) {
 			destination_report(d, status);
 		}
-	} else if (m->type == IPC_RESOLVE_ASK && relay->role == ROLE_RELAY_RTMP) {
+		if (output_is_role(relay->role)) {
+			output_heard(relay);
+		}
+	} else if (m->type == IPC_RESOLVE_ASK && (relay->role == ROLE_RELAY_RTMP ||
+						  relay->role == ROLE_RELAY_AV ||
+						  relay->role == ROLE_RELAY_SRT)) {
 		resolver_ask(relay->show->supervisor, child, (struct ipc_resolve_ask *)m->body);
-	} else {
+	} else if (!output_message(relay, relay_only_destination(relay), m)) {
 		child_kill(child, "it sent a message that is not its business");
 	}
 }
@@ -418,6 +433,8 @@ void destination_assign(struct destination *d)
 	}
 	if (d->config->kind == DESTINATION_FLV_FILE) {
 		d->relay = relay_create(d->show, ROLE_RELAY_FLV, false);
+	} else if (output_role(d->config) != ROLE_NONE) {
+		d->relay = relay_create(d->show, output_role(d->config), false);
 	} else if (d->config->isolate) {
 		d->relay = relay_create(d->show, ROLE_RELAY_RTMP, false);
 	} else {
@@ -520,6 +537,18 @@ static bool is_same_manner(const struct config_destination *a, const struct conf
 	       is_same_text(a->user, b->user) && is_same_text(a->password, b->password);
 }
 
+static bool is_same_output(const struct config_destination *a, const struct config_destination *b)
+{
+	const struct config_output *x = &a->output, *y = &b->output;
+
+	return a->segment_s == b->segment_s && a->segment_mb == b->segment_mb &&
+	       a->keep_segments == b->keep_segments && x->port == y->port &&
+	       x->is_listener == y->is_listener && x->latency_ms == y->latency_ms &&
+	       is_same_text(x->host, y->host) && is_same_text(x->path, y->path) &&
+	       is_same_text(x->user, y->user) && is_same_text(x->password, y->password) &&
+	       is_same_text(x->stream, y->stream) && is_same_text(x->passphrase, y->passphrase);
+}
+
 bool destination_is_same_place(const struct config_destination *a,
 			       const struct config_destination *b)
 {
@@ -530,6 +559,6 @@ bool destination_is_same_place(const struct config_destination *a,
 bool destination_is_same(const struct config_destination *a, const struct config_destination *b)
 {
 	return a->kind == b->kind && is_same_endpoint(&a->endpoint, &b->endpoint) &&
-	       is_same_endpoint(&a->backup, &b->backup) && is_same_manner(a, b) &&
+	       is_same_endpoint(&a->backup, &b->backup) && is_same_output(a, b) && is_same_manner(a, b) &&
 	       is_same_text(a->path, b->path);
 }

@@ -66,6 +66,10 @@ void secrets_collect(struct secrets *s, const struct config *config)
 			secrets_add_both(s, show->destinations[d].endpoint.stream);
 			secrets_add_both(s, show->destinations[d].backup.stream);
 			secrets_add_both(s, show->destinations[d].password);
+			secrets_add_both(s, show->destinations[d].passphrase);
+			secrets_add_both(s, show->destinations[d].output.password);
+			secrets_add_both(s, show->destinations[d].output.passphrase);
+			secrets_add_both(s, show->destinations[d].output.stream);
 		}
 	}
 }

@@ -102,12 +102,20 @@ static json_t *feed_json(const struct feed *feed)
 	return json;
 }
 
+static json_t *srt_json(const struct ipc_srt_status *s)
+{
+	return json_pack("{s:i, s:f, s:I, s:I, s:I, s:I}", "peers", (int)s->peers, "rtt_ms",
+			 s->rtt_us / 1000.0, "packets", (json_int_t)s->packets, "lost",
+			 (json_int_t)s->lost, "retransmitted", (json_int_t)s->retransmitted,
+			 "dropped", (json_int_t)s->dropped);
+}
+
 static json_t *destination_json(const struct destination *d)
 {
 	const struct ipc_destination_status *s = &d->status;
 	bool is_inactive = d->config->kind == DESTINATION_INACTIVE;
 
-	return json_pack("{s:s, s:s, s:o, s:i, s:o, s:i, s:I, s:I, s:o, s:s}", "name", d->config->name,
+	json_t *json = json_pack("{s:s, s:s, s:o, s:i, s:o, s:i, s:I, s:I, s:o, s:s}", "name", d->config->name,
 			 "state",
 			 destination_state_str((enum destination_state)s->state), "since",
 			 since_json(s->since_us), "restarts", (int)s->restarts, "last_error",
@@ -116,6 +124,12 @@ static json_t *destination_json(const struct destination *d)
 			 "kbps", (int)s->kbps, "backlog_ms", (json_int_t)s->backlog_ms, "dropped",
 			 (json_int_t)s->dropped, "why", text_or_null(s->why), "ingest",
 			 s->endpoint == 0 ? "primary" : "backup");
+
+	json_object_set_new(json, "remark", text_or_null(s->remark));
+	if (s->srt.is_known) {
+		json_object_set_new(json, "srt", srt_json(&s->srt));
+	}
+	return json;
 }
 
 static json_t *show_json(const struct show *show)

@@ -272,6 +272,19 @@ void relay_introduce(struct relay *relay);
 void relay_start(struct relay *relay);
 void relay_give_ring(struct relay *relay);
 bool relay_is_idle(const struct relay *relay);
+/* A new file by strftime pattern, and its path. The descriptor or a negative errno. */
+int recording_open(const char *pattern, char *path, size_t size);
+
+/* ---- output.c: destinations other than RTMP and FLV ---- */
+
+/* ROLE_NONE: the destination is not of this kind. */
+enum worker_role output_role(const struct config_destination *config);
+bool output_is_role(enum worker_role role);
+void output_brief(struct relay *relay, struct destination *d);
+/* It lives: the time within which it has to tell something begins anew. */
+void output_heard(struct relay *relay);
+/* False if the message is not its business. */
+bool output_message(struct relay *relay, struct destination *d, const struct ipc_message *m);
 
 /* ---- explain.c ---- */
 

@@ -84,6 +84,86 @@ static void files_are_recordings(void **state)
 	}
 }
 
+static void other_outputs_are_taken_apart(void **state)
+{
+	static const struct {
+		const char *destination, *host, *path, *user, *password, *stream, *passphrase;
+		int kind;
+		uint16_t port;
+		bool is_listener;
+	} rows[] = {
+		{ "url: \"srt://a.example:9000\"", "a.example", NULL, NULL, NULL, NULL, NULL,
+		  DESTINATION_SRT, 9000, false },
+		{ "url: \"srt://0.0.0.0:9000?mode=listener&streamid=%23!::r=x&passphrase=ten%2Bcharacters\"",
+		  "0.0.0.0", NULL, NULL, NULL, "#!::r=x", "ten+characters", DESTINATION_SRT, 9000,
+		  true },
+		{ "url: \"srt://h:1?latency=300\", key: stream, passphrase: ten-characters", "h", NULL,
+		  NULL, NULL, "stream", "ten-characters", DESTINATION_SRT, 1, false },
+		{ "url: \"icecast://source:p%40ss@h/show.aac\"", "h", "show.aac", "source", "p@ss",
+		  NULL, NULL, DESTINATION_ICECAST, 8000, false },
+		{ "url: \"icecast://h:8010/show.mp3\", user: source, password: secret", "h", "show.mp3",
+		  "source", "secret", NULL, NULL, DESTINATION_ICECAST, 8010, false },
+		{ "url: \"rtsp://h/a/b?c=d\"", "h", "a/b?c=d", NULL, NULL, NULL, NULL,
+		  DESTINATION_RTSP, 554, false },
+		{ "url: \"udp://239.1.2.3:5000\"", "239.1.2.3", NULL, NULL, NULL, NULL, NULL,
+		  DESTINATION_UDP, 5000, false },
+		{ "url: \"rtp://[ff02::1]:5004\"", "ff02::1", NULL, NULL, NULL, NULL, NULL,
+		  DESTINATION_RTP, 5004, false },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct loading l = load_destination(rows[i].destination);
+
+		print_findings(&l);
+		assert_int_equal(l.result, 0);
+		const struct config_destination *d = &l.config->shows[0].destinations[0];
+		const char *const pairs[][2] = {
+			{ d->output.host, rows[i].host },     { d->output.path, rows[i].path },
+			{ d->output.user, rows[i].user },     { d->output.password, rows[i].password },
+			{ d->output.stream, rows[i].stream },
+			{ d->output.passphrase, rows[i].passphrase },
+		};
+		for (size_t k = 0; k < sizeof(pairs) / sizeof(pairs[0]); k++) {
+			assert_true((pairs[k][0] == NULL) == (pairs[k][1] == NULL));
+			if (pairs[k][0] != NULL) {
+				assert_string_equal(pairs[k][0], pairs[k][1]);
+			}
+		}
+		assert_int_equal(d->kind, rows[i].kind);
+		assert_int_equal(d->output.port, rows[i].port);
+		assert_int_equal(d->output.is_listener, rows[i].is_listener);
+		loading_finish(&l);
+	}
+}
+
+static void bad_outputs_say_what_is_wrong(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "url: \"srt://h\"", "needs a port" },
+		{ "url: \"srt://h:1?mode=rendezvous\"", "mode=caller" },
+		{ "url: \"srt://h:1?mode=listener\"", "an address of this machine" },
+		{ "url: \"srt://h:1?latency=200000\"", "milliseconds" },
+		{ "url: \"srt://h:1?pbkeylen=16\"", "not known for SRT" },
+		{ "url: \"srt://h:1\", passphrase: short", "10 to 79" },
+		{ "url: \"icecast://h/x\"", "source password" },
+		{ "url: \"icecast://u:p@h\"", "names no mount" },
+		{ "url: \"udp://h\"", "needs a port" },
+		{ "url: \"udp://h:1/x\"", "behind the port" },
+		{ "url: \"file:x.avi\"", ".mkv, .mp4" },
+		{ "url: \"file:x-%H.m3u8\"", "keeps its name" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct loading l = load_destination(rows[i][0]);
+
+		print_findings(&l);
+		assert_int_not_equal(l.result, 0);
+		assert_true(l.findings.count >= 1);
+		assert_non_null(strstr(l.findings.items[0].text, rows[i][1]));
+		loading_finish(&l);
+	}
+}
+
 static void bad_urls_say_what_is_wrong_and_how_it_is_right(void **state)
 {
 	static const struct {
@@ -267,6 +347,8 @@ int main(void)
 		cmocka_unit_test(what_is_missing_or_contradicts_is_said),
 		cmocka_unit_test(rtmp_urls_are_taken_apart),
 		cmocka_unit_test(files_are_recordings),
+		cmocka_unit_test(other_outputs_are_taken_apart),
+		cmocka_unit_test(bad_outputs_say_what_is_wrong),
 		cmocka_unit_test(bad_urls_say_what_is_wrong_and_how_it_is_right),
 		cmocka_unit_test(people_see_urls_without_secrets),
 	};
