@@ -16,6 +16,11 @@ struct config_listener {
 	char *certificate, *private_key; /* rtmps: PEM file paths */
 };
 
+struct config_srt {
+	char *listen;            /* "0.0.0.0:9000" */
+	uint32_t latency_ms;     /* of feeds that do not say their own */
+};
+
 struct config_feed {
 	char *name;
 	char *key;               /* publish key; NULL for pull and file feeds */
@@ -108,6 +113,7 @@ struct config_show {
 
 struct config {
 	struct config_listener *rtmp, *rtmps; /* NULL = not listening */
+	struct config_srt *srt;  /* likewise */
 	char *ca_file;           /* tls.ca_file as configured; NULL: see config_ca_file() */
 	char *state_directory, *socket; /* never NULL */
 	uint64_t ring_max_bytes;

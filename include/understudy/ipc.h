@@ -8,6 +8,10 @@
  *   ingest-rtmp   <- INGEST_START(socket [,chain, key])      -> PUBLISH_ASK
  *                 <- PUBLISH_ANSWER([ring [,wake]])          -> RING_READY, INGEST_STATUS,
  *                                                               INGEST_CLOSED
+ *   ingest-srt    <- SRT_START(UDP socket), SRT_FEEDS        -> SRT_ACCEPTED, CALLER_STATUS,
+ *                 <- SRT_CARRY(socket), SRT_DROP                SRT_CLOSED
+ *   ingest-av     <- STREAM_START(socket, ring [,wake])      -> RING_READY, INGEST_STATUS,
+ *                                                               TS_STATUS, INGEST_CLOSED
  *   switch        <- SWITCH_START(show ring [,old ring])     -> RING_READY, SWITCH_STATUS,
  *                                                               SWITCH_EVENT
  *                 <- SOURCE_OPEN(ring [,wake]), SOURCE_CLOSE -> SOURCE_RELEASED
@@ -45,6 +49,8 @@ enum ipc_type {
 	IPC_STOP,
 	IPC_INGEST_START, IPC_PUBLISH_ASK, IPC_PUBLISH_ANSWER, IPC_RING_READY,
 	IPC_INGEST_STATUS, IPC_INGEST_CLOSED,
+	IPC_SRT_START, IPC_SRT_FEEDS, IPC_SRT_ACCEPTED, IPC_SRT_CARRY, IPC_SRT_DROP,
+	IPC_CALLER_STATUS, IPC_SRT_CLOSED, IPC_STREAM_START, IPC_TS_STATUS,
 	IPC_SWITCH_START, IPC_SOURCE_OPEN, IPC_SOURCE_CLOSE, IPC_SOURCE_RELEASED,
 	IPC_READER_ADD, IPC_READER_REMOVE, IPC_TAKE, IPC_SWITCH_STATUS, IPC_SWITCH_EVENT,
 	IPC_RELAY_START, IPC_SHOW_RING, IPC_DESTINATION_ADD, IPC_DESTINATION_REMOVE,
@@ -83,6 +89,55 @@ struct ipc_ingest_status { /* once a second while live */
 struct ipc_ingest_closed { /* last message, why the connection ends */
 	uint32_t is_clean;      /* the encoder said goodbye */
 	char cause[IPC_TEXT];
+};
+
+/* fds: a bound UDP socket */
+struct ipc_srt_start { uint32_t reserved; };
+#define IPC_SRT_FEEDS_MAX 64
+#define IPC_SRT_SECRET 80 /* SRT's passphrases have 10..79 characters */
+struct ipc_srt_feed { /* holds a secret: never logged */
+	uint8_t key_hash[32]; /* SHA-256 of the salt and the feed's key */
+	uint32_t latency_ms;
+	uint32_t reserved;
+	char passphrase[IPC_SRT_SECRET]; /* "" = not encrypted */
+	char show[IPC_NAME], feed[IPC_NAME];
+};
+/* Who may publish, in pieces; the table is in force once all of `total` have come. */
+struct ipc_srt_feeds {
+	uint32_t first, count, total;
+	uint32_t reserved;
+	uint8_t salt[16];
+	struct ipc_srt_feed feeds[IPC_SRT_FEEDS_MAX];
+};
+struct ipc_srt_accepted {
+	uint64_t connection;    /* ingest-srt's number */
+	char show[IPC_NAME], feed[IPC_NAME], peer[IPC_NAME];
+};
+/* fds: where its transport stream goes (tslink.h) */
+struct ipc_srt_carry { uint64_t connection; };
+struct ipc_srt_drop { uint64_t connection; };
+struct ipc_caller_status { /* once a second for each connection that is carried */
+	uint64_t connection;
+	uint64_t packets, bytes, lost, dropped, retransmitted, undecrypted, belated;
+	uint64_t discarded;     /* pieces its ingest-av had no room for */
+	uint32_t rtt_us, kbps, buffer_ms;
+	uint32_t latency_ms;    /* as agreed on */
+	uint32_t key_bits;      /* 0 = not encrypted */
+	uint32_t reserved;
+};
+struct ipc_srt_closed { uint64_t connection; char cause[IPC_TEXT]; };
+
+/* fds: socket its transport stream comes from, feed ring (to write), wake-up if any */
+struct ipc_stream_start {
+	int64_t span_us;        /* ring_writer_open() */
+	int64_t backdate_us;    /* a sender's latency is taken off arrival times up to this */
+	uint32_t max_kbps;      /* 0 = no limit */
+	uint32_t reserved;
+	char show[IPC_NAME], feed[IPC_NAME];
+};
+struct ipc_ts_status { /* once a second */
+	uint64_t packets, nulls, sync_losses, continuity_errors, damaged, gaps;
+	uint32_t clock_jitter_us, reserved;
 };
 
 struct ipc_feed {

@@ -70,6 +70,9 @@ void net_tune_relay(int fd);
  * "localhost:1935", ":1935" (every address, both families); port 0 picks one. No names are looked
  * up. Returns the descriptor or a negative errno (-EINVAL: not such an address). */
 int net_listen(const char *address, int backlog);
+/* A bound, blocking, close-on-exec UDP socket; the same addresses. Returns the descriptor or a
+ * negative errno. */
+int net_bind_udp(const char *address);
 /* Starts a non-blocking connect. Returns the descriptor or a negative errno. */
 int net_dial(const struct sockaddr *address, socklen_t size);
 /* 0 connected, -EINPROGRESS, or the error of the attempt. */

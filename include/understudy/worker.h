@@ -9,8 +9,8 @@
  * SIGHUP, SIGUSR1 and SIGUSR2 are ignored: the worker ends when fd 3 closes, or by SIGKILL.
  *
  * Afterwards a forbidden call fails with EPERM, opening a file with ENOENT (resolve: EACCES
- * outside its list), and what only an intruder tries (execve, fork, threads, ptrace, ...) ends
- * the process with SIGSYS. Memory that is out is NULL from malloc(): private memory is limited.
+ * outside its list), and what only an intruder tries (execve, fork, ptrace, threads except libsrt's
+ * own, ...) ends the process with SIGSYS. Memory that is out is NULL from malloc(): private memory is limited.
  */
 #ifndef UNDERSTUDY_WORKER_H
 #define UNDERSTUDY_WORKER_H
@@ -21,6 +21,8 @@
 enum worker_role {
 	ROLE_NONE,
 	ROLE_INGEST_RTMP,
+	ROLE_INGEST_SRT,
+	ROLE_INGEST_AV,
 	ROLE_SWITCH,
 	ROLE_RELAY_RTMP,
 	ROLE_RELAY_FLV,

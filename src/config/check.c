@@ -132,6 +132,15 @@ static void check_feed(const struct config_feed *feed, const char *parent, struc
 		format_path(path, parent, "key");
 		check_key_text(feed->key, path, r);
 	}
+	if (feed->passphrase != NULL) {
+		size_t size = strlen(feed->passphrase);
+
+		format_path(path, parent, "passphrase");
+		if (size < 10 || size > 79) {
+			report_add_at(r, CONFIG_ERROR, path, "has %zu characters; SRT takes 10 to 79",
+				      size);
+		}
+	}
 	if (feed->pull != NULL) {
 		format_path(path, parent, "pull");
 		check_pull(feed->pull, path, r);
@@ -347,7 +356,8 @@ void check_config(struct config *c, struct report *r)
 		add_twins(&c->shows[i], r);
 		check_times(&c->shows[i], i, r);
 	}
-	if (has_keys(c) && !report_has(r, "rtmp") && !report_has(r, "rtmps")) {
+	if (has_keys(c) && !report_has(r, "rtmp") && !report_has(r, "rtmps") &&
+	    !report_has(r, "srt")) {
 		report_add_at(r, CONFIG_WARNING, "rtmp",
 			      "nobody can publish: add `rtmp: { listen: \"0.0.0.0:1935\" }`");
 	}

@@ -47,6 +47,29 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 		LIMIT(ipc_ingest_closed, is_clean, 1),
 		TEXT(ipc_ingest_closed, cause),
 	} },
+	[IPC_SRT_START] = { BODY(ipc_srt_start), .fds_min = 1, .fds_max = 1 },
+	[IPC_SRT_FEEDS] = { BODY(ipc_srt_feeds), .fields = {
+		LIMIT(ipc_srt_feeds, count, IPC_SRT_FEEDS_MAX),
+		EACH_TEXT(ipc_srt_feeds, feeds, passphrase),
+		EACH_TEXT(ipc_srt_feeds, feeds, show),
+		EACH_TEXT(ipc_srt_feeds, feeds, feed),
+	} },
+	[IPC_SRT_ACCEPTED] = { BODY(ipc_srt_accepted), .fields = {
+		TEXT(ipc_srt_accepted, show),
+		TEXT(ipc_srt_accepted, feed),
+		TEXT(ipc_srt_accepted, peer),
+	} },
+	[IPC_SRT_CARRY] = { BODY(ipc_srt_carry), .fds_min = 1, .fds_max = 1 },
+	[IPC_SRT_DROP] = { BODY(ipc_srt_drop) },
+	[IPC_CALLER_STATUS] = { BODY(ipc_caller_status) },
+	[IPC_SRT_CLOSED] = { BODY(ipc_srt_closed), .fields = {
+		TEXT(ipc_srt_closed, cause),
+	} },
+	[IPC_STREAM_START] = { BODY(ipc_stream_start), .fds_min = 2, .fds_max = 3, .fields = {
+		TEXT(ipc_stream_start, show),
+		TEXT(ipc_stream_start, feed),
+	} },
+	[IPC_TS_STATUS] = { BODY(ipc_ts_status) },
 	[IPC_SWITCH_START] = { BODY(ipc_switch_start), .fds_min = 1, .fds_max = 2, .fields = {
 		TEXT(ipc_switch_start, show),
 		LIMIT(ipc_switch_start, return_mode, RETURN_NEVER),
@@ -144,6 +167,7 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 /* clang-format on */
 
 static_assert(sizeof(struct ipc_switch_status) <= IPC_BODY_MAX, "the largest upward message fits");
+static_assert(sizeof(struct ipc_srt_feeds) <= IPC_BODY_MAX, "a piece of the feed table fits");
 static_assert(sizeof(struct ipc_switch_start) <= IPC_BODY_MAX, "a show with all feeds fits");
 static_assert(sizeof(struct ipc_resolve_answer) <= IPC_BODY_MAX, "all addresses fit");
 static_assert(sizeof(struct ipc_destination_add) <= IPC_BODY_MAX, "a destination fits");

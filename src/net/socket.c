@@ -97,20 +97,26 @@ static socklen_t parse_listen(const char *text, struct sockaddr_storage *ret)
 	return net_parse_address(strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, port, ret);
 }
 
+/* `backlog` < 0: a UDP socket, which listens by being bound; it blocks and shares its port with
+ * nobody. */
 static int listen_at(const struct sockaddr_storage *address, socklen_t size, int is_v6_only,
 		     int backlog)
 {
+	int type = backlog < 0 ? SOCK_DGRAM : SOCK_STREAM | SOCK_NONBLOCK;
 	int fd, error;
 
-	fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = socket(address->ss_family, type | SOCK_CLOEXEC, 0);
 	if (fd < 0) {
 		return -errno;
 	}
-	set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (backlog >= 0) {
+		set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	}
 	if (address->ss_family == AF_INET6) {
 		set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, is_v6_only);
 	}
-	if (bind(fd, (const struct sockaddr *)address, size) < 0 || listen(fd, backlog) < 0) {
+	if (bind(fd, (const struct sockaddr *)address, size) < 0 ||
+	    (backlog >= 0 && listen(fd, backlog) < 0)) {
 		error = -errno;
 		close(fd);
 		return error;
@@ -118,7 +124,7 @@ static int listen_at(const struct sockaddr_storage *address, socklen_t size, int
 	return fd;
 }
 
-int net_listen(const char *address, int backlog)
+static int open_at(const char *address, int backlog)
 {
 	struct sockaddr_storage where;
 	socklen_t size = parse_listen(address, &where);
@@ -137,6 +143,16 @@ int net_listen(const char *address, int backlog)
 		fd = size ? listen_at(&where, size, 0, backlog) : -EINVAL;
 	}
 	return fd;
+}
+
+int net_listen(const char *address, int backlog)
+{
+	return open_at(address, backlog);
+}
+
+int net_bind_udp(const char *address)
+{
+	return open_at(address, -1);
 }
 
 int net_dial(const struct sockaddr *address, socklen_t size)

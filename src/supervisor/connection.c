@@ -176,11 +176,70 @@ static void connection_asked(struct connection *c, struct ipc_publish_ask *ask)
 	connection_refuse(c, &answer);
 }
 
+/* How much of SRT's latency may be taken off arrival times: less than would let a feed look silent
+ * or late that is neither. */
+static int64_t connection_backdate_us(const struct feed *feed)
+{
+	const struct config_show *show = feed->show->config;
+	int64_t most_us = (int64_t)show->failover.stall_ms * 1000 / 4;
+	int64_t delay_us = (int64_t)show->delay_ms * 1000 / 4;
+
+	return show->delay_ms > 0 && delay_us < most_us ? delay_us : most_us;
+}
+
+static bool connection_start_srt(struct connection *c, struct feed *feed, int stream)
+{
+	struct ipc_stream_start start = { .span_us = show_feed_span_us(feed->show),
+					  .backdate_us = connection_backdate_us(feed),
+					  .max_kbps = feed->config->max_kbps };
+	char reason[IPC_TEXT];
+	struct source *source = feed_publish(feed, c, reason);
+
+	if (source == NULL) {
+		log_warn("publish refused show=%s feed=%s peer=%s: %s", feed->show->config->name,
+			 feed->config->name, c->peer, reason);
+		return false;
+	}
+	int fds[3] = { stream, source->ring_fd, source->wake_fd };
+	text_copy(start.show, sizeof(start.show), feed->show->config->name);
+	text_copy(start.feed, sizeof(start.feed), feed->config->name);
+	return child_send(c->child, IPC_STREAM_START, &start, fds, source->wake_fd >= 0 ? 3 : 2);
+}
+
+bool connection_create_srt(struct supervisor *sup, struct feed *feed, uint64_t caller,
+			   const char *peer, int stream)
+{
+	struct connection *c = calloc(1, sizeof(*c));
+	char label[2 * IPC_NAME];
+
+	if (c == NULL) {
+		return false;
+	}
+	*c = (struct connection){ .supervisor = sup, .is_srt = true, .caller = caller,
+				  .id = ++sup->next_connection };
+	text_copy(c->peer, sizeof(c->peer), peer);
+	text_format(label, sizeof(label), "ingest %s/%s", feed->show->config->name,
+		    feed->config->name);
+	c->child = child_spawn(sup, ROLE_INGEST_AV, &connection_ops, c, label);
+	if (c->child == NULL) {
+		free(c);
+		return false;
+	}
+	TAILQ_INSERT_TAIL(&sup->connections, c, entry);
+	if (!connection_start_srt(c, feed, stream)) {
+		c->caller = 0; /* ours to drop no more: the answer does it */
+		c->child->is_stopping = true;
+		child_kill(c->child, NULL);
+		return false;
+	}
+	return true;
+}
+
 static void connection_message(struct child *child, struct ipc_message *m)
 {
 	struct connection *c = child->owner;
 
-	if (m->type == IPC_PUBLISH_ASK) {
+	if (m->type == IPC_PUBLISH_ASK && !c->is_srt) {
 		connection_asked(c, (struct ipc_publish_ask *)m->body);
 	} else if (m->type == IPC_RING_READY && c->source != NULL && !c->source->is_ready) {
 		if (!source_ready(c->source)) {
@@ -188,11 +247,13 @@ static void connection_message(struct child *child, struct ipc_message *m)
 		}
 	} else if (m->type == IPC_INGEST_STATUS) {
 		memcpy(&c->status, m->body, sizeof(c->status));
-	} else if (m->type == IPC_INGEST_CLOSED) {
+	} else if (m->type == IPC_TS_STATUS && c->is_srt) {
+		memcpy(&c->ts, m->body, sizeof(c->ts));
+	} else if (m->type == IPC_INGEST_CLOSED && c->cause[0] == '\0') {
 		const struct ipc_ingest_closed *closed = (struct ipc_ingest_closed *)m->body;
 
 		text_escape(c->cause, sizeof(c->cause), closed->cause, strlen(closed->cause));
-	} else {
+	} else if (m->type != IPC_INGEST_CLOSED) {
 		child_kill(child, "it sent a message that is not its business");
 	}
 }
@@ -209,6 +270,7 @@ static void connection_exited(struct child *child, const char *cause)
 	const char *why = c->cause[0] != '\0' ? c->cause : cause;
 	struct supervisor *sup = c->supervisor;
 
+	srt_drop(sup, c->caller);
 	if (c->source != NULL) {
 		source_close(c->source, why);
 		c->source->connection = NULL;

@@ -26,7 +26,7 @@
 
 #include "supervisor.h"
 
-#define STATE_VERSION 1
+#define STATE_VERSION 2
 #define STATE_VARIABLE "UNDERSTUDY_STATE_FD"
 #define CHECK_VARIABLE "UNDERSTUDY_STATE_CHECK"
 #define VALIDATOR_S 10
@@ -68,9 +68,10 @@ static json_t *save_connections(const struct supervisor *sup)
 
 	TAILQ_FOREACH(c, &sup->connections, entry) {
 		json_array_append_new(list, json_pack(
-			"{s:I, s:I, s:i, s:b, s:s, s:o}", "id", (json_int_t)c->id, "address_key",
+			"{s:I, s:I, s:i, s:b, s:s, s:o, s:b, s:I}", "id", (json_int_t)c->id, "address_key",
 			(json_int_t)c->address_key, "questions", (int)c->questions, "tls", (int)c->is_tls,
-			"peer", c->peer, "child", child_ref(c->child)));
+			"peer", c->peer, "child", child_ref(c->child), "srt", (int)c->is_srt, "caller",
+			(json_int_t)c->caller));
 	}
 	return list;
 }
@@ -153,13 +154,21 @@ static json_t *save_listener(const struct listener *l)
 				: json_null();
 }
 
+static json_t *save_srt(const struct srt_port *port)
+{
+	return port->fd >= 0 ? json_pack("{s:s, s:i, s:o}", "address", port->address, "fd", port->fd,
+					 "child", child_ref(port->child))
+			     : json_null();
+}
+
 static json_t *state_save(const struct supervisor *sup)
 {
 	int lock_fd, control_fd = control_fds(sup, &lock_fd);
 
-	return json_pack("{s:i, s:i, s:i, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:O}", "version",
+	return json_pack("{s:i, s:i, s:i, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:O}", "version",
 			 STATE_VERSION, "control", control_fd, "lock", lock_fd, "rtmp",
-			 save_listener(&sup->rtmp), "rtmps", save_listener(&sup->rtmps),
+			 save_listener(&sup->rtmp), "rtmps", save_listener(&sup->rtmps), "srt",
+			 save_srt(&sup->srt),
 			 "next_connection", (json_int_t)sup->next_connection, "next_destination",
 			 (json_int_t)sup->next_destination, "next_reader",
 			 (json_int_t)sup->next_reader, "children", save_children(sup), "connections",
@@ -182,6 +191,7 @@ static void keep_open(const struct supervisor *sup, bool keep)
 	files_set_cloexec(lock_fd, cloexec);
 	files_set_cloexec(sup->rtmp.fd, cloexec);
 	files_set_cloexec(sup->rtmps.fd, cloexec);
+	files_set_cloexec(sup->srt.fd, cloexec);
 	TAILQ_FOREACH(child, &sup->children, entry) {
 		if (child_is_saved(child)) {
 			files_set_cloexec(child->control_fd, cloexec);
@@ -383,7 +393,9 @@ static void restore_connections(struct supervisor *sup, const json_t *state)
 					  .id = (uint64_t)get_integer(json, "id"),
 					  .address_key = (uint64_t)get_integer(json, "address_key"),
 					  .questions = (unsigned)get_integer(json, "questions"),
-					  .is_tls = get_boolean(json, "tls") };
+					  .is_tls = get_boolean(json, "tls"),
+					  .is_srt = get_boolean(json, "srt"),
+					  .caller = (uint64_t)get_integer(json, "caller") };
 		text_copy(c->peer, sizeof(c->peer), get_text(json, "peer"));
 		c->child = restore_child(sup, state, json_object_get(json, "child"), c);
 		if (c->child == NULL) {
@@ -521,6 +533,14 @@ static void restore_listener(struct supervisor *sup, struct listener *l, const j
 	}
 }
 
+static void restore_srt(struct supervisor *sup, const json_t *state, const json_t *json)
+{
+	if (json_is_object(json)) {
+		srt_adopt(sup, get_text(json, "address"), restore_fd(json, "fd"));
+		sup->srt.child = restore_child(sup, state, json_object_get(json, "child"), &sup->srt);
+	}
+}
+
 /* Whatever was between two states when its old program left is set going again. */
 static void restore_motion(struct supervisor *sup)
 {
@@ -550,6 +570,7 @@ void reexec_restore(struct supervisor *sup, const json_t *state)
 	control_adopt(sup, restore_fd(state, "control"), restore_fd(state, "lock"));
 	restore_listener(sup, &sup->rtmp, json_object_get(state, "rtmp"), false);
 	restore_listener(sup, &sup->rtmps, json_object_get(state, "rtmps"), true);
+	restore_srt(sup, state, json_object_get(state, "srt"));
 	restore_connections(sup, state);
 	json_array_foreach(json_object_get(state, "shows"), i, json) {
 		restore_show(sup, state, json);
@@ -557,4 +578,6 @@ void reexec_restore(struct supervisor *sup, const json_t *state)
 	sup->next_destination = (uint32_t)get_integer(state, "next_destination");
 	sup->next_reader = (uint32_t)get_integer(state, "next_reader");
 	restore_motion(sup);
+	srt_sync(sup, sup->config);
+	srt_tell_feeds(sup);
 }

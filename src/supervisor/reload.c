@@ -70,8 +70,11 @@ static void sync_feeds(struct show *show, const struct config_show *config)
 			feed_destroy(feed, "its feed was removed from the configuration");
 			continue;
 		}
-		if (!is_same_text(feed->config->key, to->key) && source != NULL &&
-		    source->connection != NULL) {
+		if (source != NULL && source->connection != NULL && source->connection->is_srt &&
+		    !is_same_text(feed->config->passphrase, to->passphrase)) {
+			connection_end(source->connection, "its passphrase was changed");
+		} else if (!is_same_text(feed->config->key, to->key) && source != NULL &&
+			   source->connection != NULL) {
 			connection_end(source->connection, "its stream key was changed");
 		}
 		feed->config = to;
@@ -181,8 +184,9 @@ int reload_listeners(struct supervisor *sup, const struct config *config)
 {
 	int rtmp = reload_listener(sup, &sup->rtmp, config->rtmp, false);
 	int rtmps = reload_listener(sup, &sup->rtmps, config->rtmps, true);
+	int srt = srt_sync(sup, config);
 
-	return rtmp < 0 ? rtmp : rtmps;
+	return rtmp < 0 ? rtmp : rtmps < 0 ? rtmps : srt;
 }
 
 static const struct config_show *config_find_show(const struct config *config, const char *name)
@@ -243,6 +247,7 @@ bool reload_config(struct supervisor *sup)
 	reload_listeners(sup, config);
 	reload_shows(sup, config);
 	sup->config = config;
+	srt_tell_feeds(sup);
 	config_destroy(&old);
 	log_info("config reloaded");
 	notify_send("READY=1");

@@ -79,6 +79,30 @@ const struct timeline_feed_status *status_of_feed(const struct show *show, uint1
 	return &unknown;
 }
 
+static json_t *caller_json(const struct connection *c)
+{
+	const struct ipc_caller_status *s = &c->srt;
+
+	return json_pack("{s:f, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "rtt_ms",
+			 s->rtt_us / 1000.0, "latency_ms", (int)s->latency_ms, "buffer_ms",
+			 (int)s->buffer_ms, "kbps", (int)s->kbps, "key_bits", (int)s->key_bits,
+			 "packets", (json_int_t)s->packets, "lost", (json_int_t)s->lost, "dropped",
+			 (json_int_t)s->dropped, "retransmitted", (json_int_t)s->retransmitted,
+			 "undecrypted", (json_int_t)s->undecrypted, "belated",
+			 (json_int_t)s->belated, "discarded", (json_int_t)s->discarded);
+}
+
+static json_t *transport_json(const struct connection *c)
+{
+	const struct ipc_ts_status *s = &c->ts;
+
+	return json_pack("{s:I, s:f, s:I, s:I, s:I, s:I, s:f}", "packets", (json_int_t)s->packets,
+			 "null_share", s->packets > 0 ? (double)s->nulls / (double)s->packets : 0.0,
+			 "sync_losses", (json_int_t)s->sync_losses, "continuity_errors",
+			 (json_int_t)s->continuity_errors, "damaged", (json_int_t)s->damaged, "gaps",
+			 (json_int_t)s->gaps, "pcr_jitter_ms", s->clock_jitter_us / 1000.0);
+}
+
 static json_t *feed_json(const struct feed *feed)
 {
 	const struct timeline_feed_status *s = status_of_feed(feed->show, feed->id);
@@ -96,6 +120,10 @@ static json_t *feed_json(const struct feed *feed)
 
 		text_escape(safe, sizeof(safe), c->status.encoder, strlen(c->status.encoder));
 		json_object_set_new(json, "encoder", json_string(safe));
+	}
+	if (c != NULL && c->is_srt) {
+		json_object_set_new(json, "srt", caller_json(c));
+		json_object_set_new(json, "ts", transport_json(c));
 	}
 	json_object_set_new(json, "gop_ms", s->gop_ms > 0 ? json_integer(s->gop_ms) : json_null());
 	json_object_set_new(json, "since", s->since_us > 0 ? since_json(s->since_us) : json_null());

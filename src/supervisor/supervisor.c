@@ -141,16 +141,16 @@ static void announce_listener(const struct listener *l)
 }
 
 /* 0.0.0.0:1935 is no address to type into an encoder: the host's name is. */
-static void announce_url(const struct listener *l)
+static void announce_url(const char *scheme, const char *bound, const char *path)
 {
 	char host[HOST_NAME_MAX + 1] = "localhost";
-	const char *port = strrchr(l->bound, ':');
+	const char *port = strrchr(bound, ':');
 
-	if (strncmp(l->bound, "0.0.0.0:", 8) == 0 || strncmp(l->bound, "[::]:", 5) == 0) {
+	if (strncmp(bound, "0.0.0.0:", 8) == 0 || strncmp(bound, "[::]:", 5) == 0) {
 		gethostname(host, sizeof(host) - 1);
-		printf("%s://%s%s/live", l->is_tls ? "rtmps" : "rtmp", host, port);
+		printf("%s://%s%s%s", scheme, host, port, path);
 	} else {
-		printf("%s://%s/live", l->is_tls ? "rtmps" : "rtmp", l->bound);
+		printf("%s://%s%s", scheme, bound, path);
 	}
 }
 
@@ -178,12 +178,19 @@ static void announce(const struct supervisor *sup)
 
 	announce_listener(&sup->rtmp);
 	announce_listener(&sup->rtmps);
+	if (sup->srt.fd >= 0) {
+		printf("listening srt %s\n", sup->srt.bound);
+	}
 	TAILQ_FOREACH(show, &sup->shows, entry) {
 		printf("show %s\n", show->config->name);
 		TAILQ_FOREACH(feed, &show->feeds, entry) {
 			printf("  publish %-10s ", feed->config->name);
 			if (l->event != NULL) {
-				announce_url(l);
+				announce_url(l->is_tls ? "rtmps" : "rtmp", l->bound, "/live");
+				printf("   ");
+			}
+			if (sup->srt.fd >= 0 && feed->config->key != NULL) {
+				announce_url("srt", sup->srt.bound, "?streamid=KEY");
 				printf("   ");
 			}
 			announce_key(sup, feed);
@@ -300,6 +307,7 @@ static int start_afresh(struct supervisor *sup)
 		}
 	}
 	if (result == 0) {
+		srt_tell_feeds(sup); /* of all shows, now that they are there */
 		announce(sup);
 	}
 	return result;
@@ -337,6 +345,7 @@ static void supervisor_finish(struct supervisor *sup)
 	control_close(sup);
 	listener_close(&sup->rtmp);
 	listener_close(&sup->rtmps);
+	srt_close_port(sup);
 	for (size_t i = 0; i < sizeof(sup->signals) / sizeof(sup->signals[0]); i++) {
 		if (sup->signals[i] != NULL) {
 			event_free(sup->signals[i]);
@@ -403,7 +412,7 @@ int supervisor_run(const struct supervisor_options *options)
 	bool check_only = false;
 
 	*sup = (struct supervisor){ .options = *options, .rtmp = { .fd = -1 }, .rtmps = { .fd = -1 },
-				    .events = json_array() };
+				    .srt = { .fd = -1 }, .events = json_array() };
 	TAILQ_INIT(&sup->connections);
 	TAILQ_INIT(&sup->children);
 	TAILQ_INIT(&sup->shows);

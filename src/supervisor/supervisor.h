@@ -3,6 +3,7 @@
  * The supervisor's inventory: what it owns and how it hangs together.
  *
  *   supervisor --- listener*         TCP sockets encoders come to
+ *      |---------- srt port        one UDP socket and the ingest-srt worker behind it
  *      |---------- connection*       one ingest worker each; before and after its key is known
  *      |---------- show*
  *      |             |--- feed*      in order of preference
@@ -40,6 +41,7 @@
 
 struct supervisor;
 struct child;
+struct feed;
 
 /* ---- child.c: worker processes ---- */
 
@@ -121,6 +123,10 @@ struct connection {
 	uint64_t address_key;      /* hash of the peer's address, for limits */
 	unsigned questions;        /* PUBLISH_ASKs so far */
 	bool is_tls;
+	bool is_srt;               /* its worker is an ingest-av behind the SRT port */
+	uint64_t caller;           /* ingest-srt's number of it, 0 = gone there */
+	struct ipc_caller_status srt;
+	struct ipc_ts_status ts;
 	struct ipc_ingest_status status;
 	char peer[IPC_NAME];
 	char cause[IPC_TEXT];      /* why it ended, as its worker said */
@@ -135,12 +141,40 @@ void listener_close(struct listener *l);
 void listener_update(struct supervisor *sup);
 
 extern const struct child_ops connection_ops;
+/* A caller of the SRT port who has shown the feed's key; `stream` (not taken) is where its
+ * transport stream comes from. False if it is refused or cannot be carried (logged). */
+bool connection_create_srt(struct supervisor *sup, struct feed *feed, uint64_t caller,
+			   const char *peer, int stream);
 void connection_create(struct supervisor *sup, int fd, bool is_tls, uint64_t address_key,
 		       const char *peer);
 unsigned connection_count_unauthorised(const struct supervisor *sup, uint64_t address_key);
 /* Ends a live connection at once; its source is closed with `cause`. */
 void connection_end(struct connection *c, const char *cause);
 void connection_free(struct connection *c);
+
+/* ---- srt.c: the SRT port ---- */
+
+struct srt_port {
+	struct supervisor *supervisor;
+	struct child *child;               /* ingest-srt */
+	int fd;                            /* -1 = not listening */
+	char address[IPC_NAME + IPC_HOST]; /* as configured */
+	char bound[IPC_NAME];              /* with the real port */
+	struct restart restart;
+	struct event *retry;
+};
+
+extern const struct child_ops srt_ops;
+/* Opens, moves or closes the port as configured, and sees that its process runs. 0 or negative
+ * errno (logged). */
+int srt_sync(struct supervisor *sup, const struct config *config);
+/* Takes over a port that was opened by our predecessor before re-execution. */
+void srt_adopt(struct supervisor *sup, const char *address, int fd);
+void srt_close_port(struct supervisor *sup);
+/* Gives ingest-srt the table of those who may publish. */
+void srt_tell_feeds(struct supervisor *sup);
+void srt_drop(struct supervisor *sup, uint64_t caller);
+uint32_t srt_latency_ms(const struct supervisor *sup, const struct config_feed *feed);
 
 /* ---- keys.c: who may publish ---- */
 
@@ -371,6 +405,7 @@ struct supervisor {
 	gid_t worker_gid;
 	bool drops_privileges, is_ending;
 	struct listener rtmp, rtmps;
+	struct srt_port srt;
 	struct connection_list connections;
 	struct child_list children;
 	struct show_list shows;

@@ -74,6 +74,18 @@ static const struct rule ingest_rtmp[] = {
 	IF(fcntl, EQ(1, F_ADD_SEALS)),
 };
 
+/* libsrt: threads, and a UDP socket that came bound. */
+static const struct rule ingest_srt[] = {
+	IF(clone, BITS(0, CLONE_VM | CLONE_THREAD, CLONE_VM | CLONE_THREAD)),
+	IF(prctl, EQ(0, PR_SET_NAME)), ANY(epoll_create),
+	IF(setsockopt, EQ(1, SOL_SOCKET)), IF(setsockopt, EQ(1, IPPROTO_IP)),
+	IF(setsockopt, EQ(1, IPPROTO_IPV6)),
+};
+
+static const struct rule ingest_av[] = {
+	IF(fcntl, EQ(1, F_ADD_SEALS)),
+};
+
 static const struct rule switch_[] = {
 	IF(fcntl, EQ(1, F_ADD_SEALS)),
 };
@@ -159,6 +171,8 @@ static const struct row {
 	size_t rule_count;
 } rows[ROLES] = {
 	[ROLE_INGEST_RTMP] = { 32, 256 * MIB, false, NULL, RULES(ingest_rtmp) },
+	[ROLE_INGEST_SRT] = { 256, 4096 * MIB, false, NULL, RULES(ingest_srt) },
+	[ROLE_INGEST_AV] = { 32, 512 * MIB, false, NULL, RULES(ingest_av) },
 	[ROLE_SWITCH] = { 256, 512 * MIB, false, NULL, RULES(switch_) },
 	[ROLE_RELAY_RTMP] = { 1024, 1024 * MIB, true, NULL, RULES(relay_rtmp) },
 	[ROLE_RELAY_FLV] = { 32, 128 * MIB, false, NULL, RULES(relay_flv) },

@@ -38,8 +38,8 @@ ROOMS = {
     "av": {"base", "media", "ring"},
     "carrier": {"base", "media", "ring", "ipc", "worker"},
 }
-PROGRAMS = {"supervisor", "cli", "ingest-rtmp", "switch", "relay-rtmp", "relay-flv",
-            "relay-av", "relay-srt", "resolve"}
+PROGRAMS = {"supervisor", "cli", "ingest-rtmp", "ingest-srt", "ingest-av", "switch",
+            "relay-rtmp", "relay-flv", "relay-av", "relay-srt", "resolve"}
 PURE = {"media", "rtmp", "timeline", "policy"}
 
 # include/understudy/NAME.h: the room whose contract it is
@@ -50,7 +50,7 @@ CONTRACTS = {
     "ring": "ring", "follow": "ring", "feed": "ring",
     "timeline": "timeline", "policy": "policy", "ipc": "ipc", "worker": "worker",
     "config": "config", "net": "net",
-    "mux": "av", "reel": "av", "carrier": "carrier",
+    "tslink": "ipc", "input": "av", "mux": "av", "reel": "av", "carrier": "carrier",
     "supervisor": "supervisor",
 }
 

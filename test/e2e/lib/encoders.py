@@ -57,6 +57,13 @@ def ffmpeg(stage, name, of, url):
         "-flvflags", "no_duration_filesize", "-f", "flv", url])
 
 
+def srt(stage, name, of, url):
+    """ffmpeg publishes the clip by SRT, in MPEG-TS."""
+    return stage.start(name, [
+        "ffmpeg", "-nostdin", "-v", "warning", "-re", "-i", of.path, "-c", "copy",
+        "-f", "mpegts", url])
+
+
 def _gstreamer(stage, name, of, sink):
     need("gst-launch-1.0", "gst-inspect-1.0")
     element = sink.split()[0]

@@ -27,7 +27,7 @@ class Relay:
     """`understudy run` with a config of its own: one show, two feeds."""
 
     def __init__(self, stage, destinations, delay_ms=3500, failover=None, environment=None,
-                 rtmps=None, **show):
+                 rtmps=None, srt=None, **show):
         self.stage = stage
         self.show = {
             "name": "main",
@@ -39,6 +39,7 @@ class Relay:
             **show,
         }
         self.rtmps = rtmps # (certificate, key) paths
+        self.srt = srt # section "srt" of the config
         self.config_path = stage.path("understudy.yaml")
         self.socket = stage.path("run", "understudy.sock")
         self.environment = {**os.environ, "UNDERSTUDY_SOCKET": self.socket, **(environment or {})}
@@ -59,6 +60,8 @@ class Relay:
         if self.rtmps:
             config["rtmps"] = {"listen": "127.0.0.1:0", "certificate": self.rtmps[0],
                                "private_key": self.rtmps[1]}
+        if self.srt is not None:
+            config["srt"] = {"listen": "127.0.0.1:0", **self.srt}
         with open(self.config_path, "w", encoding="utf-8") as file:
             json.dump(config, file, indent=2) # JSON is YAML
             file.write("\n")
@@ -73,10 +76,13 @@ class Relay:
     def wait_ready(self):
         self.process.wait_line(lambda line: line == "ready", "ready")
         self.ports.update((kind, int(port)) for kind, port in re.findall(
-            r"^listening (rtmps?) \S*:(\d+)$", "\n".join(self.process.stdout), re.M))
+            r"^listening (rtmps?|srt) \S*:(\d+)$", "\n".join(self.process.stdout), re.M))
 
     def url(self, feed, scheme="rtmp"):
-        return f"{scheme}://127.0.0.1:{self.ports[scheme]}/live/{KEYS.get(feed, feed)}"
+        key = KEYS.get(feed, feed)
+        if scheme == "srt":
+            return f"srt://127.0.0.1:{self.ports[scheme]}?streamid={key}"
+        return f"{scheme}://127.0.0.1:{self.ports[scheme]}/live/{key}"
 
     # ---- the command ----
 

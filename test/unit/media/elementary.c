@@ -111,7 +111,8 @@ static void check_round_trip(const char *name, uint32_t codec, const void *delim
 		struct packet *p = &items[0].packet;
 		size_t at = append_nal(0, delimiter, delimiter_bytes);
 
-		if (tag.message != FLV_VIDEO || flv_parse(tag.message, 0, tag.body, tag.size, items) != 1) {
+		if (tag.message != FLV_VIDEO ||
+		    flv_parse(tag.message, 0, tag.body, tag.size, items) != 1) {
 			continue;
 		}
 		if (p->type == PACKET_CONFIG) {
@@ -143,7 +144,8 @@ static void check_round_trip(const char *name, uint32_t codec, const void *delim
 		}
 		struct codec_params ours, theirs;
 		assert_int_equal(codec_parse_config(codec, made, (size_t)bytes, &ours), CODEC_OK);
-		assert_int_equal(codec_parse_config(codec, config, config_bytes, &theirs), CODEC_OK);
+		assert_int_equal(codec_parse_config(codec, config, config_bytes, &theirs),
+				 CODEC_OK);
 		assert_memory_equal(&ours, &theirs, sizeof(ours));
 	}
 	assert_true(compared > 0);

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The demultiplexer (input.h). ingest-av; blocks in the caller's callback only.
+ *
+ * avformat_find_stream_info() is never called: on a live stream it waits, and throws away what
+ * it has looked at. The callback never answers EAGAIN: libavformat then loses data. Parsers are
+ * off: they hold every frame back until the next one has begun, and our own code knows where
+ * frames of audio begin. max_packet_size keeps large pictures in one piece.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+
+#include <understudy/input.h>
+
+#define IO_BYTES 32768
+#define PROBE_BYTES 200000   /* for a program map, and per stream of unknown kind */
+#define PES_BYTES_MAX "4194304"
+#define STREAMS_MAX 64
+#define ERRORS_MAX 1000      /* in a row: such a stream is none */
+
+struct input {
+	AVFormatContext *format;
+	AVIOContext *io;
+	AVPacket *packet;
+	input_read *read;
+	void *context;
+};
+
+static int on_read(void *opaque, uint8_t *to, int room)
+{
+	struct input *in = opaque;
+	int got = in->read(in->context, to, room);
+
+	return got > 0 ? got : AVERROR_EOF;
+}
+
+static bool input_prepare(struct input *in)
+{
+	uint8_t *buffer = av_malloc(IO_BYTES);
+
+	in->packet = av_packet_alloc();
+	in->format = avformat_alloc_context();
+	in->io = buffer != NULL ? avio_alloc_context(buffer, IO_BYTES, 0, in, on_read, NULL, NULL)
+				: NULL;
+	if (in->io == NULL) {
+		av_free(buffer);
+	}
+	if (in->io == NULL || in->format == NULL || in->packet == NULL) {
+		return false;
+	}
+	in->io->seekable = 0;
+	in->format->pb = in->io;
+	in->format->flags |= AVFMT_FLAG_NOPARSE | AVFMT_FLAG_NOFILLIN | AVFMT_FLAG_NOBUFFER |
+			     AVFMT_FLAG_CUSTOM_IO;
+	in->format->correct_ts_overflow = 0;
+	in->format->probesize = PROBE_BYTES;
+	in->format->format_probesize = PROBE_BYTES;
+	in->format->max_streams = STREAMS_MAX;
+	return true;
+}
+
+int input_open_ts(input_read *read, void *context, struct input **ret)
+{
+	const AVInputFormat *ts = av_find_input_format("mpegts");
+	struct input *in = calloc(1, sizeof(*in));
+	AVDictionary *options = NULL;
+	int error = AVERROR(ENOMEM);
+
+	av_log_set_level(AV_LOG_FATAL); /* what is wrong with a stream is said by us, once */
+	if (in == NULL) {
+		return -ENOMEM;
+	}
+	in->read = read;
+	in->context = context;
+	if (ts == NULL) {
+		error = AVERROR(ENOSYS);
+	} else if (input_prepare(in) &&
+		   av_dict_set(&options, "max_packet_size", PES_BYTES_MAX, 0) >= 0) {
+		error = avformat_open_input(&in->format, "", ts, &options); /* frees on failure */
+	}
+	av_dict_free(&options);
+	if (error < 0) {
+		input_close(&in);
+		return error == AVERROR_EOF ? -ENODATA : error > -1000 ? error : -EIO;
+	}
+	*ret = in;
+	return 0;
+}
+
+void input_close(struct input **input)
+{
+	struct input *in = *input;
+
+	if (in == NULL) {
+		return;
+	}
+	avformat_close_input(&in->format);
+	if (in->io != NULL) {
+		av_freep(&in->io->buffer); /* may have become another one meanwhile */
+		avio_context_free(&in->io);
+	}
+	av_packet_free(&in->packet);
+	free(in);
+	*input = NULL;
+}
+
+static enum input_format format_of(enum AVCodecID id)
+{
+	switch (id) {
+	case AV_CODEC_ID_H264:
+		return INPUT_AVC;
+	case AV_CODEC_ID_HEVC:
+		return INPUT_HEVC;
+	case AV_CODEC_ID_AAC:
+		return INPUT_ADTS;
+	case AV_CODEC_ID_AAC_LATM:
+		return INPUT_LATM;
+	case AV_CODEC_ID_MP2:
+	case AV_CODEC_ID_MP3:
+		return INPUT_MPEG_AUDIO;
+	case AV_CODEC_ID_AC3:
+		return INPUT_AC3;
+	case AV_CODEC_ID_EAC3:
+		return INPUT_EAC3;
+	case AV_CODEC_ID_OPUS:
+		return INPUT_OPUS;
+	default:
+		return INPUT_UNKNOWN;
+	}
+}
+
+static int64_t time_of(int64_t timestamp)
+{
+	return timestamp == AV_NOPTS_VALUE ? INPUT_NO_TIME : timestamp;
+}
+
+static void describe(const struct input *in, struct input_packet *ret)
+{
+	const AVPacket *p = in->packet;
+	const AVStream *stream = in->format->streams[p->stream_index];
+
+	*ret = (struct input_packet){
+		.stream = (unsigned)p->stream_index,
+		.pid = (unsigned)stream->id,
+		.format = format_of(stream->codecpar->codec_id),
+		.codec = avcodec_get_name(stream->codecpar->codec_id),
+		.data = p->data,
+		.size = p->size > 0 ? (size_t)p->size : 0,
+		.pts_90k = time_of(p->pts),
+		.dts_90k = time_of(p->dts),
+		.is_damaged = (p->flags & AV_PKT_FLAG_CORRUPT) != 0,
+		.config = stream->codecpar->extradata,
+		.config_size = stream->codecpar->extradata_size > 0 ?
+				       (size_t)stream->codecpar->extradata_size : 0,
+	};
+}
+
+int input_next(struct input *in, struct input_packet *ret)
+{
+	for (int errors = 0; errors < ERRORS_MAX; errors++) {
+		av_packet_unref(in->packet);
+		int error = av_read_frame(in->format, in->packet);
+
+		if (error == 0) {
+			describe(in, ret);
+			return 1;
+		}
+		if (error == AVERROR_EOF || in->io->eof_reached) {
+			return 0;
+		}
+		if (error == AVERROR(ENOMEM)) {
+			return -ENOMEM;
+		}
+		/* Anything else is noise in the stream: what follows may be whole. */
+	}
+	return -EBADMSG;
+}
+
+bool input_is_current(const struct input *in, unsigned stream)
+{
+	for (unsigned i = 0; i < in->format->nb_programs; i++) {
+		const AVProgram *program = in->format->programs[i];
+
+		for (unsigned k = 0; k < program->nb_stream_indexes; k++) {
+			if (program->stream_index[k] == stream) {
+				return true;
+			}
+		}
+	}
+	return in->format->nb_programs == 0;
+}
