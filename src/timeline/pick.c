@@ -130,11 +130,31 @@ static struct pick_candidate pick_live(const struct timeline *tl, const struct t
 	return other.n != TL_NONE && other.packet.dts_90k < best.packet.dts_90k ? other : best;
 }
 
+/* Without a delay a packet is due when it came. */
+static int64_t pick_due_us(const struct timeline *tl, const struct tl_source *s,
+			   const struct packet *p)
+{
+	if (tl->config.delay_us > 0) {
+		return tl_due_us(tl, p->dts_90k);
+	}
+	return tl_source_ordered_us(s, p->dts_90k - s->map_90k, p->arrival_us);
+}
+
+/* How far past due: by the clock, which notices latency that creeps in, and by its own due time,
+ * which without a delay is another. */
+static int64_t pick_late_us(const struct timeline *tl, const struct tl_source *s,
+			    const struct pick_candidate *c, int64_t now_us)
+{
+	const struct tl_entry *e = tl_index_at(&s->index, c->n);
+
+	return tl_max(tl_lateness_us(tl, e->packet.dts_90k + s->map_90k, now_us),
+		      now_us - pick_due_us(tl, s, &c->packet));
+}
+
 /* Too late, or out of order. After late main media the source has to enter anew. */
 static void pick_late(struct timeline *tl, struct tl_source *s, const struct packet *p,
-		      int64_t now_us)
+		      int64_t late_us, int64_t now_us)
 {
-	int64_t late_us = tl_lateness_us(tl, p->dts_90k + s->map_90k, now_us);
 	bool is_main = packet_is_main(p) && p->kind == tl_source_main_kind(s) &&
 		       late_us > TL_LATE_US;
 
@@ -155,10 +175,10 @@ static bool pick_passes(struct timeline *tl, struct tl_source *s, const struct p
 {
 	const struct tl_entry *e = tl_index_at(&s->index, c->n);
 	const struct packet *p = &e->packet;
-	int64_t dts_90k = p->dts_90k + s->map_90k;
+	int64_t late_us = pick_late_us(tl, s, c, now_us);
 
 	if (p->kind == PACKET_DATA
-		    ? dts_90k < s->enter_90k
+		    ? p->dts_90k + s->map_90k < s->enter_90k
 		    : s->index.tracks[p->kind][p->track].is_joining && !pick_may_join(tl, s, e)) {
 		tl_source_pop(s, p->kind, p->track);
 		return false;
@@ -167,8 +187,8 @@ static bool pick_passes(struct timeline *tl, struct tl_source *s, const struct p
 		tl_source_pop(s, p->kind, p->track);
 		return false;
 	}
-	if (tl_lateness_us(tl, dts_90k, now_us) > TL_LATE_US || !c->has_place) {
-		pick_late(tl, s, p, now_us);
+	if (late_us > TL_LATE_US || !c->has_place) {
+		pick_late(tl, s, p, late_us, now_us);
 		return false;
 	}
 	return true;
@@ -272,16 +292,6 @@ static void pick_from_live(struct timeline *tl, struct tl_source *s, const struc
 		pick_report_resumed(tl, &p);
 	}
 	pick_send(tl, s, &p, (flags & TL_ENTRY_CLOSED) != 0, ret);
-}
-
-/* Without a delay a packet is due when it came. */
-static int64_t pick_due_us(const struct timeline *tl, const struct tl_source *s,
-			   const struct packet *p)
-{
-	if (tl->config.delay_us > 0) {
-		return tl_due_us(tl, p->dts_90k);
-	}
-	return tl_source_ordered_us(s, p->dts_90k - s->map_90k, p->arrival_us);
 }
 
 bool tl_pick(struct timeline *tl, int64_t now_us, struct timeline_step *ret, int64_t *ret_due_us)

@@ -39,19 +39,20 @@ static void dress_feed(struct stage *st, struct dice *d, const char *name, int64
 	struct encoder_config *c = &f->config;
 
 	snprintf(f->name, sizeof(f->name), "%s", name);
-	*c = (struct encoder_config){ .fps = rates[roll(d, 0, 6)],
-				      .audio_hz = chance(d, 70) ? 48000 : 44100,
-				      .audio_late_ms = roll(d, 0, 90),
-				      .bframes = (unsigned)(chance(d, 50) ? roll(d, 1, 4) : 0),
-				      .has_pyramid = chance(d, 50),
-				      .lag_ms = roll(d, 10, lag_most_ms),
-				      .jitter_ms = roll(d, 0, 60),
-				      .base_ms = chance(d, 50) ? roll(d, 0, 100000000) : 0,
-				      .ppm = (double)roll(d, -200, 200),
-				      .width = 1280,
-				      .height = 720,
-				      .video_codec = CODEC_AVC,
-				      .audio_codec = CODEC_AAC };
+	/* one after the other: the order of initialisers is the compiler's choice */
+	c->fps = rates[roll(d, 0, 6)];
+	c->audio_hz = chance(d, 70) ? 48000 : 44100;
+	c->audio_late_ms = roll(d, 0, 90);
+	c->bframes = (unsigned)(chance(d, 50) ? roll(d, 1, 4) : 0);
+	c->has_pyramid = chance(d, 50);
+	c->lag_ms = roll(d, 10, lag_most_ms);
+	c->jitter_ms = roll(d, 0, 60);
+	c->base_ms = chance(d, 50) ? roll(d, 0, 100000000) : 0;
+	c->ppm = (double)roll(d, -200, 200);
+	c->width = 1280;
+	c->height = 720;
+	c->video_codec = CODEC_AVC;
+	c->audio_codec = CODEC_AAC;
 	c->gop = (unsigned)(c->fps * (double)roll(d, 5, 20) / 10);
 }
 
@@ -147,7 +148,8 @@ static void do_anything(struct stage *st, struct dice *d)
 		hold(f, true, st->now_us + jump_ms * 1000);
 		break;
 	case 4:
-		e->skip_until_us[roll(d, 0, 1)] = st->now_us + roll(d, 10, 2000) * 1000;
+		jump_ms = roll(d, 10, 2000);
+		e->skip_until_us[roll(d, 0, 1)] = st->now_us + jump_ms * 1000;
 		break;
 	case 5:
 		jump_ms = roll(d, -100000, 100000);

@@ -13,7 +13,8 @@
 #define RING_PACKETS 4000 /* how far back a restarted switch can read */
 #define UNFINISHED 16     /* frames at the end whose neighbours may not be sent yet */
 #define WINDOW_US 100000
-#define WINDOW_MAX_90k 76500 /* 500 ms late, 250 ms snapped, 100 ms of new media */
+/* 500 ms late, 100 ms of new media, 150 ms of jitter and rounding to windows */
+#define WINDOW_MAX_90k 67500
 
 void stage_fail(struct stage *st, const char *format, ...)
 {
