@@ -12,14 +12,14 @@
  * The audience has seen up to h + T - D by then. If the last key frame before h, at most G
  * earlier, lies behind that, nothing shows: D >= G + T. Else the first key frame after h is
  * taken, and the picture stands still for at most G + T - D. The sound needs no key frame: it
- * goes on when the relay knows, after T - D of silence if that is more than nothing. What is
+ * goes on SOUND_MS after the relay knows, T + SOUND_MS - D after the loss is heard. What is
  * promised has MARGIN_MS more, and leaves room for the difference between the feeds' lags.
  */
 #include <string.h>
 
 #include "explain-words.h"
 
-#define SOUND_MS 50 /* a relay without a delay needs this long to go on with other sound */
+#define SOUND_MS 50 /* from knowing that a feed is lost to the next one's sound */
 
 static void say_nobody(struct explain_item *item, const struct outlook *o)
 {
@@ -30,9 +30,9 @@ static void say_nobody(struct explain_item *item, const struct outlook *o)
 /* Silence after a loss that takes `notice_ms` to be noticed. */
 static int64_t silence_ms(const struct outlook *o, int64_t notice_ms)
 {
-	int64_t silence = notice_ms - o->facts->delay_ms;
+	int64_t silence = notice_ms + SOUND_MS - o->facts->delay_ms;
 
-	return silence > 0 || o->facts->delay_ms == 0 ? silence + SOUND_MS : 0;
+	return silence > 0 ? silence : 0;
 }
 
 static void say_sound(struct explain_item *item, const struct outlook *o)

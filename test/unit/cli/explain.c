@@ -259,7 +259,7 @@ static void what_is_promised_and_what_is_lost_at_worst(void **state)
 		{ 3000, 4000, 500, "starved", false, 1500, 0 },
 		{ 3000, 4000, 500, "audio_only", false, 1500, 0 },
 		{ 500, 2000, 500, "killed", false, 1500, 0 },
-		{ 500, 2000, 500, "frozen", false, 2000, 0 },
+		{ 500, 2000, 500, "frozen", false, 2000, 50 },
 		{ 500, 2000, 800, "frozen", false, 2300, 350 },
 		{ 0, 2000, 500, "killed", false, 2000, 50 },
 		{ 0, 2000, 500, "frozen", false, 2500, 550 },
