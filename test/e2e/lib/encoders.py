@@ -22,7 +22,7 @@ PICTURES = {
 }
 
 
-def _recipe(camera, fps, b_frames, seconds):
+def _recipe(camera, fps, b_frames, seconds, gop_seconds):
     source, effect, seed = PICTURES[camera]
     # Reordering needs a look ahead; without it the encoder is as simple as it gets.
     order = ["-b_strategy", "0", "-rc-lookahead", "5"] if b_frames else ["-tune", "zerolatency"]
@@ -32,15 +32,15 @@ def _recipe(camera, fps, b_frames, seconds):
         "-f", "lavfi", "-i", f"anoisesrc=seed={seed}:amplitude=0.1:sample_rate=48000",
         "-t", str(seconds), "-vf", f"format=yuv420p{effect}",
         "-c:v", "libx264", "-preset", "ultrafast", "-bf", str(b_frames), *order,
-        "-g", str(fps * GOP_SECONDS), "-keyint_min", str(fps * GOP_SECONDS),
+        "-g", str(fps * gop_seconds), "-keyint_min", str(fps * gop_seconds),
         "-sc_threshold", "0", "-b:v", "300k", "-maxrate", "400k", "-bufsize", "400k",
         "-threads", "1", "-c:a", "aac", "-ac", "2", "-b:a", "64k", "-f", "flv"]
 
 
-def clip(stage, camera, fps=30, b_frames=0, seconds=CLIP_SECONDS):
+def clip(stage, camera, fps=30, b_frames=0, seconds=CLIP_SECONDS, gop_seconds=GOP_SECONDS):
     """A Clip of the camera; encoded the first time anyone asks for it in this build."""
     need("ffmpeg")
-    recipe = _recipe(camera, fps, b_frames, seconds)
+    recipe = _recipe(camera, fps, b_frames, seconds, gop_seconds)
     mark = hashlib.blake2b(repr(recipe).encode(), digest_size=6).hexdigest()
     path = os.path.join(stage.shared, f"{camera}-{fps}fps-{mark}.flv")
     if not os.path.exists(path):

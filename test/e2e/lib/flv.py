@@ -129,7 +129,7 @@ class Clip:
         return max((f.pts - f.dts for f in video if f.is_key), default=0)
 
 
-def _shown(frames):
+def shown(frames):
     """In order of presentation. Of a recording that was cut off, the last frames go before
     ones that never came (B-frames): only what was due by then is judged."""
     end = max((f.dts for f in frames), default=0)
@@ -199,26 +199,35 @@ class Verdict:
                     f"{places[right.digest] - places[left.digest] - 1} frames of {feed} are lost "
                     f"before {right.dts} (type {kind})")
 
+    def bounds_ms(self, left, right):
+        """(least, most, frame time) of the step between two frames that are shown one after the
+        other; None if one of them is of no feed."""
+        names = self.feed_of(left), self.feed_of(right)
+        if None in names:
+            return None
+        clips = [self.clips[n] for n in names]
+        times = [c.frame_ms(left.kind) for c in clips]
+        most = 1.5 * max(times) + 1
+        if left.kind == VIDEO and names[0] != names[1]:
+            most += clips[0].reorder_ms()
+        return 0.5 * min(times) - 1, most, max(times)
+
     def _judge_steps(self, kind):
-        shown = _shown(self.recording.of(kind))
+        frames = shown(self.recording.of(kind))
         label = "video" if kind == VIDEO else "audio"
-        for left, right in zip(shown, shown[1:]):
-            names = self.feed_of(left), self.feed_of(right)
-            clips = [self.clips[n] for n in names if n is not None]
-            if len(clips) < 2:
+        for left, right in zip(frames, frames[1:]):
+            bounds = self.bounds_ms(left, right)
+            if bounds is None:
                 continue
+            names = self.feed_of(left), self.feed_of(right)
             step = right.pts - left.pts
-            most = 1.5 * max(c.frame_ms(kind) for c in clips) + 1
-            least = 0.5 * min(c.frame_ms(kind) for c in clips) - 1
             if names[0] != names[1]:
                 self.splices.append((kind, *names, right.pts, step))
-                if kind == VIDEO:
-                    most += clips[0].reorder_ms()
-            if step > most:
+            if step > bounds[1]:
                 self.faults.append(
                     f"missing {label}: {step} ms between {left.pts} ({names[0]}) and "
                     f"{right.pts} ({names[1]})")
-            elif step < least:
+            elif step < bounds[0]:
                 self.faults.append(
                     f"doubled {label}: {step} ms between {left.pts} ({names[0]}) and "
                     f"{right.pts} ({names[1]})")
@@ -230,8 +239,8 @@ class Verdict:
 
     def gaps_ms(self, kind):
         """Presentation steps beyond one frame, largest first: (ms, at pts)."""
-        shown = _shown(self.recording.of(kind))
-        steps = ((b.pts - a.pts, a.pts) for a, b in zip(shown, shown[1:]))
+        frames = shown(self.recording.of(kind))
+        steps = ((b.pts - a.pts, a.pts) for a, b in zip(frames, frames[1:]))
         return sorted(steps, reverse=True)[:5]
 
 
