@@ -15,7 +15,8 @@
 
 #include "private.h"
 
-#define HORIZON_SLACK_90k 9000 /* jitter between two healthy feeds */
+#define HORIZON_SLACK_90k 9000      /* jitter between two healthy feeds */
+#define HORIZON_SLACK_MAX_90k 67500 /* SRT's latency, and sound that MPEG-TS gathers */
 
 static void decide_wake(struct timeline *tl, int64_t at_us)
 {
@@ -184,6 +185,14 @@ static bool decide_has_audio_at(const struct tl_source *s, uint64_t point)
 	       tl_source_main_kind(s) == PACKET_AUDIO;
 }
 
+/* How far behind the live feed's horizon another one's may lie for a change that nobody needs:
+ * with a delay there is time for it to come. */
+static int64_t decide_slack_90k(const struct timeline *tl)
+{
+	return tl_max(HORIZON_SLACK_90k,
+		      tl_min(tl_90k(tl->config.delay_us) / 4, HORIZON_SLACK_MAX_90k));
+}
+
 static void decide_change(struct timeline *tl, struct tl_source *best, int64_t now_us)
 {
 	const char *cause = NULL;
@@ -194,7 +203,7 @@ static void decide_change(struct timeline *tl, struct tl_source *best, int64_t n
 	}
 	point = tl_point_next(tl, best, now_us);
 	if (point == TL_NONE || !decide_is_open(tl, tl_gate_us(tl, best, point), now_us) ||
-	    tl_source_horizon(best) + HORIZON_SLACK_90k < tl_source_horizon(tl->live) ||
+	    tl_source_horizon(best) + decide_slack_90k(tl) < tl_source_horizon(tl->live) ||
 	    !decide_has_audio_at(best, point) || !tl_find_cut(tl, best, point).is_clean) {
 		return;
 	}
