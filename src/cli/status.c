@@ -222,6 +222,13 @@ static void print_warnings(const struct terminal *t, const json_t *show)
 			print_warning(t, text);
 		}
 	}
+	json_array_foreach(json_object_get(show, "destinations"), i, item) {
+		if (json_is_string(json_object_get(item, "remark"))) {
+			text_format(text, sizeof(text), "destination %s: %s", text_of(item, "name"),
+				    text_of(item, "remark"));
+			print_warning(t, text);
+		}
+	}
 }
 
 static void print_headline(const struct terminal *t, const json_t *show)

@@ -5,6 +5,7 @@
 import glob
 import os
 import re
+import signal
 import subprocess
 import time
 
@@ -72,6 +73,25 @@ def recordings_are_unbroken_over_a_failover(stage):
 
 
 @case
+def backup_with_other_parameter_sets_goes_on_in_the_same_file(stage):
+    names = ["show.mkv", "show.mp4", "show.ts"]
+    # B-frames make another sequence parameter set of the same picture.
+    show = Show(stage, backup=encoders.clip(stage, "backup", b_frames=2),
+                destinations=[recording(n[5:], stage.path(n)) for n in names])
+    headers = [clip.headers[flv.VIDEO] for clip in show.clips.values()]
+    if headers[0] == headers[1]:
+        raise AssertionError("both encoders have the same codec header: nothing is tested")
+    show.primary.kill()
+    show.fail_over()
+    time.sleep(3) # of the backup, for the files
+    show.relay.process.stop()
+    for name in names:
+        if len(glob.glob(stage.path(name.replace(".", "*.")))) != 1:
+            raise AssertionError(f"a second file was begun beside {name}")
+        media.assert_decodes(stage.path(name))
+
+
+@case
 def cutting_by_time_loses_and_doubles_nothing(stage):
     for ending in ("mkv", "mp4", "ts"):
         relay, clip = record(stage, f"{ending}-%H%M%S.{ending}", segment_s=4)
@@ -119,6 +139,19 @@ def killed_worker_leaves_a_playable_file_and_another_goes_on(stage):
             raise AssertionError(f"{len(file.of(flv.VIDEO))} frames are left of {first}")
         os.rename(stage.path("run"), stage.path(f"run-{ending}"))
         os.rename(stage.path("state"), stage.path(f"state-{ending}"))
+
+
+@case
+def worker_that_hangs_is_replaced(stage):
+    relay, _ = record(stage, "hung-%H%M%S.mkv")
+    media.wait_size(stage.path("hung-*.mkv"), 50000)
+    hung = relay.workers("relay-file")[0]
+    os.kill(hung, signal.SIGSTOP)
+    relay.wait_status(lambda s: "killed" in (relay.destination("record", s)["last_error"] or ""),
+                      "the hanging worker to be killed", 60)
+    relay.wait_worker("relay-file", other_than=[hung])
+    eventually(lambda: len(glob.glob(stage.path("hung-*.mkv"))) == 2, "a second file")
+    relay.wait_destination("record", "live")
 
 
 @case
