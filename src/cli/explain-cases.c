@@ -165,11 +165,14 @@ static void say_audio_only(struct explanation *e, const struct outlook *o)
 	item->silence_ms = 0;
 }
 
+/* One that is there: it needs no encoder, so if it is offline, it will not come. */
 static const struct explain_feed *find_slate(const struct explain_facts *facts)
 {
 	for (unsigned i = 0; i < facts->feed_count; i++) {
-		if (facts->feeds[i].is_slate && !facts->feeds[i].is_inactive) {
-			return &facts->feeds[i];
+		const struct explain_feed *feed = &facts->feeds[i];
+
+		if (feed->is_slate && !feed->is_inactive && strcmp(feed->state, "offline") != 0) {
+			return feed;
 		}
 	}
 	return NULL;
