@@ -289,7 +289,7 @@ struct ipc_file_give {
 	char error[IPC_TEXT];
 	char name[IPC_NAME];    /* of a segment, as a playlist names it; cut if it is too long */
 };
-/* The file is finished. Not kept: nothing of worth is in it. A playlist takes its place only now. */
+/* The file is finished. Not kept: nothing of worth is in it. A playlist takes its place now. */
 struct ipc_file_done { uint32_t role; uint32_t number; uint32_t is_kept; uint32_t reserved; };
 struct ipc_resolve_ask { uint32_t query; uint16_t port, reserved; char host[IPC_HOST]; };
 #define IPC_ADDRESSES_MAX 16
