@@ -33,7 +33,7 @@
 #include "source.h"
 
 #define START_WAIT_MS 5000
-#define ROUND_GAP_US 5000
+#define ROUND_GAP_US 10000 /* half of what relays gather: more rounds cost, and help nobody */
 #define POLL_US 20000
 #define READERS_MAX 16
 
