@@ -128,8 +128,8 @@ static bool answer_limelight(struct auth *a, const char *text, const char *app, 
 	}
 	if (!fits || !digest_make(&login, 3, user, ":live:", password) ||
 	    !digest_make(&place, 2, "publish:/", path) ||
-	    !digest_make(&response, 7, login.hex, ":", nonce, ":00000001:", own, ":auth:",
-			 place.hex)) {
+	    !digest_make(&response, 7, login.hex, ":", nonce, ":00000001:", own,
+			 ":auth:", place.hex)) {
 		return false;
 	}
 	fits = text_format(a->parameters, sizeof(a->parameters),

@@ -26,10 +26,10 @@ struct auth {
 };
 
 enum auth_result {
-	AUTH_AGAIN,      /* connect anew with the parameters */
-	AUTH_NO_LOGIN,   /* it asks, and the destination has no user and password */
-	AUTH_REFUSED,    /* user or password are wrong */
-	AUTH_UNKNOWN,    /* not understood */
+	AUTH_AGAIN,    /* connect anew with the parameters */
+	AUTH_NO_LOGIN, /* it asks, and the destination has no user and password */
+	AUTH_REFUSED,  /* user or password are wrong */
+	AUTH_UNKNOWN,  /* not understood */
 };
 /* A sentence for people; "" for AGAIN. */
 const char *auth_str(enum auth_result result);

@@ -54,10 +54,10 @@ struct destination {
 	struct ipc_destination_add config; /* holds the key */
 	enum destination_state state;
 	int64_t since_us;
-	struct link *link;                 /* while it dials or is connected */
+	struct link *link; /* while it dials or is connected */
 	struct succession succession;
-	unsigned endpoint;                 /* which of the config's is used */
-	struct event *timer;               /* when to dial again */
+	unsigned endpoint;   /* which of the config's is used */
+	struct event *timer; /* when to dial again */
 	struct restart_policy policy;
 	struct restart restart;
 	int64_t accepted_us;               /* when the platform took the show last, 0: never */
@@ -71,7 +71,7 @@ struct destination {
 	int64_t told_us;
 	uint32_t kbps;
 	char last_error[IPC_TEXT];
-	char why[IPC_TEXT];                /* of the state */
+	char why[IPC_TEXT]; /* of the state */
 };
 
 /* Adds it to the relay's list. NULL if memory is out. */

@@ -94,8 +94,8 @@ static bool answer_challenge(struct link *l)
 	if (getrandom(&random, sizeof(random), 0) < 0) {
 		random = l->relay->next_query;
 	}
-	result = auth_answer(&l->auth, session_demand(l->session), l->endpoint.app,
-			     l->config->user, l->config->password, random);
+	result = auth_answer(&l->auth, session_demand(l->session), l->endpoint.app, l->config->user,
+			     l->config->password, random);
 	if (result != AUTH_AGAIN) {
 		(void)text_format(l->error, sizeof(l->error), "rejected by the platform: %s",
 				  auth_str(result));

@@ -32,7 +32,7 @@ struct link {
 	struct session *session;           /* while there is one */
 	struct event *readable, *writable; /* of the session's socket */
 	struct auth auth;
-	char error[IPC_TEXT];              /* why it ended; no secrets */
+	char error[IPC_TEXT]; /* why it ended; no secrets */
 };
 
 /* NULL if memory is out. */

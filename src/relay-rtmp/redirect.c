@@ -128,8 +128,8 @@ static bool make_tc_url(struct ipc_endpoint *to)
 		(void)text_format(port, sizeof(port), ":%u", (unsigned)to->port);
 	}
 	return text_format(to->tc_url, sizeof(to->tc_url), "rtmp%s://%s%s%s%s/%s",
-			   to->is_tls ? "s" : "", is_ipv6 ? "[" : "", to->host,
-			   is_ipv6 ? "]" : "", port, to->app);
+			   to->is_tls ? "s" : "", is_ipv6 ? "[" : "", to->host, is_ipv6 ? "]" : "",
+			   port, to->app);
 }
 
 enum redirect_result redirect_resolve(const struct ipc_endpoint *now, const char *url,

@@ -22,7 +22,7 @@ struct session_config {
 	const char *app, *stream, *tc_url;
 	struct ssl_ctx_st *trust; /* NULL: plain */
 	bool is_enhanced;
-	char needs[5];   /* FourCC of a codec the platform must know; "" = none in particular */
+	char needs[5];    /* FourCC of a codec the platform must know; "" = none in particular */
 	int64_t stall_us; /* a platform that takes nothing for so long is broken */
 	struct outlet_limits limits;
 };

@@ -8,7 +8,7 @@
 #include "redirect.h"
 #include "relay.h"
 
-#define LEFT_US 2000000    /* what was queued for the connection that is left goes out */
+#define LEFT_US 2000000 /* what was queued for the connection that is left goes out */
 #define AGAIN_US 10000000
 #define REDIAL_MS ((INT64_C(1) << 31) - 3600 * 1000) /* platforms differ in what comes after 2^31 */
 #define LATEST_MS ((INT64_C(1) << 31) - 60 * 1000)
@@ -44,15 +44,16 @@ static void want(struct destination *d, const char *why, const struct ipc_endpoi
 void succession_ask(struct destination *d, const char *url, int64_t now_us)
 {
 	struct ipc_endpoint to;
-	enum redirect_result result =
-		redirect_resolve(&d->link->endpoint, url, d->config.allow_redirect, &to);
+	enum redirect_result result = redirect_resolve(&d->link->endpoint, url,
+						       d->config.allow_redirect, &to);
 
 	if (d->succession.why || now_us < d->succession.not_before_us) {
 		return;
 	}
 	if (result != REDIRECT_OK) {
 		log_warn("destination show=%s name=%s: the platform asks us over to %s; the "
-			 "connection stays", d->relay->name, d->config.name, redirect_str(result));
+			 "connection stays",
+			 d->relay->name, d->config.name, redirect_str(result));
 		return;
 	}
 	want(d, "the platform asked to connect anew", &to);

@@ -19,13 +19,13 @@
 struct destination;
 
 struct succession {
-	const char *why;         /* a constant text; NULL: nothing is wanted */
-	struct ipc_endpoint to;  /* holds the key */
-	struct link *heir;       /* the second link */
-	struct link *left;       /* the first one, once it is left */
-	int64_t not_before_us;   /* of the next attempt */
+	const char *why;        /* a constant text; NULL: nothing is wanted */
+	struct ipc_endpoint to; /* holds the key */
+	struct link *heir;      /* the second link */
+	struct link *left;      /* the first one, once it is left */
+	int64_t not_before_us;  /* of the next attempt */
 	int64_t left_until_us;
-	bool refuses_two;        /* the platform does not take two sessions of one key */
+	bool refuses_two; /* the platform does not take two sessions of one key */
 };
 
 /* Closes whatever there is of it, and forgets what was wanted. */

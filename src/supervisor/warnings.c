@@ -21,13 +21,16 @@ static void warn_of_delay(const struct show *show, const struct feed *feed, json
 	const struct config_show *config = show->config;
 	int64_t needed_ms = (int64_t)s->gop_ms + config->failover.stall_ms + 250;
 
-	if (s->gop_ms > 0 && config->delay_ms > 0 && needed_ms > (int64_t)config->delay_ms) {
-		json_array_append_new(list, json_sprintf(
-			"feed %s: key frames are %d ms apart, too far for a delay of %u ms: leaving "
-			"another feed for it can show a gap; set the key frame interval to 2 s in the "
-			"encoder or delay_ms to at least %d", feed->config->name, (int)s->gop_ms,
-			config->delay_ms, (int)needed_ms));
+	if (s->gop_ms <= 0 || config->delay_ms == 0 || needed_ms <= (int64_t)config->delay_ms) {
+		return;
 	}
+	json_array_append_new(
+		list,
+		json_sprintf("feed %s: key frames are %d ms apart, too far for a delay of %u "
+			     "ms: leaving another feed for it can show a gap; set the key "
+			     "frame interval to 2 s in the encoder or delay_ms to at least "
+			     "%d",
+			     feed->config->name, (int)s->gop_ms, config->delay_ms, (int)needed_ms));
 }
 
 /* `codecs` ends with NULL. */
@@ -53,18 +56,23 @@ static void warn(json_t *list, const struct destination *d, const struct feed *f
 }
 
 static void warn_of_codecs(const struct config_platform_facts *facts, const struct destination *d,
-			   const struct feed *feed, const struct timeline_feed_status *s, json_t *list)
+			   const struct feed *feed, const struct timeline_feed_status *s,
+			   json_t *list)
 {
 	char text[192];
 
 	if (s->has_video && !is_taken(facts->video, s->video.codec)) {
-		text_format(text, sizeof(text), "%s does not take %s (videoCodec); set the encoder to "
-			    "H.264", facts->name, codec_str(s->video.codec));
+		text_format(text, sizeof(text),
+			    "%s does not take %s (videoCodec); set the encoder to "
+			    "H.264",
+			    facts->name, codec_str(s->video.codec));
 		warn(list, d, feed, text);
 	}
 	if (s->has_audio && !is_taken(facts->audio, s->audio.codec)) {
-		text_format(text, sizeof(text), "%s does not take %s (audioCodec); set the encoder to "
-			    "AAC", facts->name, codec_str(s->audio.codec));
+		text_format(text, sizeof(text),
+			    "%s does not take %s (audioCodec); set the encoder to "
+			    "AAC",
+			    facts->name, codec_str(s->audio.codec));
 		warn(list, d, feed, text);
 	}
 	if (s->has_video && !s->has_audio && facts->needs_audio) {
@@ -74,28 +82,34 @@ static void warn_of_codecs(const struct config_platform_facts *facts, const stru
 }
 
 static void warn_of_limits(const struct config_platform_facts *facts, const struct destination *d,
-			   const struct feed *feed, const struct timeline_feed_status *s, json_t *list)
+			   const struct feed *feed, const struct timeline_feed_status *s,
+			   json_t *list)
 {
 	char text[192];
 
 	if (facts->max_gop_ms > 0 && s->gop_ms > (int32_t)facts->max_gop_ms) {
-		text_format(text, sizeof(text), "key frames are %d ms apart, %s takes %u at most "
-			    "(gopSizeOver); set the key frame interval to 2 s", (int)s->gop_ms,
-			    facts->name, facts->max_gop_ms);
+		text_format(text, sizeof(text),
+			    "key frames are %d ms apart, %s takes %u at most "
+			    "(gopSizeOver); set the key frame interval to 2 s",
+			    (int)s->gop_ms, facts->name, facts->max_gop_ms);
 		warn(list, d, feed, text);
 	}
 	if (facts->max_kbps > 0 &&
 	    (uint64_t)s->kbps * 100 > (uint64_t)facts->max_kbps * (100 + KBPS_SLACK_PERCENT)) {
-		text_format(text, sizeof(text), "%u kb/s are sent, %s takes %u (bitrateHigh); lower "
-			    "the encoder's bit rate", (unsigned)s->kbps, facts->name, facts->max_kbps);
+		text_format(text, sizeof(text),
+			    "%u kb/s are sent, %s takes %u (bitrateHigh); lower "
+			    "the encoder's bit rate",
+			    (unsigned)s->kbps, facts->name, facts->max_kbps);
 		warn(list, d, feed, text);
 	}
 	if (facts->max_width > 0 && s->has_video &&
 	    ((uint32_t)s->video.width > facts->max_width ||
 	     (uint32_t)s->video.height > facts->max_height)) {
-		text_format(text, sizeof(text), "%dx%d is more than the %ux%u that %s takes "
-			    "(resolution)", (int)s->video.width, (int)s->video.height,
-			    facts->max_width, facts->max_height, facts->name);
+		text_format(text, sizeof(text),
+			    "%dx%d is more than the %ux%u that %s takes "
+			    "(resolution)",
+			    (int)s->video.width, (int)s->video.height, facts->max_width,
+			    facts->max_height, facts->name);
 		warn(list, d, feed, text);
 	}
 }
@@ -120,10 +134,11 @@ static void warn_of_session(const struct config_platform_facts *facts, const str
 	    ran_s < (int64_t)facts->session_s - SESSION_WARNED_S) {
 		return;
 	}
-	json_array_append_new(list, json_sprintf(
-		"destination %s: on air for %d h %02d min, %s ends a broadcast after %u h: plan a new one",
-		d->config->name, (int)(ran_s / 3600), (int)(ran_s / 60 % 60), facts->name,
-		facts->session_s / 3600));
+	json_array_append_new(
+		list, json_sprintf("destination %s: on air for %d h %02d min, %s ends a broadcast "
+				   "after %u h: plan a new one",
+				   d->config->name, (int)(ran_s / 3600), (int)(ran_s / 60 % 60),
+				   facts->name, facts->session_s / 3600));
 }
 
 json_t *warnings_json(const struct show *show)
@@ -136,7 +151,8 @@ json_t *warnings_json(const struct show *show)
 		warn_of_delay(show, feed, list);
 	}
 	TAILQ_FOREACH(d, &show->destinations, entry) {
-		const struct config_platform_facts *facts = config_platform_facts(d->config->platform);
+		const struct config_platform_facts *facts = config_platform_facts(
+			d->config->platform);
 
 		if (facts == NULL || d->is_paused) {
 			continue;

@@ -88,7 +88,8 @@ static void long_values_never_overflow(void **state)
 	memset(user, 'u', sizeof(user) - 1);
 	user[sizeof(user) - 1] = '\0';
 	a = (struct auth){ 0 };
-	assert_int_equal(auth_answer(&a, "authmod=adobe&reason=needauth&salt=1", "app", user, "x", 1),
+	assert_int_equal(auth_answer(&a, "authmod=adobe&reason=needauth&salt=1", "app", user, "x",
+				     1),
 			 AUTH_UNKNOWN);
 }
 

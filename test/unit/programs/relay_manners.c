@@ -84,7 +84,7 @@ static void waits_never_exceed_the_configured_cap(void **state)
 
 /* ---- hold ---- */
 
-static void connection_without_media_is_closed_after_hold_and_dialled_when_media_is_back(void **state)
+static void connection_without_media_is_closed_after_hold_and_comes_back_with_it(void **state)
 {
 	struct world *w = *state;
 	struct ipc_destination_add order;
@@ -311,7 +311,7 @@ static void platform_that_ends_the_first_session_for_the_second_loses_nothing_la
 static void nobody_feels_what_another_platform_does(void **state)
 {
 	static const enum platform_manner manners[PLATFORMS] = {
-		PLATFORM_GOOD,  PLATFORM_GOOD,	      PLATFORM_GOOD,   PLATFORM_CRAWLS,
+		PLATFORM_GOOD,   PLATFORM_GOOD,        PLATFORM_GOOD,   PLATFORM_CRAWLS,
 		PLATFORM_RESETS, PLATFORM_HALF_CLOSES, PLATFORM_FLOODS, PLATFORM_LIES,
 	};
 	struct world *w = *state;
@@ -335,7 +335,8 @@ static void nobody_feels_what_another_platform_does(void **state)
 		put_gop(w, 60000);
 		WAIT_FOR(w, f[0].count == 2 * GOP && f[1].count == 2 * GOP);
 		for (i = 0; i < 2 * GOP; i++) {
-			assert_int_equal(f[0].messages[i].timestamp_ms, f[1].messages[i].timestamp_ms);
+			assert_int_equal(f[0].messages[i].timestamp_ms,
+					 f[1].messages[i].timestamp_ms);
 		}
 		for (i = 2; i < PLATFORMS; i++) {
 			platform_forget(&f[i]);
@@ -348,11 +349,11 @@ static void nobody_feels_what_another_platform_does(void **state)
 		assert_int_equal(w->status[i].restarts, 0);
 		assert_true(w->status[i].backlog_ms < 1000);
 	}
-	WAIT_FOR(w, w->status[3].dropped > 0);   /* stalled */
-	WAIT_FOR(w, w->status[4].dropped > 0);   /* crawls */
-	WAIT_FOR(w, w->status[5].restarts > 0);  /* resets */
-	WAIT_FOR(w, w->status[6].restarts > 0);  /* half-closes */
-	WAIT_FOR(w, w->status[8].restarts > 0);  /* lies */
+	WAIT_FOR(w, w->status[3].dropped > 0);  /* stalled */
+	WAIT_FOR(w, w->status[4].dropped > 0);  /* crawls */
+	WAIT_FOR(w, w->status[5].restarts > 0); /* resets */
+	WAIT_FOR(w, w->status[6].restarts > 0); /* half-closes */
+	WAIT_FOR(w, w->status[8].restarts > 0); /* lies */
 	finish(w);
 }
 
@@ -386,8 +387,7 @@ int main(void)
 		WORLD_TEST(backup_ingest_is_dialled_when_the_first_cannot_be_reached),
 		WORLD_TEST(first_ingest_is_dialled_again_when_the_backup_ends_the_connection_soon),
 		WORLD_TEST(waits_never_exceed_the_configured_cap),
-		WORLD_TEST(
-			connection_without_media_is_closed_after_hold_and_dialled_when_media_is_back),
+		WORLD_TEST(connection_without_media_is_closed_after_hold_and_comes_back_with_it),
 		WORLD_TEST(nothing_is_dialled_again_while_the_show_is_away),
 		WORLD_TEST(reconnect_request_is_obeyed_without_a_missing_frame),
 		WORLD_TEST(reconnect_request_to_another_host_is_not_obeyed),

@@ -42,14 +42,14 @@ struct platform {
 	unsigned accepted, published, unpublished; /* connections, sessions, goodbyes */
 	bool refuses, is_deaf;                     /* says no to every key; reads nothing */
 	bool takes_two, refuses_second;            /* sessions at a time: the older one stays */
-	bool is_older; /* the older one is served just now */
+	bool is_older;                             /* the older one is served just now */
 	struct stream *old_stream;
 	struct rtmp_server *old_server;
 	enum platform_manner manner;
 	int64_t next_us; /* CRAWLS: when to read again */
 	bool has_acted;
-	bool was_reset, was_closed;                /* how the last connection ended */
-	const char *chain, *key;                   /* PEM; NULL: plain */
+	bool was_reset, was_closed; /* how the last connection ended */
+	const char *chain, *key;    /* PEM; NULL: plain */
 	struct platform_message messages[PLATFORM_MESSAGES_MAX];
 	unsigned count; /* of messages, of all connections */
 	char stream_name[64];
@@ -143,7 +143,8 @@ static inline void platform_keep(struct platform *p, const struct rtmp_event *e)
 	struct platform_message *m = &p->messages[p->count];
 
 	assert_true(p->count < PLATFORM_MESSAGES_MAX);
-	*m = (struct platform_message){ p->accepted - p->is_older, e->message, e->timestamp_ms, e->size, malloc(e->size + 1) };
+	*m = (struct platform_message){ p->accepted - p->is_older, e->message, e->timestamp_ms,
+					e->size, malloc(e->size + 1) };
 	assert_non_null(m->body);
 	memcpy(m->body, e->body, e->size);
 	p->count++;
@@ -229,7 +230,8 @@ static inline void platform_flood(struct platform *p)
 /* True if the connection is not to be read now. */
 static inline bool platform_misbehaves(struct platform *p)
 {
-	static const uint8_t lie[] = { 2, 0, 0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0, 0, 0, 0, /* 0 */
+	static const uint8_t lie[] = { 2, 0, 0, 0, 0,    0,    4,    1,  0, 0, 0, 0, 0, 0, 0,
+				       0, /* 0 */
 				       4, 0, 0, 0, 0xff, 0xff, 0xff, 20, 0, 0, 0, 0, 1, 2, 3 };
 	bool acts = !p->has_acted;
 

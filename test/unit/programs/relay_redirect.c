@@ -78,11 +78,25 @@ static void other_hosts_need_consent_and_tls_is_never_given_up(void **state)
 static void nonsense_is_refused(void **state)
 {
 	static const char *const urls[] = {
-		"http://a.example/x", "rtmps:a.example", "rtmps://", "rtmps:///x", "rtmps://a b/x",
-		"rtmps://user:p@a.example/x", "rtmps://a.example:/x", "rtmps://a.example:0/x",
-		"rtmps://a.example:65536/x", "rtmps://a.example:123456/x", "rtmps://a.example:1x/y",
-		"rtmps://[::1/x", "rtmps://[zz]/x", "rtmps://[::1]x/y", "/a/../b", "/a b", "/a#b",
-		"//", "x:y",
+		"http://a.example/x",
+		"rtmps:a.example",
+		"rtmps://",
+		"rtmps:///x",
+		"rtmps://a b/x",
+		"rtmps://user:p@a.example/x",
+		"rtmps://a.example:/x",
+		"rtmps://a.example:0/x",
+		"rtmps://a.example:65536/x",
+		"rtmps://a.example:123456/x",
+		"rtmps://a.example:1x/y",
+		"rtmps://[::1/x",
+		"rtmps://[zz]/x",
+		"rtmps://[::1]x/y",
+		"/a/../b",
+		"/a b",
+		"/a#b",
+		"//",
+		"x:y",
 	};
 	struct ipc_endpoint now = ours(true), to = { .port = 7 };
 	char large[2000];

@@ -53,8 +53,7 @@ static void assert_warned(const char *words)
 	json_t *list = warnings_json(&show);
 
 	assert_int_equal(json_array_size(list), words != NULL);
-	if (words != NULL &&
-	    strstr(json_string_value(json_array_get(list, 0)), words) == NULL) {
+	if (words != NULL && strstr(json_string_value(json_array_get(list, 0)), words) == NULL) {
 		fail_msg("\"%s\" does not say \"%s\"", json_string_value(json_array_get(list, 0)),
 			 words);
 	}
@@ -72,7 +71,8 @@ static void usual_feed_suits_every_platform(void **state)
 static void broken_limits_are_named_with_the_remedy(void **state)
 {
 	reset(PLATFORM_YOUTUBE)->gop_ms = 5000;
-	assert_warned("key frames are 5000 ms apart, YouTube takes 4000 at most (gopSizeOver); set");
+	assert_warned(
+		"key frames are 5000 ms apart, YouTube takes 4000 at most (gopSizeOver); set");
 	reset(PLATFORM_TWITCH)->kbps = 9000;
 	assert_warned("9000 kb/s are sent, Twitch takes 6320 (bitrateHigh); lower");
 	reset(PLATFORM_TWITCH)->kbps = 6800;
