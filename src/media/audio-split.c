@@ -134,9 +134,10 @@ static int find_adts(struct audio_split *s, const uint8_t *p, size_t size, struc
 static int find_mpeg(struct audio_split *s, const uint8_t *p, size_t size, struct audio_piece *ret)
 {
 	static const uint16_t rates[3] = { 44100, 48000, 32000 };
-	static const uint16_t kbps[2][15] = {
+	static const uint16_t kbps[3][15] = {
 		{ 0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160 },
 		{ 0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320 },
+		{ 0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384 },
 	};
 	unsigned version, layer, rate_index, bitrate;
 	uint32_t rate, samples;
@@ -146,20 +147,22 @@ static int find_mpeg(struct audio_split *s, const uint8_t *p, size_t size, struc
 		return AUDIO_MORE;
 	}
 	version = p[1] >> 3 & 3; /* 3 MPEG-1, 2 MPEG-2, 0 MPEG-2.5 */
-	layer = p[1] >> 1 & 3;   /* 1 is layer III */
+	layer = p[1] >> 1 & 3;   /* 1 is layer III, 2 is II */
 	bitrate = p[2] >> 4u;
 	rate_index = p[2] >> 2 & 3;
-	if (p[0] != 0xff || (p[1] & 0xe0) != 0xe0 || version == 1 || layer != 1 || bitrate == 0 ||
-	    bitrate == 15 || rate_index == 3) {
+	if (p[0] != 0xff || (p[1] & 0xe0) != 0xe0 || version == 1 || layer == 0 || layer == 3 ||
+	    bitrate == 0 || bitrate == 15 || rate_index == 3) {
 		return AUDIO_NONE;
 	}
 	rate = (uint32_t)rates[rate_index] >> (version == 3 ? 0 : version == 2 ? 1 : 2);
-	samples = version == 3 ? 1152 : 576;
-	length = samples / 8 * 1000 * kbps[version == 3][bitrate] / rate + (p[2] >> 1 & 1);
+	samples = version == 3 || layer == 2 ? 1152 : 576;
+	length = samples / 8 * 1000 * kbps[version == 3 ? layer : 0][bitrate] / rate +
+		 (p[2] >> 1 & 1);
 	if (size < length) {
 		return AUDIO_MORE;
 	}
 	ret->size = length;
+	ret->is_left_out = layer == 2; /* which FLV and most platforms do not know */
 	audio_split_describe(s, rate, samples);
 	return AUDIO_FOUND;
 }

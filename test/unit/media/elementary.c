@@ -318,6 +318,44 @@ static void latm_frame_is_shifted_into_place(void **state)
 	audio_split_finish(&s);
 }
 
+/* The program map calls layer II by the name of layer III. */
+static void layer_ii_is_left_out_whole(void **state)
+{
+	struct audio_split s;
+	struct audio_frame f;
+
+	(void)state;
+	memset(stream, 0xff, 768); /* what looks like heads of frames is none */
+	for (size_t at = 0; at < 768; at += 384) {
+		memcpy(stream + at, (const uint8_t[]){ 0xff, 0xfd, 0x84, 0 }, 4);
+	}
+	audio_split_init(&s, AUDIO_MPEG);
+	assert_int_equal(audio_split_push(&s, stream, 768, 0), 0);
+	assert_false(audio_split_next(&s, &f));
+	assert_int_equal(s.skipped, 768);
+	audio_split_finish(&s);
+}
+
+static void layer_iii_frames_come_one_by_one(void **state)
+{
+	struct audio_split s;
+	struct audio_frame f;
+
+	(void)state;
+	memset(stream, 0, 768);
+	for (size_t at = 0; at < 768; at += 384) { /* 128 kb/s at 48 kHz */
+		memcpy(stream + at, (const uint8_t[]){ 0xff, 0xfb, 0x94, 0 }, 4);
+	}
+	audio_split_init(&s, AUDIO_MPEG);
+	assert_int_equal(audio_split_push(&s, stream, 768, 900), 0);
+	assert_true(audio_split_next(&s, &f));
+	assert_int_equal(f.size, 384);
+	assert_true(audio_split_next(&s, &f));
+	assert_int_equal(f.pts_90k, 900 + 2160);
+	assert_false(audio_split_next(&s, &f));
+	audio_split_finish(&s);
+}
+
 static void opus_access_units_lose_their_control_header(void **state)
 {
 	static const uint8_t units[] = { 0x7f, 0xe0, 3, 0xfc, 1, 2, 0x7f, 0xe0, 2, 0xfc, 9 };
@@ -381,6 +419,8 @@ int main(void)
 		cmocka_unit_test(adts_frames_come_one_by_one_with_their_times),
 		cmocka_unit_test(noise_before_a_frame_is_skipped),
 		cmocka_unit_test(latm_frame_is_shifted_into_place),
+		cmocka_unit_test(layer_ii_is_left_out_whole),
+		cmocka_unit_test(layer_iii_frames_come_one_by_one),
 		cmocka_unit_test(opus_access_units_lose_their_control_header),
 		cmocka_unit_test(frame_times_of_44100_hz_do_not_drift),
 		cmocka_unit_test(clock_of_33_bits_goes_on_beyond_its_wrap),
