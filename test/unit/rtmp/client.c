@@ -401,13 +401,43 @@ static void enhanced_client_announces_and_hears(void **state)
 	assert_true(e.is_enhanced);
 }
 
+static void codecs_a_server_lists_are_handed_on(void **state)
+{
+	struct fixture *f = *state;
+	struct buffer amf = new_command("_result", 1);
+	struct rtmp_event e;
+	unsigned i;
+
+	put_server_handshake(&f->b);
+	amf_put_object(&amf);
+	amf_put_key(&amf, "fourCcList");
+	amf_put_strict_array(&amf, 43);
+	amf_put_string(&amf, "hvc1");
+	amf_put_number(&amf, 7);
+	amf_put_string(&amf, "too long");
+	for (i = 0; i < 40; i++) { /* more than there is room for */
+		amf_put_string(&amf, "av01");
+	}
+	amf_put_end(&amf);
+	put_info(&amf, "status", "NetConnection.Connect.Success", "");
+	put_amf(&f->b, 3, 0, &amf);
+	e = feed(f);
+	assert_int_equal(e.type, RTMP_EVENT_CONNECTED);
+	assert_true(e.is_enhanced);
+	assert_int_equal(strncmp(e.codecs, " hvc1 av01 av01", 15), 0);
+	assert_true(strlen(e.codecs) < 100);
+}
+
 static void plain_server_is_known_as_such(void **state)
 {
 	struct fixture *f = *state;
+	struct rtmp_event e;
 
 	put_server_handshake(&f->b);
 	put_connected(&f->b);
-	assert_false(feed(f).is_enhanced);
+	e = feed(f);
+	assert_false(e.is_enhanced);
+	assert_string_equal(e.codecs, "");
 }
 
 static void unpublish_says_the_broadcast_is_over(void **state)
@@ -511,6 +541,7 @@ int main(void)
 		T(pings_are_answered_and_acks_noted),
 		T(what_the_server_sends_is_acknowledged),
 		T(enhanced_client_announces_and_hears),
+		T(codecs_a_server_lists_are_handed_on),
 		T(plain_server_is_known_as_such),
 		T(unpublish_says_the_broadcast_is_over),
 		T(hostile_servers_are_refused),
