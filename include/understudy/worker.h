@@ -10,7 +10,8 @@
  *
  * Afterwards a forbidden call fails with EPERM, opening a file with ENOENT (resolve: EACCES
  * outside its list), and what only an intruder tries (execve, fork, ptrace, threads except libsrt's
- * own, ...) ends the process with SIGSYS. Memory that is out is NULL from malloc(): private memory is limited.
+ * own, ...) ends the process with SIGSYS. Memory that is out is NULL from malloc(): private
+ * memory is limited.
  */
 #ifndef UNDERSTUDY_WORKER_H
 #define UNDERSTUDY_WORKER_H
