@@ -186,11 +186,13 @@ static bool decide_has_audio_at(const struct tl_source *s, uint64_t point)
 }
 
 /* How far behind the live feed's horizon another one's may lie for a change that nobody needs:
- * with a delay there is time for it to come. */
-static int64_t decide_slack_90k(const struct timeline *tl)
+ * with a delay there is time for it to come; pictures that are reordered more deeply always are
+ * complete later. */
+static int64_t decide_slack_90k(const struct timeline *tl, const struct tl_source *s)
 {
 	return tl_max(HORIZON_SLACK_90k,
-		      tl_min(tl_90k(tl->config.delay_us) / 4, HORIZON_SLACK_MAX_90k));
+		      tl_min(tl_90k(tl->config.delay_us) / 4, HORIZON_SLACK_MAX_90k)) +
+	       s->flows[PACKET_VIDEO].reorder_90k;
 }
 
 static void decide_change(struct timeline *tl, struct tl_source *best, int64_t now_us)
@@ -203,7 +205,7 @@ static void decide_change(struct timeline *tl, struct tl_source *best, int64_t n
 	}
 	point = tl_point_next(tl, best, now_us);
 	if (point == TL_NONE || !decide_is_open(tl, tl_gate_us(tl, best, point), now_us) ||
-	    tl_source_horizon(best) + decide_slack_90k(tl) < tl_source_horizon(tl->live) ||
+	    tl_source_horizon(best) + decide_slack_90k(tl, best) < tl_source_horizon(tl->live) ||
 	    !decide_has_audio_at(best, point) || !tl_find_cut(tl, best, point).is_clean) {
 		return;
 	}

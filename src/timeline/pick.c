@@ -28,9 +28,7 @@ static bool pick_place(const struct timeline *tl, struct packet *p)
 {
 	int64_t floor_90k = pick_floor(tl, p);
 
-	if (p->dts_90k >= floor_90k || (p->type == PACKET_FRAME && p->kind == PACKET_VIDEO &&
-					p->dts_90k > tl->out.last_dts_90k[p->kind][p->track] &&
-					p->dts_90k >= tl->out.last_90k)) {
+	if (p->dts_90k >= floor_90k) {
 		return true;
 	}
 	if (p->type != PACKET_FRAME || p->kind == PACKET_DATA) {
@@ -42,7 +40,9 @@ static bool pick_place(const struct timeline *tl, struct packet *p)
 		p->dts_90k = floor_90k;
 		return true;
 	}
-	return false;
+	/* Nothing left to squeeze into: a step below 1 ms is better than a frame lost. */
+	return p->kind == PACKET_VIDEO && p->dts_90k >= tl->out.last_90k &&
+	       p->dts_90k > tl->out.last_dts_90k[p->kind][p->track];
 }
 
 /* ---- what a source that just went live may start a track with ---- */
