@@ -7,11 +7,11 @@
  *
  *   ingest-rtmp   <- INGEST_START(socket [,chain, key])      -> PUBLISH_ASK
  *                 <- PUBLISH_ANSWER([ring [,wake]])          -> RING_READY, INGEST_STATUS,
- *                                                               INGEST_CLOSED
+ *                 <- FEED_SPAN                                  INGEST_CLOSED
  *   ingest-srt    <- SRT_START(UDP socket), SRT_FEEDS        -> SRT_ACCEPTED, CALLER_STATUS,
  *                 <- SRT_CARRY(socket), SRT_DROP                SRT_CLOSED
  *   ingest-av     <- STREAM_START(socket, ring [,wake])      -> RING_READY, INGEST_STATUS,
- *                                                               TS_STATUS, INGEST_CLOSED
+ *                 <- FEED_SPAN                                  TS_STATUS, INGEST_CLOSED
  *   switch        <- SWITCH_START(show ring [,old ring])     -> RING_READY, SWITCH_STATUS,
  *                                                               SWITCH_EVENT
  *                 <- SOURCE_OPEN(ring [,wake]), SOURCE_CLOSE -> SOURCE_RELEASED
@@ -48,7 +48,7 @@ enum ipc_type {
 	IPC_NONE,
 	IPC_STOP,
 	IPC_INGEST_START, IPC_PUBLISH_ASK, IPC_PUBLISH_ANSWER, IPC_RING_READY,
-	IPC_INGEST_STATUS, IPC_INGEST_CLOSED,
+	IPC_INGEST_STATUS, IPC_INGEST_CLOSED, IPC_FEED_SPAN,
 	IPC_SRT_START, IPC_SRT_FEEDS, IPC_SRT_ACCEPTED, IPC_SRT_CARRY, IPC_SRT_DROP,
 	IPC_CALLER_STATUS, IPC_SRT_CLOSED, IPC_STREAM_START, IPC_TS_STATUS,
 	IPC_SWITCH_START, IPC_SOURCE_OPEN, IPC_SOURCE_CLOSE, IPC_SOURCE_RELEASED,
@@ -81,6 +81,8 @@ struct ipc_publish_answer {
 	char reason[IPC_TEXT];  /* for the encoder's user */
 	char show[IPC_NAME], feed[IPC_NAME];
 };
+/* The show's delay was changed: how much of the past the ring shall hold from now on. */
+struct ipc_feed_span { int64_t span_us; };
 struct ipc_ring_ready { uint32_t reserved; }; /* mapped and sealed */
 struct ipc_ingest_status { /* once a second while live */
 	uint64_t bytes, packets, dropped;

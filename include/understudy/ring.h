@@ -52,6 +52,8 @@ int ring_check(int fd, size_t bytes);
  * afterwards). -EPERM if it has had a writer already, -EPROTO if it is no ring. */
 int ring_writer_open(int fd, int64_t span_us, struct ring_writer **ret);
 void ring_writer_close(struct ring_writer **w);
+/* Another span from now on. What was overwritten does not come back, of course. */
+void ring_writer_set_span(struct ring_writer *w, int64_t span_us);
 /* A reader to be woken by ring_publish(); the descriptor is an eventfd, not owned;
  * at most 16 (-ENOSPC). Writer calls write(2) on it once per publish and ignores errors. */
 int ring_writer_add_wake(struct ring_writer *w, int eventfd);

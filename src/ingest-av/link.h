@@ -16,8 +16,9 @@
 #include <understudy/tslink.h>
 
 struct link_ops {
-	void (*idle)(void *owner);   /* before it waits: show what was written */
-	void (*second)(void *owner); /* once a second */
+	void (*idle)(void *owner);                  /* before it waits: show what was written */
+	void (*second)(void *owner);                /* once a second */
+	void (*span)(void *owner, int64_t span_us); /* what the ring shall hold from now on */
 };
 
 struct link {
@@ -28,8 +29,8 @@ struct link {
 	int64_t arrival_us; /* of what is being given out */
 	uint64_t bytes, gaps;
 	struct ts_inspector inspector;
-	bool is_ended;      /* nothing more will be given out */
-	bool is_told;       /* because the supervisor said so */
+	bool is_ended; /* nothing more will be given out */
+	bool is_told;  /* because the supervisor said so */
 	size_t at, filled;
 	uint8_t message[TSLINK_BYTES_MAX];
 };

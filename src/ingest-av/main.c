@@ -112,7 +112,14 @@ static void program_idle(void *program)
 	feed_writer_publish(&p->streams.feed);
 }
 
-static const struct link_ops ops = { program_idle, program_second };
+static void program_span(void *program, int64_t span_us)
+{
+	struct program *p = program;
+
+	ring_writer_set_span(p->streams.feed.ring, span_us);
+}
+
+static const struct link_ops ops = { program_idle, program_second, program_span };
 
 static bool program_begin(struct program *p, struct ipc_message *m)
 {

@@ -156,6 +156,9 @@ static void program_on_control(evutil_socket_t fd, short what, void *arg)
 		case IPC_PUBLISH_ANSWER:
 			session_answer(p->session, &m);
 			break;
+		case IPC_FEED_SPAN:
+			session_set_span(p->session, (const void *)m.body);
+			break;
 		case IPC_STOP:
 			p->session->phase = SESSION_GONE;
 			break;

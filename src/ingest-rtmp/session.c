@@ -344,6 +344,13 @@ void session_answer(struct session *s, struct ipc_message *m)
 	}
 }
 
+void session_set_span(struct session *s, const struct ipc_feed_span *order)
+{
+	if (s->intake.feed.ring != NULL) {
+		ring_writer_set_span(s->intake.feed.ring, order->span_us);
+	}
+}
+
 static void session_check_rate(struct session *s, uint64_t bytes, int64_t elapsed_us)
 {
 	char cause[IPC_TEXT];

@@ -72,6 +72,8 @@ void session_destroy(struct session **s);
 void session_step(struct session *s);
 /* The supervisor's answer; takes its descriptors. */
 void session_answer(struct session *s, struct ipc_message *m);
+/* The show's delay was changed: the ring has to hold more, or less. */
+void session_set_span(struct session *s, const struct ipc_feed_span *order);
 /* Deadlines and the status of each second; call when session_deadline() has passed. */
 void session_tick(struct session *s);
 

@@ -39,6 +39,7 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 		TEXT(ipc_publish_answer, show),
 		TEXT(ipc_publish_answer, feed),
 	} },
+	[IPC_FEED_SPAN] = { BODY(ipc_feed_span) },
 	[IPC_RING_READY] = { BODY(ipc_ring_ready) },
 	[IPC_INGEST_STATUS] = { BODY(ipc_ingest_status), .fields = {
 		TEXT(ipc_ingest_status, encoder),

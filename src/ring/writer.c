@@ -93,6 +93,11 @@ void ring_writer_close(struct ring_writer **w)
 	}
 }
 
+void ring_writer_set_span(struct ring_writer *w, int64_t span_us)
+{
+	w->span_us = span_us;
+}
+
 int ring_writer_add_wake(struct ring_writer *w, int eventfd)
 {
 	if (w->wake_count == WAKES_MAX) {
