@@ -51,12 +51,14 @@ int child_open_programs(struct supervisor *sup)
 		text_format(path, sizeof(path), "%s/understudy-%s", directory, name);
 		sup->programs[role] = open(path, O_PATH | O_CLOEXEC);
 		if (sup->programs[role] < 0) {
-			text_format(path, sizeof(path), "%s/understudy-%s", UNDERSTUDY_LIBEXEC, name);
+			text_format(path, sizeof(path), "%s/understudy-%s", UNDERSTUDY_LIBEXEC,
+				    name);
 			sup->programs[role] = open(path, O_PATH | O_CLOEXEC);
 		}
 		if (sup->programs[role] < 0) {
 			log_error("worker program not found path=%s: build or install understudy "
-				  "completely", path);
+				  "completely",
+				  path);
 			return -ENOENT;
 		}
 	}
@@ -154,9 +156,8 @@ static void child_messages(struct child *child)
 		}
 		if (got <= 0) {
 			event_del(child->control_event);
-			if (got < 0) {
-				child_kill(child, "it sent a malformed message");
-			}
+			/* One that cannot be told anything any more has ended or shall. */
+			child_kill(child, got < 0 ? "it sent a malformed message" : NULL);
 			return;
 		}
 		child->ops->message(child, &message);
@@ -191,7 +192,8 @@ static void child_writable(evutil_socket_t fd, short what, void *context)
 
 	(void)what;
 	while ((order = TAILQ_FIRST(&child->orders)) != NULL) {
-		if (ipc_send(fd, order->type, order->body, order->fds, order->fd_count) == -EAGAIN) {
+		if (ipc_send(fd, order->type, order->body, order->fds, order->fd_count) ==
+		    -EAGAIN) {
 			return;
 		}
 		order_free(child, order);
@@ -204,7 +206,8 @@ static bool child_queue(struct child *child, enum ipc_type type, const void *bod
 			unsigned fd_count)
 {
 	size_t size = ipc_body_size(type);
-	struct order *order = child->order_count < ORDERS_MAX ? calloc(1, sizeof(*order) + size) : NULL;
+	struct order *order = child->order_count < ORDERS_MAX ? calloc(1, sizeof(*order) + size)
+							      : NULL;
 
 	if (order == NULL) {
 		child_kill(child, "it takes no orders");
@@ -212,11 +215,18 @@ static bool child_queue(struct child *child, enum ipc_type type, const void *bod
 	}
 	order->type = type;
 	memcpy(order->body, body, size);
-	for (unsigned i = 0; i < fd_count; i++) {
-		order->fds[order->fd_count++] = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
-	}
 	TAILQ_INSERT_TAIL(&child->orders, order, entry);
 	child->order_count++;
+	for (unsigned i = 0; i < fd_count; i++) {
+		int fd = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
+
+		if (fd < 0) {
+			child_kill(child, "its orders cannot be kept: descriptors are out");
+			order_free(child, order);
+			return false;
+		}
+		order->fds[order->fd_count++] = fd;
+	}
 	event_add(child->writable, NULL);
 	return true;
 }
@@ -231,6 +241,12 @@ bool child_send(struct child *child, enum ipc_type type, const void *body, const
 	}
 	if (result == -EAGAIN) {
 		return child_queue(child, type, body, fds, fd_count);
+	}
+	if (result < 0) {
+		/* Half-informed is worse than started anew. A closed socket: it has ended. */
+		child_kill(child, result == -EPIPE || result == -ECONNRESET
+					  ? NULL
+					  : "an order cannot be sent");
 	}
 	return result == 0;
 }
@@ -250,13 +266,13 @@ static void child_become(const struct supervisor *sup, enum worker_role role, in
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (program < 0 || control < 0 || output < 0 || dup2(sup->null_fd, 0) < 0 ||
 	    dup2(sup->null_fd, 1) < 0 || dup2(output, 2) < 0 ||
-	    dup2(control, WORKER_CONTROL_FD) < 0 ||
-	    dup3(program, PROGRAM_FD, O_CLOEXEC) < 0) {
+	    dup2(control, WORKER_CONTROL_FD) < 0 || dup3(program, PROGRAM_FD, O_CLOEXEC) < 0) {
 		_exit(126);
 	}
 	close_range(PROGRAM_FD + 1, ~0U, 0);
 	if (sup->drops_privileges &&
-	    (setgroups(0, NULL) < 0 || setresgid(sup->worker_gid, sup->worker_gid, sup->worker_gid) < 0 ||
+	    (setgroups(0, NULL) < 0 ||
+	     setresgid(sup->worker_gid, sup->worker_gid, sup->worker_gid) < 0 ||
 	     setresuid(sup->worker_uid, sup->worker_uid, sup->worker_uid) < 0)) {
 		_exit(126);
 	}
@@ -308,14 +324,21 @@ struct child *child_adopt(struct supervisor *sup, enum worker_role role,
 	if (child == NULL) {
 		return NULL;
 	}
-	*child = (struct child){ .supervisor = sup, .ops = ops, .owner = owner, .role = role,
-				 .pid = pid, .control_fd = control_fd, .log_fd = log_fd,
+	*child = (struct child){ .supervisor = sup,
+				 .ops = ops,
+				 .owner = owner,
+				 .role = role,
+				 .pid = pid,
+				 .control_fd = control_fd,
+				 .log_fd = log_fd,
 				 .started_us = started_us };
 	text_copy(child->label, sizeof(child->label), label);
 	child->control_event = event_new(sup->base, control_fd, EV_READ | EV_PERSIST,
 					 child_control_ready, child);
-	child->log_event = event_new(sup->base, log_fd, EV_READ | EV_PERSIST, child_log_ready, child);
-	child->writable = event_new(sup->base, control_fd, EV_WRITE | EV_PERSIST, child_writable, child);
+	child->log_event = event_new(sup->base, log_fd, EV_READ | EV_PERSIST, child_log_ready,
+				     child);
+	child->writable = event_new(sup->base, control_fd, EV_WRITE | EV_PERSIST, child_writable,
+				    child);
 	TAILQ_INIT(&child->orders);
 	if (child->control_event == NULL || child->log_event == NULL || child->writable == NULL) {
 		abort(); /* libevent is out of memory for a few bytes: nothing can be saved */
@@ -333,6 +356,9 @@ struct child *child_spawn(struct supervisor *sup, enum worker_role role,
 	struct child *child = NULL;
 	pid_t pid = -1;
 
+	if (sup->is_ending) {
+		return NULL; /* who is late starts nothing any more */
+	}
 	if (ipc_pair(control) == 0 && pipe2(output, O_CLOEXEC | O_NONBLOCK) == 0) {
 		pid = child_fork(sup, role, control[1], output[1]);
 	}
@@ -341,7 +367,8 @@ struct child *child_spawn(struct supervisor *sup, enum worker_role role,
 				    clock_monotonic_us());
 	}
 	if (child == NULL) {
-		log_error("cannot start worker role=%s: %s", worker_role_str(role), strerror(errno));
+		log_error("cannot start worker role=%s: %s", worker_role_str(role),
+			  strerror(errno));
 		close(control[0]);
 		close(output[0]);
 	}
@@ -354,6 +381,9 @@ struct child *child_spawn(struct supervisor *sup, enum worker_role role,
 
 void child_kill(struct child *child, const char *why)
 {
+	if (child->is_reaped) {
+		return;
+	}
 	if (why != NULL) {
 		log_warn("killing worker role=%s pid=%d: %s", worker_role_str(child->role),
 			 (int)child->pid, why);
@@ -376,7 +406,7 @@ void child_stop(struct child *child, bool unpublish)
 
 	child->is_stopping = true;
 	if (!child_send(child, IPC_STOP, &stop, NULL, 0)) {
-		kill(child->pid, SIGKILL);
+		child_kill(child, NULL);
 		return;
 	}
 	if (child->deadline == NULL) {
@@ -447,6 +477,7 @@ static void child_ended(struct child *child, int status)
 	char bytes[4096], cause[IPC_TEXT];
 	ssize_t got;
 
+	child->is_reaped = true;
 	/* Its last words first, in the order it said them. */
 	child_messages(child);
 	while ((got = read(child->log_fd, bytes, sizeof(bytes))) > 0) {

@@ -44,8 +44,9 @@ static int pem_copy(const char *path)
 
 	if (from < 0 || to < 0 || fstat(from, &st) < 0 || !S_ISREG(st.st_mode) ||
 	    st.st_size > PEM_BYTES_MAX) {
-		log_error("cannot read path=%s: %s; RTMPS connections are refused until it is there",
-			  path, from < 0 ? strerror(errno) : "not a PEM file");
+		log_error(
+			"cannot read path=%s: %s; RTMPS connections are refused until it is there",
+			path, from < 0 ? strerror(errno) : "not a PEM file");
 		goto failed;
 	}
 	for (off_t left = st.st_size; left > 0;) {
@@ -107,7 +108,9 @@ void connection_create(struct supervisor *sup, int fd, bool is_tls, uint64_t add
 		close(fd);
 		return;
 	}
-	*c = (struct connection){ .supervisor = sup, .is_tls = is_tls, .address_key = address_key,
+	*c = (struct connection){ .supervisor = sup,
+				  .is_tls = is_tls,
+				  .address_key = address_key,
 				  .id = ++sup->next_connection };
 	text_copy(c->peer, sizeof(c->peer), peer);
 	text_format(label, sizeof(label), "ingest %s", peer);
@@ -157,6 +160,9 @@ static void connection_asked(struct connection *c, struct ipc_publish_ask *ask)
 	struct ipc_publish_answer answer = { 0 };
 	struct feed *feed = NULL;
 
+	if (c->child->is_reaped) {
+		return; /* nobody is there to publish, so nobody is thrown out for it */
+	}
 	if (c->source != NULL || ++c->questions > QUESTIONS_MAX) {
 		child_kill(c->child, "it asked too many questions");
 		return;
@@ -170,8 +176,10 @@ static void connection_asked(struct connection *c, struct ipc_publish_ask *ask)
 	}
 	unsigned wrong = rate_count(&c->supervisor->failures, c->address_key, WRONG_KEYS_WINDOW_US,
 				    clock_monotonic_us());
-	log_warn("publish refused peer=%s: no feed has this stream key (%u wrong keys from there in "
-		 "the last minute)", c->peer, wrong);
+	log_warn(
+		"publish refused peer=%s: no feed has this stream key (%u wrong keys from there in "
+		"the last minute)",
+		c->peer, wrong);
 	text_copy(answer.reason, sizeof(answer.reason), "stream key not accepted");
 	connection_refuse(c, &answer);
 }
@@ -215,8 +223,9 @@ bool connection_create_srt(struct supervisor *sup, struct feed *feed, uint64_t c
 	if (c == NULL) {
 		return false;
 	}
-	*c = (struct connection){ .supervisor = sup, .is_srt = true, .caller = caller,
-				  .id = ++sup->next_connection };
+	*c = (struct connection){
+		.supervisor = sup, .is_srt = true, .caller = caller, .id = ++sup->next_connection
+	};
 	text_copy(c->peer, sizeof(c->peer), peer);
 	text_format(label, sizeof(label), "ingest %s/%s", feed->show->config->name,
 		    feed->config->name);

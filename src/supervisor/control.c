@@ -30,7 +30,7 @@
 #include "supervisor.h"
 
 #define REQUEST_MAX 65536
-#define PENDING_MAX ((size_t)1 << 20) /* a follower that does not read is dropped */
+#define PENDING_MAX ((size_t)1 << 20) /* a client that does not read is dropped */
 #define EVENTS_KEPT 1000
 #define CLIENTS_MAX 32
 
@@ -61,9 +61,13 @@ static void client_free(struct client *client)
 
 static void client_send(struct client *client, json_t *reply)
 {
+	struct evbuffer *output = bufferevent_get_output(client->stream);
 	char *text = json_dumps(reply, JSON_COMPACT);
 
-	if (text != NULL) {
+	if (evbuffer_get_length(output) > PENDING_MAX) {
+		client->follows = false; /* its end arrives as an event of its own */
+		shutdown(bufferevent_getfd(client->stream), SHUT_RDWR);
+	} else if (text != NULL) {
 		bufferevent_write(client->stream, text, strlen(text));
 		bufferevent_write(client->stream, "\n", 1);
 	}
@@ -110,7 +114,8 @@ static void do_start(struct client *client, struct show *show, const json_t *req
 	(void)request;
 	if (!show->is_started) {
 		show_go(show);
-		events_add(show->supervisor, show->config->name, "start", NULL, "the operator started the show");
+		events_add(show->supervisor, show->config->name, "start", NULL,
+			   "the operator started the show");
 	}
 	client_ok(client);
 }
@@ -120,7 +125,8 @@ static void do_end(struct client *client, struct show *show, const json_t *reque
 	(void)request;
 	if (show->is_started) {
 		show_end(show);
-		events_add(show->supervisor, show->config->name, "end", NULL, "the operator ended the show");
+		events_add(show->supervisor, show->config->name, "end", NULL,
+			   "the operator ended the show");
 	}
 	client_ok(client);
 }
@@ -131,12 +137,14 @@ static void do_take(struct client *client, struct show *show, const json_t *requ
 	struct feed *feed = name != NULL ? feed_find(show, name) : NULL;
 
 	if (feed == NULL) {
-		client_error(client, "show %s has no feed of that name; `understudy status` lists them",
+		client_error(client,
+			     "show %s has no feed of that name; `understudy status` lists them",
 			     show->config->name);
 		return;
 	}
 	if (feed_current(feed) == NULL) {
-		client_error(client, "feed %s cannot be taken: no encoder is connected to it", name);
+		client_error(client, "feed %s cannot be taken: no encoder is connected to it",
+			     name);
 		return;
 	}
 	show_take(show, feed->id);
@@ -184,8 +192,10 @@ static struct destination *requested_destination(struct client *client, struct s
 	struct destination *d = name != NULL ? destination_find(show, name) : NULL;
 
 	if (d == NULL) {
-		client_error(client, "show %s has no destination of that name; `understudy status` lists "
-				     "them", show->config->name);
+		client_error(client,
+			     "show %s has no destination of that name; `understudy status` lists "
+			     "them",
+			     show->config->name);
 	}
 	return d;
 }
@@ -225,14 +235,14 @@ static void do_resume(struct client *client, struct show *show, const json_t *re
 static const struct {
 	const char *name;
 	bool needs_show;
-	bool is_order;             /* changes something: who gave it is logged */
+	bool is_order; /* changes something: who gave it is logged */
 	void (*run)(struct client *client, struct show *show, const json_t *request);
 } commands[] = {
-	{ "explain", true, false, do_explain },
-	{ "status", false, false, do_status }, { "start", true, true, do_start },
-	{ "end", true, true, do_end },         { "take", true, true, do_take },
-	{ "auto", true, true, do_auto },       { "events", false, false, do_events },
-	{ "pause", true, true, do_pause },     { "resume", true, true, do_resume },
+	{ "explain", true, false, do_explain }, { "status", false, false, do_status },
+	{ "start", true, true, do_start },      { "end", true, true, do_end },
+	{ "take", true, true, do_take },        { "auto", true, true, do_auto },
+	{ "events", false, false, do_events },  { "pause", true, true, do_pause },
+	{ "resume", true, true, do_resume },
 };
 
 static void client_log_order(struct client *client, const char *command, const char *show)
@@ -240,7 +250,8 @@ static void client_log_order(struct client *client, const char *command, const c
 	struct ucred who;
 	socklen_t size = sizeof(who);
 
-	if (getsockopt(bufferevent_getfd(client->stream), SOL_SOCKET, SO_PEERCRED, &who, &size) == 0) {
+	if (getsockopt(bufferevent_getfd(client->stream), SOL_SOCKET, SO_PEERCRED, &who, &size) ==
+	    0) {
 		log_info("order command=%s show=%s uid=%d pid=%d", command, show, (int)who.uid,
 			 (int)who.pid);
 	}
@@ -257,10 +268,12 @@ static void client_dispatch(struct client *client, const json_t *request)
 			continue;
 		}
 		if (commands[i].needs_show) {
-			show = show_name != NULL ? show_find(client->control->supervisor, show_name) : NULL;
+			show = show_name != NULL ? show_find(client->control->supervisor, show_name)
+						 : NULL;
 			if (show == NULL) {
-				client_error(client, "there is no show of that name; `understudy status` "
-						     "lists them");
+				client_error(client,
+					     "there is no show of that name; `understudy status` "
+					     "lists them");
 				return;
 			}
 		}
@@ -270,7 +283,8 @@ static void client_dispatch(struct client *client, const json_t *request)
 		commands[i].run(client, show, request);
 		return;
 	}
-	client_error(client, "the running relay does not know this command; is it an older version?");
+	client_error(client,
+		     "the running relay does not know this command; is it an older version?");
 }
 
 /* ---- clients ---- */
@@ -340,14 +354,25 @@ void control_publish(struct supervisor *sup, json_t *event)
 		return;
 	}
 	TAILQ_FOREACH(client, &sup->control->clients, entry) {
-		if (!client->follows) {
-			continue;
-		}
-		if (evbuffer_get_length(bufferevent_get_output(client->stream)) > PENDING_MAX) {
-			client->follows = false; /* its end arrives as an event of its own */
-			shutdown(bufferevent_getfd(client->stream), SHUT_RDWR);
-		} else {
+		if (client->follows) {
 			client_send(client, json_pack("{s:O}", "event", event));
+		}
+	}
+}
+
+/* " gap_ms=0 noticed_ms_ago=3": what of an event is a number. */
+static void event_numbers(const json_t *extra, char *to, size_t size)
+{
+	const json_t *value;
+	const char *key;
+	size_t used = 0;
+
+	to[0] = '\0';
+	json_object_foreach((json_t *)extra, key, value) {
+		if (json_is_integer(value)) {
+			text_format(to + used, size - used, " %s=%" JSON_INTEGER_FORMAT, key,
+				    json_integer_value(value));
+			used += strlen(to + used);
 		}
 	}
 }
@@ -355,7 +380,7 @@ void control_publish(struct supervisor *sup, json_t *event)
 void events_add(struct supervisor *sup, const char *show, const char *kind, json_t *extra,
 		const char *format, ...)
 {
-	char text[512], when[32];
+	char text[512], when[32], numbers[128];
 	va_list args;
 
 	va_start(args, format);
@@ -363,7 +388,8 @@ void events_add(struct supervisor *sup, const char *show, const char *kind, json
 	va_end(args);
 	secrets_redact(&sup->secrets, text);
 	status_time(when, clock_wall_us());
-	log_info("%s show=%s: %s", kind, show, text);
+	event_numbers(extra, numbers, sizeof(numbers));
+	log_info("%s show=%s: %s%s", kind, show, text, numbers);
 	json_t *event = json_pack("{s:s, s:s, s:s, s:s}", "time", when, "show", show, "kind", kind,
 				  "text", text);
 	if (extra != NULL) {
@@ -390,8 +416,10 @@ static int control_lock(const char *path)
 		return -errno;
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		log_error("another understudy is running with socket=%s: end it first, or give this one "
-			  "another `socket`", path);
+		log_error(
+			"another understudy is running with socket=%s: end it first, or give this "
+			"one another `socket`",
+			path);
 		close(fd);
 		return -EADDRINUSE;
 	}
@@ -440,15 +468,16 @@ int control_open(struct supervisor *sup, const char *path)
 	int lock_fd = result < 0 ? result : control_lock(path);
 
 	if (result < 0) {
-		log_error("cannot make the directory of socket=%s: %s; choose another `socket`", path,
-			  strerror(-result));
+		log_error("cannot make the directory of socket=%s: %s; choose another `socket`",
+			  path, strerror(-result));
 	}
 	if (lock_fd < 0) {
 		return lock_fd;
 	}
 	int fd = control_bind(path);
 	if (fd < 0) {
-		log_error("cannot make socket=%s: %s; choose another `socket`", path, strerror(-fd));
+		log_error("cannot make socket=%s: %s; choose another `socket`", path,
+			  strerror(-fd));
 		close(lock_fd);
 		return fd;
 	}

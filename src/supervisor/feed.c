@@ -16,7 +16,7 @@
 
 #include "supervisor.h"
 
-#define TAKEOVER_US 1000000        /* the newest connection wins at most this often */
+#define TAKEOVER_US 1000000 /* the newest connection wins at most this often */
 #define TAKEOVER_SERIES_US 30000000
 #define SOURCES_PER_FEED 8
 #define FEED_SPAN_MARGIN_US 6000000 /* beyond the delay: a long GOP and a restart of the switch */
@@ -24,6 +24,22 @@
 int64_t show_feed_span_us(const struct show *show)
 {
 	return (int64_t)show->config->delay_ms * 1000 + FEED_SPAN_MARGIN_US;
+}
+
+void show_tell_span(struct show *show)
+{
+	struct ipc_feed_span order = { .span_us = show_feed_span_us(show) };
+	struct feed *feed;
+	struct source *source;
+
+	TAILQ_FOREACH(feed, &show->feeds, entry) {
+		TAILQ_FOREACH(source, &feed->sources, entry) {
+			if (source->connection != NULL) {
+				child_send(source->connection->child, IPC_FEED_SPAN, &order, NULL,
+					   0);
+			}
+		}
+	}
 }
 
 struct feed *feed_create(struct show *show, const struct config_feed *config)
@@ -47,7 +63,6 @@ void feed_destroy(struct feed *feed, const char *cause)
 
 	while ((source = TAILQ_FIRST(&feed->sources)) != NULL) {
 		if (source->connection != NULL) {
-			source->connection->source = NULL;
 			connection_end(source->connection, cause);
 		}
 		source_release(source);
@@ -84,7 +99,8 @@ struct source *feed_current(const struct feed *feed)
 {
 	struct source *source;
 
-	TAILQ_FOREACH_REVERSE(source, &feed->sources, source_list, entry) {
+	TAILQ_FOREACH_REVERSE(source, &feed->sources, source_list, entry)
+	{
 		if (!source->is_closed) {
 			return source;
 		}
@@ -101,15 +117,19 @@ static bool feed_take_over(struct feed *feed, struct source *old, const char *pe
 	int64_t since_us = now_us - feed->takeover_us;
 
 	if (feed->takeover_us != 0 && since_us < TAKEOVER_US) {
-		text_copy(reason, IPC_TEXT, "another encoder with this key connected less than a second ago");
+		text_copy(reason, IPC_TEXT,
+			  "another encoder with this key connected less than a second ago");
 		return false;
 	}
-	feed->takeovers = feed->takeover_us != 0 && since_us < TAKEOVER_SERIES_US ? feed->takeovers + 1 : 1;
+	feed->takeovers = feed->takeover_us != 0 && since_us < TAKEOVER_SERIES_US
+				  ? feed->takeovers + 1
+				  : 1;
 	feed->takeover_us = now_us;
 	if (feed->takeovers >= 3) {
-		log_warn("two encoders seem to use one stream key show=%s feed=%s peers=%s,%s: they take "
-			 "over from each other; give each its own feed and key",
-			 feed->show->config->name, feed->config->name, old->connection->peer, peer);
+		log_warn(
+			"two encoders seem to use one stream key show=%s feed=%s peers=%s,%s: they "
+			"take over from each other; give each its own feed and key",
+			feed->show->config->name, feed->config->name, old->connection->peer, peer);
 	}
 	connection_end(old->connection, "replaced by a new connection with the same key");
 	return true;
@@ -120,7 +140,8 @@ int source_new_wake(const struct show *show)
 	return show->config->delay_ms > 0 ? -1 : eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 }
 
-/* An encoder that reconnects over and over while the switch cannot keep up must not pile up rings. */
+/* An encoder that reconnects over and over while the switch cannot keep up must not pile up
+ * rings. */
 static void feed_forget_oldest(struct feed *feed)
 {
 	struct source *source;
@@ -153,7 +174,9 @@ struct source *feed_publish(struct feed *feed, struct connection *c, char reason
 		free(source);
 		return NULL;
 	}
-	*source = (struct source){ .feed = feed, .connection = c, .ring_fd = ring_fd,
+	*source = (struct source){ .feed = feed,
+				   .connection = c,
+				   .ring_fd = ring_fd,
 				   .wake_fd = source_new_wake(feed->show),
 				   .incarnation = ++feed->show->next_incarnation };
 	c->source = source;
@@ -163,8 +186,10 @@ struct source *feed_publish(struct feed *feed, struct connection *c, char reason
 
 void source_announce(struct source *source)
 {
-	struct ipc_source_open open = { .feed = source->feed->id, .incarnation = source->incarnation };
-	struct ipc_source_close close = { .feed = source->feed->id, .incarnation = source->incarnation };
+	struct ipc_source_open open = { .feed = source->feed->id,
+					.incarnation = source->incarnation };
+	struct ipc_source_close close = { .feed = source->feed->id,
+					  .incarnation = source->incarnation };
 	struct child *switcher = source->feed->show->switcher;
 	int fds[2] = { source->ring_fd, source->wake_fd };
 
@@ -196,7 +221,8 @@ bool source_ready(struct source *source)
 
 void source_close(struct source *source, const char *cause)
 {
-	struct ipc_source_close close = { .feed = source->feed->id, .incarnation = source->incarnation };
+	struct ipc_source_close close = { .feed = source->feed->id,
+					  .incarnation = source->incarnation };
 	struct show *show = source->feed->show;
 
 	if (source->is_closed) {

@@ -77,7 +77,8 @@ struct feed *keys_find_feed(struct supervisor *sup, const char *app, const char 
 	candidates_collect(&candidates, app, stream);
 	TAILQ_FOREACH(show, &sup->shows, entry) {
 		TAILQ_FOREACH(feed, &show->feeds, entry) {
-			for (unsigned i = 0; i < candidates.count && feed->config->key != NULL; i++) {
+			for (unsigned i = 0; i < candidates.count && feed->config->key != NULL;
+			     i++) {
 				if (key_is_equal(feed->config->key, candidates.text[i])) {
 					found = feed;
 				}
@@ -98,7 +99,8 @@ static int key_create(const char *path, char *to, size_t size)
 	static const char alphabet[] = "abcdefghijkmnpqrstuvwxyz23456789"; /* 32, none alike */
 	uint8_t random[20];
 
-	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random) || size <= sizeof(random)) {
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random) ||
+	    size <= sizeof(random)) {
 		return -EIO;
 	}
 	for (size_t i = 0; i < sizeof(random); i++) {
@@ -146,7 +148,8 @@ int keys_generate(struct supervisor *sup, const char *state_directory)
 			result = key_create(path, sup->generated[i], sizeof(sup->generated[i]));
 		}
 		if (result < 0) {
-			log_error("cannot keep the stream key path=%s: %s", path, strerror(-result));
+			log_error("cannot keep the stream key path=%s: %s", path,
+				  strerror(-result));
 			return result;
 		}
 	}

@@ -5,6 +5,7 @@
  * unauthorised connections in all and per address, and wrong keys per address.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,7 +22,7 @@
 
 #define UNAUTHORISED_MAX 64
 #define UNAUTHORISED_PER_ADDRESS 8
-#define WRONG_KEYS_MAX 10            /* in a minute, from one address */
+#define WRONG_KEYS_MAX 10 /* in a minute, from one address */
 #define WRONG_KEYS_WINDOW_US 60000000
 #define BACKLOG 64
 #define ACCEPTS_PER_WAKE 16
@@ -49,18 +50,34 @@ static void listener_welcome(struct listener *l, int fd, const struct sockaddr_s
 	char peer[IPC_NAME];
 
 	net_format_address((const struct sockaddr *)address, peer, sizeof(peer));
-	if (rate_get(&sup->failures, key, WRONG_KEYS_WINDOW_US, clock_monotonic_us()) >= WRONG_KEYS_MAX) {
-		log_debug("connection turned away peer=%s: too many wrong keys in the last minute", peer);
+	if (rate_get(&sup->failures, key, WRONG_KEYS_WINDOW_US, clock_monotonic_us()) >=
+	    WRONG_KEYS_MAX) {
+		log_debug("connection turned away peer=%s: too many wrong keys in the last minute",
+			  peer);
 		close(fd);
 		return;
 	}
 	if (connection_count_unauthorised(sup, key) >= UNAUTHORISED_PER_ADDRESS) {
-		log_warn("connection turned away peer=%s: %d connections from there have not shown a "
-			 "key yet", peer, UNAUTHORISED_PER_ADDRESS);
+		log_warn("connection turned away peer=%s: %d connections from there have not shown "
+			 "a key yet",
+			 peer, UNAUTHORISED_PER_ADDRESS);
 		close(fd);
 		return;
 	}
 	connection_create(sup, fd, l->is_tls, key, peer);
+}
+
+/* Descriptors are out: with the one kept for this the caller is let in and shown out, since the
+ * event would come again and again otherwise. */
+static void listener_turn_away(struct listener *l)
+{
+	close(l->supervisor->null_fd);
+	int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
+	if (fd >= 0) {
+		close(fd);
+		log_error("connection turned away: this process has no descriptors left");
+	}
+	l->supervisor->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
 static void listener_ready(evutil_socket_t fd, short what, void *context)
@@ -79,7 +96,10 @@ static void listener_ready(evutil_socket_t fd, short what, void *context)
 		int accepted = accept4(fd, (struct sockaddr *)&address, &size,
 				       SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (accepted < 0) {
-			return; /* none left, or descriptors are out: the next event tries again */
+			if (errno == EMFILE || errno == ENFILE) {
+				listener_turn_away(l);
+			}
+			return;
 		}
 		listener_welcome(l, accepted, &address);
 	}
@@ -113,9 +133,11 @@ int listener_open(struct supervisor *sup, struct listener *l, const char *addres
 	int fd = net_listen(address, BACKLOG);
 
 	if (fd < 0) {
-		log_error("cannot listen address=%s for=%s: %s%s", address, is_tls ? "rtmps" : "rtmp",
-			  strerror(-fd), fd == -EADDRINUSE ?
-			  "; another program (or another understudy) has this port" : "");
+		log_error("cannot listen address=%s for=%s: %s%s", address,
+			  is_tls ? "rtmps" : "rtmp", strerror(-fd),
+			  fd == -EADDRINUSE
+				  ? "; another program (or another understudy) has this port"
+				  : "");
 		return fd;
 	}
 	listener_adopt(sup, l, address, is_tls, fd);

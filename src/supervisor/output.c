@@ -79,7 +79,7 @@ void output_brief(struct relay *relay, struct destination *d)
 		.segment_mb = c->segment_mb,
 		.keep_segments = c->keep_segments,
 		.port = c->output.port,
-		.batch_us = (int64_t)show->config->batch_ms * 1000,
+		.batch_us = relay->batch_us,
 	};
 	int fds[2] = { show->ring_fd, relay->wake_fd };
 

@@ -20,6 +20,9 @@
 
 #include "supervisor.h"
 
+#define WOKEN_MAX 16         /* readers the writer of a ring wakes */
+#define BATCH_BEYOND_US 5000 /* the others look by themselves so often */
+
 /* ---- a recording's file ---- */
 
 /* Never over an existing file: a second one in the same second gets a number. */
@@ -74,12 +77,12 @@ static struct destination *relay_only_destination(struct relay *relay)
 
 static void destination_failed(struct destination *d, const char *path, int error)
 {
-	text_format(d->status.last_error, sizeof(d->status.last_error), "cannot open %.100s: %s", path,
-		    strerror(-error));
+	text_format(d->status.last_error, sizeof(d->status.last_error), "cannot open %.100s: %s",
+		    path, strerror(-error));
 	d->status.state = DESTINATION_BACKING_OFF;
 	d->status.since_us = clock_monotonic_us();
-	log_warn("destination failed show=%s destination=%s: %s", d->show->config->name, d->config->name,
-		 d->status.last_error);
+	log_warn("destination failed show=%s destination=%s: %s", d->show->config->name,
+		 d->config->name, d->status.last_error);
 }
 
 /* ---- giving a relay its work ---- */
@@ -89,8 +92,10 @@ static int trust_open(struct supervisor *sup)
 	const char *path = config_ca_file(sup->config, keys_environment, sup);
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0) {
-		log_error("cannot read the trusted certificates path=%s: %s; RTMPS destinations will "
-			  "fail (install ca-certificates)", path, strerror(errno));
+		log_error(
+			"cannot read the trusted certificates path=%s: %s; RTMPS destinations will "
+			"fail (install ca-certificates)",
+			path, strerror(errno));
 	}
 	return fd;
 }
@@ -134,7 +139,7 @@ static void destination_send(struct destination *d)
 static void relay_brief_rtmp(struct relay *relay)
 {
 	struct show *show = relay->show;
-	struct ipc_relay_start start = { .batch_us = (int64_t)show->config->batch_ms * 1000 };
+	struct ipc_relay_start start = { .batch_us = relay->batch_us };
 	int trust = trust_open(show->supervisor);
 	int fds[3] = { show->ring_fd, relay->wake_fd, trust };
 	struct destination *d;
@@ -155,8 +160,7 @@ static void relay_brief_recorder(struct relay *relay, int file)
 {
 	struct show *show = relay->show;
 	struct destination *d = relay_only_destination(relay);
-	struct ipc_record_start start = { .id = d->id,
-					  .batch_us = (int64_t)show->config->batch_ms * 1000 };
+	struct ipc_record_start start = { .id = d->id, .batch_us = relay->batch_us };
 	int fds[3] = { show->ring_fd, file, relay->wake_fd };
 
 	text_copy(start.show, sizeof(start.show), show->config->name);
@@ -183,8 +187,9 @@ static void relay_retry(evutil_socket_t fd, short what, void *context)
 
 static void relay_start_later(struct relay *relay, int64_t ran_us)
 {
-	const struct restart_policy *policy = relay->role == ROLE_RELAY_FLV ?
-		&restart_policy_destination : &restart_policy_worker;
+	const struct restart_policy *policy = relay->role == ROLE_RELAY_FLV
+						      ? &restart_policy_destination
+						      : &restart_policy_worker;
 	int64_t now_us = clock_monotonic_us();
 	int64_t at_us = restart_after(&relay->restart, policy, ran_us, 0, now_us);
 	struct timeval wait = { .tv_sec = (at_us - now_us) / 1000000,
@@ -199,9 +204,35 @@ void relay_introduce(struct relay *relay)
 	struct show *show = relay->show;
 	struct ipc_reader_add add = { .reader = relay->reader };
 
-	if (show->switcher != NULL && show->config->batch_ms == 0) {
+	if (show->switcher != NULL && relay->batch_us == 0) {
 		child_send(show->switcher, IPC_READER_ADD, &add, &relay->wake_fd, 1);
 	}
+}
+
+static void relay_part(const struct relay *relay)
+{
+	struct ipc_reader_remove remove = { .reader = relay->reader };
+
+	if (relay->show->switcher != NULL) {
+		child_send(relay->show->switcher, IPC_READER_REMOVE, &remove, NULL, 0);
+	}
+}
+
+/* For the worker's whole life, whatever a reload says meanwhile. */
+static void relay_choose_batch(struct relay *relay)
+{
+	const struct relay *other;
+	unsigned woken = 0;
+
+	relay_part(relay);
+	TAILQ_FOREACH(other, &relay->show->relays, entry) {
+		woken += other != relay && other->batch_us == 0;
+	}
+	relay->batch_us = (int64_t)relay->show->config->batch_ms * 1000;
+	if (relay->batch_us == 0 && woken >= WOKEN_MAX) {
+		relay->batch_us = BATCH_BEYOND_US;
+	}
+	relay_introduce(relay);
 }
 
 struct relay *relay_create(struct show *show, enum worker_role role, bool is_shared)
@@ -211,12 +242,14 @@ struct relay *relay_create(struct show *show, enum worker_role role, bool is_sha
 	if (relay == NULL) {
 		return NULL;
 	}
-	*relay = (struct relay){ .show = show, .role = role, .is_shared = is_shared,
+	*relay = (struct relay){ .show = show,
+				 .role = role,
+				 .is_shared = is_shared,
 				 .reader = ++show->supervisor->next_reader };
 	relay->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	relay->retry = evtimer_new(show->supervisor->base, relay_retry, relay);
 	TAILQ_INSERT_TAIL(&show->relays, relay, entry);
-	relay_introduce(relay);
+	relay_choose_batch(relay);
 	return relay;
 }
 
@@ -225,6 +258,7 @@ static void relay_spawn(struct relay *relay)
 	struct show *show = relay->show;
 	char label[2 * IPC_NAME];
 
+	relay_choose_batch(relay);
 	text_format(label, sizeof(label), "relay %s", show->config->name);
 	if (!relay->is_shared) {
 		text_format(label, sizeof(label), "relay %s/%s", show->config->name,
@@ -286,11 +320,7 @@ void relay_destroy(struct relay *relay, bool unpublish)
 {
 	struct show *show = relay->show;
 
-	if (show->switcher != NULL) {
-		struct ipc_reader_remove remove = { .reader = relay->reader };
-
-		child_send(show->switcher, IPC_READER_REMOVE, &remove, NULL, 0);
-	}
+	relay_part(relay);
 	recording_tidy(relay);
 	if (relay->child != NULL) {
 		resolver_forget(show->supervisor, relay->child);
@@ -359,7 +389,8 @@ static void relay_exited(struct child *child, const char *cause)
 			lost.state = DESTINATION_BACKING_OFF;
 			lost.since_us = clock_monotonic_us();
 			lost.restarts++;
-			text_format(lost.last_error, sizeof(lost.last_error), "the relay process %s", cause);
+			text_format(lost.last_error, sizeof(lost.last_error),
+				    "the relay process %s", cause);
 			destination_report(d, &lost);
 		}
 	}
@@ -371,13 +402,25 @@ static void relay_exited(struct child *child, const char *cause)
 	relay_start_later(relay, clock_monotonic_us() - child->started_us);
 }
 
+/* Platforms like to repeat what they were told. */
+static void relay_redact(const struct relay *relay, struct ipc_destination_status *status)
+{
+	const struct secrets *secrets = &relay->show->supervisor->secrets;
+
+	secrets_redact(secrets, status->last_error);
+	secrets_redact(secrets, status->why);
+	secrets_redact(secrets, status->remark);
+}
+
 static void relay_message(struct child *child, struct ipc_message *m)
 {
 	struct relay *relay = child->owner;
 
 	if (m->type == IPC_DESTINATION_STATUS) {
-		const struct ipc_destination_status *status = (struct ipc_destination_status *)m->body;
+		struct ipc_destination_status *status = (struct ipc_destination_status *)m->body;
 		struct destination *d = destination_by_id(relay->show, status->id);
+
+		relay_redact(relay, status);
 
 		if (d != NULL && d->relay == relay && status->state < DESTINATION_STATES) {
 			destination_report(d, status);
@@ -385,9 +428,9 @@ static void relay_message(struct child *child, struct ipc_message *m)
 		if (output_is_role(relay->role)) {
 			output_heard(relay);
 		}
-	} else if (m->type == IPC_RESOLVE_ASK && (relay->role == ROLE_RELAY_RTMP ||
-						  relay->role == ROLE_RELAY_AV ||
-						  relay->role == ROLE_RELAY_SRT)) {
+	} else if (m->type == IPC_RESOLVE_ASK &&
+		   (relay->role == ROLE_RELAY_RTMP || relay->role == ROLE_RELAY_AV ||
+		    relay->role == ROLE_RELAY_SRT)) {
 		resolver_ask(relay->show->supervisor, child, (struct ipc_resolve_ask *)m->body);
 	} else if (!output_message(relay, relay_only_destination(relay), m)) {
 		child_kill(child, "it sent a message that is not its business");
@@ -514,51 +557,4 @@ struct destination *destination_find(struct show *show, const char *name)
 		}
 	}
 	return NULL;
-}
-
-static bool is_same_text(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
-static bool is_same_endpoint(const struct config_endpoint *a, const struct config_endpoint *b)
-{
-	return a->is_tls == b->is_tls && a->port == b->port && is_same_text(a->host, b->host) &&
-	       is_same_text(a->app, b->app) && is_same_text(a->stream, b->stream) &&
-	       is_same_text(a->tc_url, b->tc_url);
-}
-
-static bool is_same_manner(const struct config_destination *a, const struct config_destination *b)
-{
-	return a->isolate == b->isolate && a->allow_redirect == b->allow_redirect &&
-	       a->hold_s == b->hold_s && a->max_backlog_ms == b->max_backlog_ms &&
-	       a->stall_s == b->stall_s && a->retry.first_s == b->retry.first_s &&
-	       a->retry.cap_s == b->retry.cap_s && a->retry.healthy_s == b->retry.healthy_s &&
-	       is_same_text(a->user, b->user) && is_same_text(a->password, b->password);
-}
-
-static bool is_same_output(const struct config_destination *a, const struct config_destination *b)
-{
-	const struct config_output *x = &a->output, *y = &b->output;
-
-	return a->segment_s == b->segment_s && a->segment_mb == b->segment_mb &&
-	       a->keep_segments == b->keep_segments && x->port == y->port &&
-	       x->is_listener == y->is_listener && x->latency_ms == y->latency_ms &&
-	       is_same_text(x->host, y->host) && is_same_text(x->path, y->path) &&
-	       is_same_text(x->user, y->user) && is_same_text(x->password, y->password) &&
-	       is_same_text(x->stream, y->stream) && is_same_text(x->passphrase, y->passphrase);
-}
-
-bool destination_is_same_place(const struct config_destination *a,
-			       const struct config_destination *b)
-{
-	return a->kind == b->kind && is_same_endpoint(&a->endpoint, &b->endpoint) &&
-	       is_same_text(a->path, b->path);
-}
-
-bool destination_is_same(const struct config_destination *a, const struct config_destination *b)
-{
-	return a->kind == b->kind && is_same_endpoint(&a->endpoint, &b->endpoint) &&
-	       is_same_endpoint(&a->backup, &b->backup) && is_same_output(a, b) && is_same_manner(a, b) &&
-	       is_same_text(a->path, b->path);
 }

@@ -7,7 +7,9 @@
  *   its manners changed (retry, hold ...) connected anew; the broadcast goes on
  *   feed removed, or its key changed      its encoder is disconnected
  *   feeds, delay, failover changed        the switch is replaced and goes on where it was
- *   listener changed                      the new one must open before the old one closes
+ *   listener changed                      the new one must open before the old one closes, unless
+ *                                         both have the same port
+ *   batch_ms changed                      taken by relays that start from now on
  */
 #include <errno.h>
 #include <string.h>
@@ -44,7 +46,8 @@ static bool is_same_for_switch(const struct config_show *a, const struct config_
 	return true;
 }
 
-static const struct config_feed *config_find_feed(const struct config_show *config, const char *name)
+static const struct config_feed *config_find_feed(const struct config_show *config,
+						  const char *name)
 {
 	for (unsigned i = 0; i < config->feeds_count; i++) {
 		if (strcmp(config->feeds[i].name, name) == 0) {
@@ -91,6 +94,49 @@ static void sync_feeds(struct show *show, const struct config_show *config)
 	}
 }
 
+static bool is_same_endpoint(const struct config_endpoint *a, const struct config_endpoint *b)
+{
+	return a->is_tls == b->is_tls && a->port == b->port && is_same_text(a->host, b->host) &&
+	       is_same_text(a->app, b->app) && is_same_text(a->stream, b->stream) &&
+	       is_same_text(a->tc_url, b->tc_url);
+}
+
+static bool is_same_manner(const struct config_destination *a, const struct config_destination *b)
+{
+	return a->isolate == b->isolate && a->allow_redirect == b->allow_redirect &&
+	       a->hold_s == b->hold_s && a->max_backlog_ms == b->max_backlog_ms &&
+	       a->stall_s == b->stall_s && a->retry.first_s == b->retry.first_s &&
+	       a->retry.cap_s == b->retry.cap_s && a->retry.healthy_s == b->retry.healthy_s &&
+	       is_same_text(a->user, b->user) && is_same_text(a->password, b->password);
+}
+
+static bool is_same_output(const struct config_destination *a, const struct config_destination *b)
+{
+	const struct config_output *x = &a->output, *y = &b->output;
+
+	return a->segment_s == b->segment_s && a->segment_mb == b->segment_mb &&
+	       a->keep_segments == b->keep_segments && x->port == y->port &&
+	       x->is_listener == y->is_listener && x->latency_ms == y->latency_ms &&
+	       is_same_text(x->host, y->host) && is_same_text(x->path, y->path) &&
+	       is_same_text(x->user, y->user) && is_same_text(x->password, y->password) &&
+	       is_same_text(x->stream, y->stream) && is_same_text(x->passphrase, y->passphrase);
+}
+
+/* What is on air there may go on. */
+static bool is_same_place(const struct config_destination *a, const struct config_destination *b)
+{
+	return a->kind == b->kind && is_same_endpoint(&a->endpoint, &b->endpoint) &&
+	       is_same_text(a->path, b->path);
+}
+
+static bool is_same_destination(const struct config_destination *a,
+				const struct config_destination *b)
+{
+	return a->kind == b->kind && is_same_endpoint(&a->endpoint, &b->endpoint) &&
+	       is_same_endpoint(&a->backup, &b->backup) && is_same_output(a, b) &&
+	       is_same_manner(a, b) && is_same_text(a->path, b->path);
+}
+
 static const struct config_destination *config_find_destination(const struct config_show *config,
 								const char *name)
 {
@@ -110,7 +156,7 @@ static void replace_destination(struct destination *d, const struct config_desti
 	bool is_paused = d->is_paused;
 	struct destination *fresh;
 
-	destination_remove(d, to == NULL || !destination_is_same_place(d->config, to));
+	destination_remove(d, to == NULL || !is_same_place(d->config, to));
 	fresh = to != NULL ? destination_create(show, to) : NULL;
 	if (fresh != NULL && is_paused) {
 		destination_pause(fresh);
@@ -122,10 +168,11 @@ static void sync_destinations(struct show *show, const struct config_show *confi
 	struct destination *d, *next;
 
 	for (d = TAILQ_FIRST(&show->destinations); d != NULL; d = next) {
-		const struct config_destination *to = config_find_destination(config, d->config->name);
+		const struct config_destination *to = config_find_destination(config,
+									      d->config->name);
 
 		next = TAILQ_NEXT(d, entry);
-		if (to != NULL && destination_is_same(d->config, to)) {
+		if (to != NULL && is_same_destination(d->config, to)) {
 			d->config = to;
 		} else {
 			replace_destination(d, to);
@@ -146,6 +193,7 @@ void show_sync(struct show *show, const struct config_show *config)
 	sync_destinations(show, config);
 	show->config = config;
 	if (!keeps_switch) {
+		show_tell_span(show);
 		show_restart_switch(show);
 	}
 	if (show->is_started) {
@@ -154,6 +202,28 @@ void show_sync(struct show *show, const struct config_show *config)
 }
 
 /* ---- the whole config ---- */
+
+static bool is_same_port(const struct listener *l, const char *address)
+{
+	const char *is = strrchr(l->bound, ':'), *shall_be = strrchr(address, ':');
+
+	return l->event != NULL && is != NULL && shall_be != NULL && strcmp(is, shall_be) == 0;
+}
+
+/* One port on all addresses and on one of them cannot be open at once. */
+static int move_listener(struct supervisor *sup, struct listener *l, const char *address,
+			 bool is_tls)
+{
+	char old[sizeof(l->address)];
+
+	text_copy(old, sizeof(old), l->address);
+	listener_close(l);
+	int result = listener_open(sup, l, address, is_tls);
+	if (result < 0) {
+		listener_open(sup, l, old, is_tls);
+	}
+	return result;
+}
 
 static int reload_listener(struct supervisor *sup, struct listener *l,
 			   const struct config_listener *config, bool is_tls)
@@ -167,6 +237,9 @@ static int reload_listener(struct supervisor *sup, struct listener *l,
 	}
 	if (l->event != NULL && strcmp(l->address, config->listen) == 0) {
 		return 0;
+	}
+	if (is_same_port(l, config->listen)) {
+		return move_listener(sup, l, config->listen, is_tls);
 	}
 	result = listener_open(sup, &fresh, config->listen, is_tls);
 	if (result < 0) {
@@ -233,14 +306,16 @@ bool reload_config(struct supervisor *sup)
 
 	notify_send("RELOADING=1");
 	if (supervisor_load_config(sup, &config) < 0) {
-		log_error("config not reloaded: mend the errors above; the relay goes on as it was");
+		log_error(
+			"config not reloaded: mend the errors above; the relay goes on as it was");
 		notify_send("READY=1");
 		return false;
 	}
-	if (config->ring_max_bytes != old->ring_max_bytes || !is_same_text(config->socket, old->socket) ||
+	if (config->ring_max_bytes != old->ring_max_bytes ||
+	    !is_same_text(config->socket, old->socket) ||
 	    !is_same_text(config->state_directory, old->state_directory)) {
-		log_warn("changes of socket, state_directory and ring_max_bytes take effect at the next "
-			 "start");
+		log_warn("changes of socket, state_directory and ring_max_bytes take effect at the "
+			 "next start");
 		config->ring_max_bytes = old->ring_max_bytes;
 	}
 	secrets_collect(&sup->secrets, config);

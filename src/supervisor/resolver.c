@@ -18,15 +18,15 @@
 
 struct question {
 	TAILQ_ENTRY(question) entry;
-	struct child *relay;       /* NULL: has ended, nobody waits for the answer */
-	uint32_t relay_query;      /* its own number for the question */
+	struct child *relay;  /* NULL: has ended, nobody waits for the answer */
+	uint32_t relay_query; /* its own number for the question */
 	struct ipc_resolve_ask ask;
 };
 
 struct resolver {
 	struct supervisor *supervisor;
 	struct child *child;
-	struct event *timer;       /* the time-out of a look-up, or the end of idling */
+	struct event *timer;              /* the time-out of a look-up, or the end of idling */
 	TAILQ_HEAD(, question) questions; /* the first has been asked if is_busy */
 	unsigned count;
 	bool is_busy;
@@ -55,6 +55,13 @@ static void resolver_failed(struct resolver *r, const char *error)
 
 	text_copy(answer.error, sizeof(answer.error), error);
 	resolver_answer(r, &answer);
+}
+
+static void resolver_fail_all(struct resolver *r, const char *error)
+{
+	while (!TAILQ_EMPTY(&r->questions)) {
+		resolver_failed(r, error);
+	}
 }
 
 static void resolver_timer(evutil_socket_t fd, short what, void *context)
@@ -95,7 +102,7 @@ static void resolver_next(struct resolver *r)
 		r->child = child_spawn(r->supervisor, ROLE_RESOLVE, &resolver_ops, r, "resolve");
 	}
 	if (r->child == NULL) {
-		resolver_failed(r, "names cannot be looked up: no process could be started");
+		resolver_fail_all(r, "names cannot be looked up: no process could be started");
 		return;
 	}
 	r->is_busy = true;
@@ -183,15 +190,11 @@ const struct child_ops resolver_ops = { resolver_message, resolver_exited };
 void resolver_finish(struct supervisor *sup)
 {
 	struct resolver *r = sup->resolver;
-	struct question *q;
 
 	if (r == NULL) {
 		return;
 	}
-	while ((q = TAILQ_FIRST(&r->questions)) != NULL) {
-		TAILQ_REMOVE(&r->questions, q, entry);
-		free(q);
-	}
+	resolver_fail_all(r, "the look-up was given up; it begins anew");
 	if (r->child != NULL) {
 		child_kill(r->child, NULL);
 		child_disown(r->child);

@@ -16,13 +16,25 @@
 
 static void secrets_add(struct secrets *s, const char *secret)
 {
-	if (secret == NULL || strlen(secret) < SECRET_BYTES_MIN || s->count == SECRETS_MAX) {
+	if (secret == NULL || strlen(secret) < SECRET_BYTES_MIN) {
 		return;
 	}
-	char *copy = strdup(secret);
-	if (copy != NULL) {
-		s->items[s->count++] = copy;
+	if (s->count == s->room) {
+		s->room = s->room > 0 ? 2 * s->room : 64;
+		s->items = realloc(s->items, s->room * sizeof(s->items[0]));
 	}
+	char *copy = strdup(secret);
+	if (s->items == NULL || copy == NULL) {
+		abort(); /* better no relay than one that tells keys */
+	}
+	s->items[s->count++] = copy;
+}
+
+static int longer_first(const void *a, const void *b)
+{
+	size_t a_size = strlen(*(char *const *)a), b_size = strlen(*(char *const *)b);
+
+	return (a_size < b_size) - (a_size > b_size);
 }
 
 static void secrets_add_encoded(struct secrets *s, const char *secret)
@@ -72,20 +84,24 @@ void secrets_collect(struct secrets *s, const struct config *config)
 			secrets_add_both(s, show->destinations[d].output.stream);
 		}
 	}
+	if (s->count > 0) { /* a key may be the beginning of another */
+		qsort(s->items, s->count, sizeof(s->items[0]), longer_first);
+	}
 }
 
 void secrets_finish(struct secrets *s)
 {
-	for (unsigned i = 0; i < s->count; i++) {
+	for (size_t i = 0; i < s->count; i++) {
 		explicit_bzero(s->items[i], strlen(s->items[i]));
 		free(s->items[i]);
 	}
-	s->count = 0;
+	free(s->items);
+	*s = (struct secrets){ .count = 0 };
 }
 
 void secrets_redact(const struct secrets *s, char *line)
 {
-	for (unsigned i = 0; i < s->count; i++) {
+	for (size_t i = 0; i < s->count; i++) {
 		size_t size = strlen(s->items[i]);
 
 		for (char *at = line; (at = strstr(at, s->items[i])) != NULL;) {

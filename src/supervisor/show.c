@@ -19,8 +19,9 @@
 
 #include "supervisor.h"
 
-#define SHOW_SPAN_US 6000000      /* what a relay may be behind before it is lapped */
-#define RESUME_FAILURES_MAX 2     /* then a new switch starts afresh: its state may be what kills it */
+#define SHOW_SPAN_US 6000000  /* what a relay may be behind before it is lapped */
+#define SWITCH_SILENCE_S 5    /* it reports once a second: one that is silent hangs */
+#define RESUME_FAILURES_MAX 2 /* then a new switch starts afresh: its state may be what kills it */
 
 struct show *show_find(struct supervisor *sup, const char *name)
 {
@@ -101,11 +102,25 @@ static bool show_renew_ring(struct show *show)
 	return true;
 }
 
+/* The show's timer: the end of a wait for the next switch, or of waiting for word from this one. */
 static void show_retry(evutil_socket_t fd, short what, void *context)
 {
+	struct show *show = context;
+
 	(void)fd;
 	(void)what;
-	show_start_switch(context);
+	if (show->switcher != NULL) {
+		child_kill(show->switcher, "it has told nothing for 5 s");
+	} else {
+		show_start_switch(show);
+	}
+}
+
+void show_watch_switch(struct show *show)
+{
+	const struct timeval silence = { .tv_sec = SWITCH_SILENCE_S };
+
+	evtimer_add(show->retry, &silence);
 }
 
 static void show_start_later(struct show *show, int64_t at_us)
@@ -114,7 +129,8 @@ static void show_start_later(struct show *show, int64_t at_us)
 	struct timeval wait = { .tv_sec = 0 };
 
 	if (wait_us > 0) {
-		wait = (struct timeval){ .tv_sec = wait_us / 1000000, .tv_usec = wait_us % 1000000 };
+		wait = (struct timeval){ .tv_sec = wait_us / 1000000,
+					 .tv_usec = wait_us % 1000000 };
 	}
 	evtimer_add(show->retry, &wait);
 }
@@ -140,6 +156,7 @@ void show_start_switch(struct show *show)
 	switch_describe(show, &start);
 	child_send(show->switcher, IPC_SWITCH_START, &start, fds, resume ? 2 : 1);
 	switch_introduce(show);
+	show_watch_switch(show);
 }
 
 void show_restart_switch(struct show *show)
@@ -156,12 +173,14 @@ static void switch_exited(struct child *child, const char *cause)
 	bool was_asked = child->is_stopping;
 
 	show->switcher = NULL;
+	evtimer_del(show->retry);
 	if (show->supervisor->is_ending) {
 		return;
 	}
 	int64_t ran_us = was_asked ? INT64_MAX : now_us - child->started_us;
 	uint32_t random = 0;
-	int64_t at_us = restart_after(&show->restart, &restart_policy_worker, ran_us, random, now_us);
+	int64_t at_us = restart_after(&show->restart, &restart_policy_worker, ran_us, random,
+				      now_us);
 	if (!was_asked) {
 		events_add(show->supervisor, show->config->name, "worker_died",
 			   json_pack("{s:s}", "role", "switch"),
@@ -196,8 +215,8 @@ static const char *event_kind(struct show *show, const struct timeline_event *e)
 
 	if (e->kind != TIMELINE_SPLICED) {
 		static const char *const kinds[] = {
-			[TIMELINE_ON] = "on_air",      [TIMELINE_STARVED] = "off_air",
-			[TIMELINE_RESUMED] = "on_air", [TIMELINE_GAP] = "gap",
+			[TIMELINE_ON] = "on_air",        [TIMELINE_STARVED] = "off_air",
+			[TIMELINE_RESUMED] = "on_air",   [TIMELINE_GAP] = "gap",
 			[TIMELINE_STATE] = "feed_state",
 		};
 		return kinds[e->kind];
@@ -223,13 +242,29 @@ static json_t *feed_name_json(struct show *show, uint16_t id)
 	return feed != NULL ? json_string(feed->config->name) : json_null();
 }
 
+static json_t *event_numbers(struct show *show, const struct ipc_switch_event *message)
+{
+	const struct timeline_event *e = &message->event;
+	json_t *extra = json_pack("{s:o, s:o}", "from", feed_name_json(show, e->from), "to",
+				  feed_name_json(show, e->to));
+
+	if (e->kind != TIMELINE_STATE) {
+		json_object_set_new(extra, "timeline_90k", json_integer(e->show_90k));
+		json_object_set_new(extra, "gap_ms", json_integer(e->gap_90k / 90));
+		json_object_set_new(extra, "noticed_ms_ago",
+				    json_integer((message->at_us - e->noticed_us) / 1000));
+	}
+	return extra;
+}
+
 static void event_text(struct show *show, const struct timeline_event *e, const char *cause,
 		       char *to, size_t size)
 {
 	struct feed *from = feed_by_id(show, e->from), *goes_to = feed_by_id(show, e->to);
 
 	if (e->kind == TIMELINE_SPLICED && from != NULL && goes_to != NULL) {
-		text_format(to, size, "%s -> %s: %s", from->config->name, goes_to->config->name, cause);
+		text_format(to, size, "%s -> %s: %s", from->config->name, goes_to->config->name,
+			    cause);
 	} else if (e->kind == TIMELINE_STATE && goes_to != NULL) {
 		text_format(to, size, "feed %s: %s", goes_to->config->name, cause);
 	} else {
@@ -247,11 +282,9 @@ static void switch_event(struct show *show, struct ipc_switch_event *message)
 	}
 	e->cause[sizeof(e->cause) - 1] = '\0';
 	text_escape(cause, sizeof(cause), e->cause, strlen(e->cause));
-	json_t *extra = json_pack("{s:o, s:o, s:I, s:I}", "from", feed_name_json(show, e->from), "to",
-				  feed_name_json(show, e->to), "timeline_90k", (json_int_t)e->show_90k,
-				  "gap_ms", (json_int_t)(e->gap_90k / 90));
 	event_text(show, e, cause, text, sizeof(text));
-	events_add(show->supervisor, show->config->name, event_kind(show, e), extra, "%s", text);
+	events_add(show->supervisor, show->config->name, event_kind(show, e),
+		   event_numbers(show, message), "%s", text);
 }
 
 static void switch_released(struct show *show, const struct ipc_source_released *released)
@@ -292,6 +325,7 @@ static void switch_message(struct child *child, struct ipc_message *m)
 
 	if (m->type == IPC_SWITCH_STATUS) {
 		switch_status(show, (struct ipc_switch_status *)m->body);
+		show_watch_switch(show);
 	} else if (m->type == IPC_SWITCH_EVENT) {
 		switch_event(show, (struct ipc_switch_event *)m->body);
 	} else if (m->type == IPC_SOURCE_RELEASED) {
@@ -355,7 +389,9 @@ struct show *show_create(struct supervisor *sup, const struct config_show *confi
 	if (show == NULL) {
 		return NULL;
 	}
-	*show = (struct show){ .supervisor = sup, .config = config, .ring_fd = -1, .old_ring_fd = -1 };
+	*show = (struct show){
+		.supervisor = sup, .config = config, .ring_fd = -1, .old_ring_fd = -1
+	};
 	TAILQ_INIT(&show->feeds);
 	TAILQ_INIT(&show->relays);
 	TAILQ_INIT(&show->destinations);

@@ -38,9 +38,9 @@ static void hash_key(const uint8_t salt[16], const char *key, uint8_t ret[32])
 
 uint32_t srt_latency_ms(const struct supervisor *sup, const struct config_feed *feed)
 {
-	return feed->latency_ms != 0   ? feed->latency_ms :
-	       sup->config->srt != NULL ? sup->config->srt->latency_ms :
-					  0;
+	return feed->latency_ms != 0      ? feed->latency_ms
+	       : sup->config->srt != NULL ? sup->config->srt->latency_ms
+					  : 0;
 }
 
 static void feeds_flush(struct srt_port *port, struct ipc_srt_feeds *piece)
@@ -284,8 +284,10 @@ int srt_sync(struct supervisor *sup, const struct config *config)
 	int fd = net_bind_udp(config->srt->listen);
 	if (fd < 0) {
 		log_error("cannot listen address=%s for=srt: %s%s", config->srt->listen,
-			  strerror(-fd), fd == -EADDRINUSE ?
-			  "; another program (or another understudy) has this port" : "");
+			  strerror(-fd),
+			  fd == -EADDRINUSE
+				  ? "; another program (or another understudy) has this port"
+				  : "");
 		return fd; /* the old one, if any, goes on */
 	}
 	srt_close_port(sup);

@@ -53,9 +53,10 @@ static json_t *video_json(const struct timeline_feed_status *s)
 	if (!s->has_video) {
 		return json_null();
 	}
-	return json_pack("{s:s, s:i, s:i, s:f, s:i, s:i}", "codec", codec_str(s->video.codec), "width",
-			 s->video.width, "height", s->video.height, "fps", s->fps_milli / 1000.0,
-			 "profile", s->video.profile, "level", s->video.level);
+	return json_pack("{s:s, s:i, s:i, s:f, s:i, s:i}", "codec", codec_str(s->video.codec),
+			 "width", s->video.width, "height", s->video.height, "fps",
+			 s->fps_milli / 1000.0, "profile", s->video.profile, "level",
+			 s->video.level);
 }
 
 static json_t *audio_json(const struct timeline_feed_status *s)
@@ -99,8 +100,8 @@ static json_t *transport_json(const struct connection *c)
 	return json_pack("{s:I, s:f, s:I, s:I, s:I, s:I, s:f}", "packets", (json_int_t)s->packets,
 			 "null_share", s->packets > 0 ? (double)s->nulls / (double)s->packets : 0.0,
 			 "sync_losses", (json_int_t)s->sync_losses, "continuity_errors",
-			 (json_int_t)s->continuity_errors, "damaged", (json_int_t)s->damaged, "gaps",
-			 (json_int_t)s->gaps, "pcr_jitter_ms", s->clock_jitter_us / 1000.0);
+			 (json_int_t)s->continuity_errors, "damaged", (json_int_t)s->damaged,
+			 "gaps", (json_int_t)s->gaps, "pcr_jitter_ms", s->clock_jitter_us / 1000.0);
 }
 
 static json_t *feed_json(const struct feed *feed)
@@ -108,12 +109,13 @@ static json_t *feed_json(const struct feed *feed)
 	const struct timeline_feed_status *s = status_of_feed(feed->show, feed->id);
 	const struct source *source = feed_current(feed);
 	const struct connection *c = source != NULL ? source->connection : NULL;
-	json_t *json = json_pack(
-		"{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:n, s:n, s:o}", "name", feed->config->name,
-		"state", timeline_feed_state_str(s->state), "health", list_json(s->health), "peer",
-		text_or_null(c != NULL ? c->peer : NULL), "encoder", json_null(), "video",
-		video_json(s), "audio", audio_json(s), "kbps", (int)s->kbps, "lag_ms", "twin_of",
-		"mismatch", list_json(s->mismatch));
+	json_t *json = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:n, s:n, s:o}", "name",
+				 feed->config->name, "state", timeline_feed_state_str(s->state),
+				 "health", list_json(s->health), "peer",
+				 text_or_null(c != NULL ? c->peer : NULL), "encoder", json_null(),
+				 "video", video_json(s), "audio", audio_json(s), "kbps",
+				 (int)s->kbps, "lag_ms", "twin_of", "mismatch",
+				 list_json(s->mismatch));
 
 	if (c != NULL && c->status.encoder[0] != '\0') {
 		char safe[2 * IPC_TEXT];
@@ -143,15 +145,16 @@ static json_t *destination_json(const struct destination *d)
 	const struct ipc_destination_status *s = &d->status;
 	bool is_inactive = d->config->kind == DESTINATION_INACTIVE;
 
-	json_t *json = json_pack("{s:s, s:s, s:o, s:i, s:o, s:i, s:I, s:I, s:o, s:s}", "name", d->config->name,
-			 "state",
-			 destination_state_str((enum destination_state)s->state), "since",
-			 since_json(s->since_us), "restarts", (int)s->restarts, "last_error",
-			 is_inactive ? json_string("this kind of destination is not carried out by this "
-						   "version") : text_or_null(s->last_error),
-			 "kbps", (int)s->kbps, "backlog_ms", (json_int_t)s->backlog_ms, "dropped",
-			 (json_int_t)s->dropped, "why", text_or_null(s->why), "ingest",
-			 s->endpoint == 0 ? "primary" : "backup");
+	json_t *json = json_pack(
+		"{s:s, s:s, s:o, s:i, s:o, s:i, s:I, s:I, s:o, s:s}", "name", d->config->name,
+		"state", destination_state_str((enum destination_state)s->state), "since",
+		since_json(s->since_us), "restarts", (int)s->restarts, "last_error",
+		is_inactive ? json_string("this kind of destination is not carried out by this "
+					  "version")
+			    : text_or_null(s->last_error),
+		"kbps", (int)s->kbps, "backlog_ms", (json_int_t)s->backlog_ms, "dropped",
+		(json_int_t)s->dropped, "why", text_or_null(s->why), "ingest",
+		s->endpoint == 0 ? "primary" : "backup");
 
 	json_object_set_new(json, "remark", text_or_null(s->remark));
 	if (s->srt.is_known) {
@@ -179,11 +182,12 @@ static json_t *show_json(const struct show *show)
 	return json_pack("{s:s, s:b, s:b, s:o, s:s, s:s, s:o, s:I, s:i, s:o, s:o, s:o}", "name",
 			 show->config->name, "on_air", show->is_started && t->is_on, "started",
 			 show->is_started, "live",
-			 live != NULL ? json_string(live->config->name) : json_null(), "why", why, "admin",
-			 taken != NULL ? "take" : "auto", "taken",
-			 taken != NULL ? json_string(taken->config->name) : json_null(), "timeline_90k",
-			 (json_int_t)t->now_90k, "delay_ms", (int)show->config->delay_ms, "feeds", feeds,
-			 "destinations", destinations, "warnings", warnings_json(show));
+			 live != NULL ? json_string(live->config->name) : json_null(), "why", why,
+			 "admin", taken != NULL ? "take" : "auto", "taken",
+			 taken != NULL ? json_string(taken->config->name) : json_null(),
+			 "timeline_90k", (json_int_t)t->now_90k, "delay_ms",
+			 (int)show->config->delay_ms, "feeds", feeds, "destinations", destinations,
+			 "warnings", warnings_json(show));
 }
 
 json_t *status_json(struct supervisor *sup)

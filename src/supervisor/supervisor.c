@@ -27,6 +27,7 @@
 #define NOBODY 65534
 #define END_GRACE_MS 1500
 #define SPARE_DESCRIPTORS 65536
+#define CONFIG_WAIT_S 2
 
 /* ---- log ---- */
 
@@ -55,15 +56,17 @@ int supervisor_load_config(struct supervisor *sup, struct config **ret)
 	if (path != NULL) {
 		result = config_load(path, keys_environment, sup, ret, &findings);
 	} else {
-		result = config_load_text("the default show", config_default_text, config_default_size,
-					  keys_environment, sup, ret, &findings);
+		result = config_load_text("the default show", config_default_text,
+					  config_default_size, keys_environment, sup, ret,
+					  &findings);
 	}
 	for (size_t i = 0; i < findings.count; i++) {
 		const struct config_finding *f = &findings.items[i];
 		enum log_level level = f->severity == CONFIG_ERROR ? LOG_ERROR : LOG_WARN;
 		char line[LOG_LINE_MAX];
 
-		config_finding_format(line, sizeof(line), path != NULL ? path : "the default show", f);
+		config_finding_format(line, sizeof(line), path != NULL ? path : "the default show",
+				      f);
 		log_line(level, "%s", line);
 	}
 	config_findings_finish(&findings);
@@ -75,7 +78,8 @@ static void places_choose(struct supervisor *sup)
 	const struct config *config = sup->config;
 
 	if (config->state_directory != NULL) {
-		text_copy(sup->state_directory, sizeof(sup->state_directory), config->state_directory);
+		text_copy(sup->state_directory, sizeof(sup->state_directory),
+			  config->state_directory);
 	}
 	text_copy(sup->socket_path, sizeof(sup->socket_path),
 		  config->socket != NULL ? config->socket : config_default_socket());
@@ -86,14 +90,16 @@ static int prepare_default_show(struct supervisor *sup)
 {
 	char inside[sizeof(sup->state_directory) + 2];
 
-	text_copy(sup->state_directory, sizeof(sup->state_directory), config_default_state_directory());
+	text_copy(sup->state_directory, sizeof(sup->state_directory),
+		  config_default_state_directory());
 	if (sup->options.config_path != NULL) {
 		return 0;
 	}
 	text_format(inside, sizeof(inside), "%s/", sup->state_directory);
 	int result = files_make_parents(inside, 0750);
 	if (result < 0) {
-		log_error("cannot make state_directory path=%s: %s", sup->state_directory, strerror(-result));
+		log_error("cannot make state_directory path=%s: %s", sup->state_directory,
+			  strerror(-result));
 		return result;
 	}
 	return keys_generate(sup, sup->state_directory);
@@ -223,14 +229,17 @@ static void end_now(evutil_socket_t fd, short what, void *context)
 
 static void end_begin(struct supervisor *sup, const char *why)
 {
-	struct timeval grace = { .tv_sec = END_GRACE_MS / 1000, .tv_usec = END_GRACE_MS % 1000 * 1000 };
+	struct timeval grace = { .tv_sec = END_GRACE_MS / 1000,
+				 .tv_usec = END_GRACE_MS % 1000 * 1000 };
 	struct child *child;
 
 	if (sup->is_ending) {
 		end_now(-1, 0, sup); /* asked twice: at once */
 		return;
 	}
-	log_info("ending: %s; destinations are left as they are, so that platforms hold the broadcast", why);
+	log_info("ending: %s; destinations are left as they are, so that platforms hold the "
+		 "broadcast",
+		 why);
 	notify_send("STOPPING=1");
 	sup->is_ending = true;
 	listener_close(&sup->rtmp);
@@ -257,10 +266,14 @@ static void on_signal(evutil_socket_t number, short what, void *context)
 		}
 		break;
 	case SIGHUP:
-		reload_config(sup);
+		if (!sup->is_ending) {
+			reload_config(sup);
+		}
 		break;
 	case SIGUSR2:
-		reexec_begin(sup);
+		if (!sup->is_ending) {
+			reexec_begin(sup);
+		}
 		break;
 	default:
 		end_begin(sup, number == SIGINT ? "SIGINT" : "SIGTERM");
@@ -268,19 +281,34 @@ static void on_signal(evutil_socket_t number, short what, void *context)
 	}
 }
 
+static const int signal_numbers[] = { SIGCHLD, SIGHUP, SIGUSR2, SIGINT, SIGTERM };
+#define SIGNALS (sizeof(signal_numbers) / sizeof(signal_numbers[0]))
+
+void supervisor_hold_signals(bool hold)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < SIGNALS; i++) {
+		sigaddset(&set, signal_numbers[i]);
+	}
+	sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
 static int loop_prepare(struct supervisor *sup)
 {
-	static const int numbers[] = { SIGCHLD, SIGHUP, SIGUSR2, SIGINT, SIGTERM };
+	static_assert(SIGNALS == sizeof(sup->signals) / sizeof(sup->signals[0]), "one event each");
 
 	sup->base = event_base_new();
 	if (sup->base == NULL) {
 		log_error("cannot make an event loop: %s", strerror(errno));
 		return -ENOMEM;
 	}
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		sup->signals[i] = evsignal_new(sup->base, numbers[i], on_signal, sup);
+	for (size_t i = 0; i < SIGNALS; i++) {
+		sup->signals[i] = evsignal_new(sup->base, signal_numbers[i], on_signal, sup);
 		evsignal_add(sup->signals[i], NULL);
 	}
+	supervisor_hold_signals(false);
 	sup->ending = evtimer_new(sup->base, end_now, sup);
 	return 0;
 }
@@ -374,20 +402,52 @@ static void children_bury(struct supervisor *sup)
 	}
 }
 
+static int config_take(struct supervisor *sup, const json_t *inherited)
+{
+	int result = supervisor_load_config(sup, &sup->config);
+
+	if (result == 0 && inherited != NULL) {
+		result = reexec_validate(sup, inherited);
+	}
+	if (result < 0) {
+		config_destroy(&sup->config);
+	}
+	return result;
+}
+
+/* There is no way back to our predecessor. If the file was changed after it was checked, the
+ * workers go on with the show until somebody has mended it. */
+static int config_take_patiently(struct supervisor *sup, const json_t *inherited)
+{
+	const struct timespec wait = { .tv_sec = CONFIG_WAIT_S };
+	sigset_t end;
+
+	sigemptyset(&end);
+	sigaddset(&end, SIGINT);
+	sigaddset(&end, SIGTERM);
+	while (config_take(sup, inherited) < 0) {
+		log_error("the config was changed during the re-execution: the show goes on, but "
+			  "nobody can connect until the errors above are mended");
+		if (sigtimedwait(&end, NULL, &wait) > 0) {
+			return -EINTR;
+		}
+	}
+	return 0;
+}
+
 static int supervisor_start(struct supervisor *sup, const json_t *inherited, bool check_only)
 {
 	int result = prepare_default_show(sup);
 
-	if (result == 0 && supervisor_load_config(sup, &sup->config) < 0) {
-		return 2;
-	}
 	if (result == 0) {
+		result = inherited != NULL && !check_only ? config_take_patiently(sup, inherited)
+							  : config_take(sup, inherited);
+		if (result < 0) {
+			return 2;
+		}
 		secrets_collect(&sup->secrets, sup->config);
 		places_choose(sup);
 		result = find_ourselves(sup);
-	}
-	if (result == 0 && inherited != NULL) {
-		result = reexec_validate(sup, inherited);
 	}
 	if (result < 0 || check_only) {
 		return result < 0 ? 1 : 0;
@@ -411,13 +471,17 @@ int supervisor_run(const struct supervisor_options *options)
 	struct supervisor *sup = &supervisor;
 	bool check_only = false;
 
-	*sup = (struct supervisor){ .options = *options, .rtmp = { .fd = -1 }, .rtmps = { .fd = -1 },
-				    .srt = { .fd = -1 }, .events = json_array() };
+	*sup = (struct supervisor){ .options = *options,
+				    .rtmp = { .fd = -1 },
+				    .rtmps = { .fd = -1 },
+				    .srt = { .fd = -1 },
+				    .events = json_array() };
 	TAILQ_INIT(&sup->connections);
 	TAILQ_INIT(&sup->children);
 	TAILQ_INIT(&sup->shows);
 	log_owner = sup;
 	log_set_sink(log_stamped);
+	supervisor_hold_signals(true);
 	json_t *inherited = reexec_inherit(&check_only);
 	secrets_hide_environment();
 	process_prepare(sup);

@@ -56,7 +56,7 @@ struct child_ops {
 struct order {
 	TAILQ_ENTRY(order) entry;
 	enum ipc_type type;
-	int fds[IPC_FDS_MAX];      /* ours: duplicates */
+	int fds[IPC_FDS_MAX]; /* ours: duplicates */
 	unsigned fd_count;
 	alignas(16) unsigned char body[];
 };
@@ -65,7 +65,7 @@ struct child {
 	TAILQ_ENTRY(child) entry;
 	struct supervisor *supervisor;
 	const struct child_ops *ops;
-	void *owner;               /* connection, show, relay or resolver, by role */
+	void *owner; /* connection, show, relay or resolver, by role */
 	enum worker_role role;
 	pid_t pid;
 	int control_fd, log_fd;
@@ -73,9 +73,10 @@ struct child {
 	TAILQ_HEAD(, order) orders;
 	unsigned order_count;
 	int64_t started_us;
-	bool is_stopping;          /* told to stop: its end is no news */
-	char label[2 * IPC_NAME];  /* "switch main", for log lines */
-	char line[LOG_LINE_MAX];   /* unfinished log line */
+	bool is_stopping;         /* told to stop: its end is no news */
+	bool is_reaped;           /* its pid may be somebody else's by now */
+	char label[2 * IPC_NAME]; /* "switch main", for log lines */
+	char line[LOG_LINE_MAX];  /* unfinished log line */
 	size_t line_bytes;
 };
 TAILQ_HEAD(child_list, child);
@@ -110,7 +111,7 @@ struct listener {
 	char address[IPC_NAME + IPC_HOST]; /* as configured */
 	char bound[IPC_NAME];              /* with the real port */
 	bool is_tls;
-	int fd;                            /* -1 = not listening */
+	int fd; /* -1 = not listening */
 	struct event *event;
 };
 
@@ -118,18 +119,18 @@ struct connection {
 	TAILQ_ENTRY(connection) entry;
 	struct supervisor *supervisor;
 	struct child *child;
-	struct source *source;     /* NULL until its key was accepted */
+	struct source *source; /* NULL until its key was accepted */
 	uint64_t id;
-	uint64_t address_key;      /* hash of the peer's address, for limits */
-	unsigned questions;        /* PUBLISH_ASKs so far */
+	uint64_t address_key; /* hash of the peer's address, for limits */
+	unsigned questions;   /* PUBLISH_ASKs so far */
 	bool is_tls;
-	bool is_srt;               /* its worker is an ingest-av behind the SRT port */
-	uint64_t caller;           /* ingest-srt's number of it, 0 = gone there */
+	bool is_srt;     /* its worker is an ingest-av behind the SRT port */
+	uint64_t caller; /* ingest-srt's number of it, 0 = gone there */
 	struct ipc_caller_status srt;
 	struct ipc_ts_status ts;
 	struct ipc_ingest_status status;
 	char peer[IPC_NAME];
-	char cause[IPC_TEXT];      /* why it ended, as its worker said */
+	char cause[IPC_TEXT]; /* why it ended, as its worker said */
 };
 TAILQ_HEAD(connection_list, connection);
 
@@ -191,8 +192,8 @@ struct source {
 	struct feed *feed;
 	struct connection *connection; /* NULL once it is gone */
 	uint32_t incarnation;
-	int ring_fd, wake_fd;      /* wake_fd -1 in a show with a delay */
-	bool is_ready;             /* mapped and sealed by its writer, checked by us */
+	int ring_fd, wake_fd; /* wake_fd -1 in a show with a delay */
+	bool is_ready;        /* mapped and sealed by its writer, checked by us */
 	bool is_closed;
 	char cause[IPC_TEXT];
 };
@@ -203,8 +204,8 @@ struct feed {
 	struct show *show;
 	const struct config_feed *config;
 	uint16_t id;
-	int64_t takeover_us;       /* when a second connection last took over */
-	unsigned takeovers;        /* in quick succession */
+	int64_t takeover_us; /* when a second connection last took over */
+	unsigned takeovers;  /* in quick succession */
 	struct source_list sources;
 };
 TAILQ_HEAD(feed_list, feed);
@@ -214,12 +215,13 @@ struct relay {
 	struct show *show;
 	enum worker_role role;
 	struct child *child;
-	uint32_t reader;           /* its number towards the switch */
+	uint32_t reader; /* its number towards the switch */
 	int wake_fd;
-	bool is_shared;            /* carries every destination that is not isolated */
+	int64_t batch_us; /* as its worker was told; 0: the switch wakes it */
+	bool is_shared;   /* carries every destination that is not isolated */
 	struct restart restart;
 	struct event *retry;
-	char path[PATH_MAX];       /* of a recording: the file now written */
+	char path[PATH_MAX]; /* of a recording: the file now written */
 };
 TAILQ_HEAD(relay_list, relay);
 
@@ -227,8 +229,8 @@ struct destination {
 	TAILQ_ENTRY(destination) entry;
 	struct show *show;
 	const struct config_destination *config;
-	struct relay *relay;       /* NULL while the show is not started */
-	bool is_paused;            /* administrative: not served until the operator resumes it */
+	struct relay *relay; /* NULL while the show is not started */
+	bool is_paused;      /* administrative: not served until the operator resumes it */
 	uint32_t id;
 	struct ipc_destination_status status;
 };
@@ -241,11 +243,11 @@ struct show {
 	struct feed_list feeds;
 	struct relay_list relays;
 	struct destination_list destinations;
-	struct child *switcher;    /* the switch */
+	struct child *switcher; /* the switch */
 	int ring_fd, old_ring_fd;
 	bool is_ring_ready;
-	bool is_started;           /* administrative: destinations shall be served */
-	bool was_flowing;          /* for on_air / off_air events */
+	bool is_started;  /* administrative: destinations shall be served */
+	bool was_flowing; /* for on_air / off_air events */
 	uint16_t taken_feed;
 	uint16_t next_feed_id;
 	uint32_t next_incarnation;
@@ -261,11 +263,13 @@ struct show *show_create(struct supervisor *sup, const struct config_show *confi
 void show_destroy(struct show *show);
 struct show *show_find(struct supervisor *sup, const char *name);
 void show_start_switch(struct show *show);
+/* It lives: the time within which it has to tell something begins anew. */
+void show_watch_switch(struct show *show);
 /* Tells the running switch to end; it is started again with the config of that moment and goes
  * on where it was. */
 void show_restart_switch(struct show *show);
-void show_go(struct show *show);       /* start: serve destinations */
-void show_end(struct show *show);      /* end: unpublish them */
+void show_go(struct show *show);  /* start: serve destinations */
+void show_end(struct show *show); /* end: unpublish them */
 void show_take(struct show *show, uint16_t feed);
 int64_t show_feed_span_us(const struct show *show);
 /* After a reload: brings the show in line with `config`, touching nothing that did not change. */
@@ -285,6 +289,8 @@ void source_close(struct source *source, const char *cause);
 void source_release(struct source *source);
 void source_announce(struct source *source);
 int source_new_wake(const struct show *show);
+/* After the delay was changed: how much of the past the feeds' rings have to hold now. */
+void show_tell_span(struct show *show);
 
 struct destination *destination_create(struct show *show, const struct config_destination *config);
 void destination_remove(struct destination *d, bool unpublish);
@@ -293,15 +299,10 @@ struct destination *destination_find(struct show *show, const char *name);
 /* Leaves the destination without ending its broadcast, and lets it rest until resumed. */
 void destination_pause(struct destination *d);
 void destination_resume(struct destination *d);
-/* Both the same place with the same key: what is on air there may go on. */
-bool destination_is_same_place(const struct config_destination *a,
-			       const struct config_destination *b);
 void destination_assign(struct destination *d);
-/* True if both would be sent to the same place with the same key. */
-bool destination_is_same(const struct config_destination *a, const struct config_destination *b);
 struct relay *relay_create(struct show *show, enum worker_role role, bool is_shared);
 void relay_destroy(struct relay *relay, bool unpublish);
-/* Tells the switch whom to wake. */
+/* Tells the switch whether to wake it. */
 void relay_introduce(struct relay *relay);
 void relay_start(struct relay *relay);
 void relay_give_ring(struct relay *relay);
@@ -355,10 +356,9 @@ void status_time(char to[32], int64_t wall_us);
 
 /* ---- secrets.c ---- */
 
-#define SECRETS_MAX 512
 struct secrets {
-	char *items[SECRETS_MAX];
-	unsigned count;
+	char **items; /* the longest first */
+	size_t count, room;
 };
 void secrets_collect(struct secrets *s, const struct config *config);
 void secrets_finish(struct secrets *s);
@@ -376,6 +376,9 @@ void files_set_cloexec(int fd, bool on);
 
 /* ---- reload.c, reexec.c, notify.c ---- */
 
+/* Signals wait while nobody handles them: until the loop runs, and from the moment a new program is
+ * executed until its loop does. Else a SIGHUP at that moment would end the relay. */
+void supervisor_hold_signals(bool hold);
 /* 0, or -EINVAL with every finding logged. */
 int supervisor_load_config(struct supervisor *sup, struct config **ret);
 /* SIGHUP. False, with everything as it was, if the file has errors. */
@@ -387,6 +390,12 @@ void reexec_begin(struct supervisor *sup);
 bool reexec_reaped(struct supervisor *sup, pid_t pid, int status);
 /* The state handed over by the predecessor; NULL if there was none. */
 json_t *reexec_inherit(bool *ret_check_only);
+/* Stands for the messages to and from workers as this program knows them. */
+int64_t reexec_messages_mark(void);
+
+/* ---- inherit.c ---- */
+
+#define STATE_VERSION 3
 /* Does the state fit this program and the config? 0 or -EINVAL (said). */
 int reexec_validate(const struct supervisor *sup, const json_t *state);
 void reexec_restore(struct supervisor *sup, const json_t *state);
@@ -398,7 +407,7 @@ struct supervisor {
 	struct config *config;
 	struct secrets secrets;
 	char state_directory[256], socket_path[256], exe_path[256];
-	char generated[2][64];     /* keys of the embedded show */
+	char generated[2][64]; /* keys of the embedded show */
 	int programs[ROLES];
 	int null_fd;
 	uid_t worker_uid;
@@ -412,12 +421,12 @@ struct supervisor {
 	struct rate_table failures;
 	struct resolver *resolver;
 	struct control *control;
-	json_t *events;            /* array, newest last */
+	json_t *events; /* array, newest last */
 	uint64_t next_connection;
 	uint32_t next_destination, next_reader;
 	struct event *signals[5];
 	struct event *ending;
-	pid_t validator;           /* 0 = none runs */
+	pid_t validator; /* 0 = none runs */
 };
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,10 @@ static struct config_destination destinations[] = {
 	{ .name = "youtube", .key = "yt-1234-5678", .endpoint.stream = "yt-1234-5678?backup=1" },
 };
 static struct config_show shows[] = {
-	{ .name = "main", .feeds = feeds, .feeds_count = 2, .destinations = destinations,
+	{ .name = "main",
+	  .feeds = feeds,
+	  .feeds_count = 2,
+	  .destinations = destinations,
 	  .destinations_count = 1 },
 };
 static const struct config config = { .shows = shows, .shows_count = 1 };
@@ -71,6 +75,45 @@ static void a_line_that_is_only_a_key_shrinks_to_stars(void **state)
 	assert_string_equal(line, "***");
 }
 
+static void a_key_that_begins_another_does_not_bare_its_end(void **state)
+{
+	struct config_feed pair[] = { { .name = "a", .key = "studio" },
+				      { .name = "b", .key = "studio-5f1c9a" } };
+	struct config_show show = { .name = "main", .feeds = pair, .feeds_count = 2 };
+	const struct config two = { .shows = &show, .shows_count = 1 };
+	struct secrets secrets = { .count = 0 };
+	char line[] = "no feed has the key studio-5f1c9a";
+
+	(void)state;
+	secrets_collect(&secrets, &two);
+	secrets_redact(&secrets, line);
+	secrets_finish(&secrets);
+	assert_string_equal(line, "no feed has the key ***");
+}
+
+static void the_last_of_very_many_keys_is_replaced_as_well(void **state)
+{
+	enum { MANY = 2000 };
+	static struct config_destination many[MANY];
+	static char keys[MANY][16];
+	struct config_show show = { .name = "main",
+				    .destinations = many,
+				    .destinations_count = MANY };
+	const struct config large = { .shows = &show, .shows_count = 1 };
+	struct secrets secrets = { .count = 0 };
+	char line[] = "sent to key-1999-x";
+
+	(void)state;
+	for (int i = 0; i < MANY; i++) {
+		snprintf(keys[i], sizeof(keys[i]), "key-%04d-x", i);
+		many[i].key = keys[i];
+	}
+	secrets_collect(&secrets, &large);
+	secrets_redact(&secrets, line);
+	secrets_finish(&secrets);
+	assert_string_equal(line, "sent to ***");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -78,6 +121,8 @@ int main(void)
 		cmocka_unit_test(url_encoded_keys_are_replaced_as_well),
 		cmocka_unit_test(very_short_keys_do_not_blank_out_ordinary_words),
 		cmocka_unit_test(a_line_that_is_only_a_key_shrinks_to_stars),
+		cmocka_unit_test(a_key_that_begins_another_does_not_bare_its_end),
+		cmocka_unit_test(the_last_of_very_many_keys_is_replaced_as_well),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
