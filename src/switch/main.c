@@ -13,6 +13,8 @@
  *
  * Wake-ups: a show without delay has an eventfd for each source and goes by the timeline's
  * deadline; one with a delay has none, gathers for ROUND_GAP_US and looks at least every POLL_US.
+ * Sources that were opened while the show had a delay have no eventfd after it was taken away:
+ * for them the show looks every ROUND_GAP_US.
  */
 #include <errno.h>
 #include <poll.h>
@@ -125,13 +127,13 @@ static int64_t program_carry_out(struct program *p, int64_t now_us)
 }
 
 /* Reads all sources. Returns when one that talks too fast may be read again, or CLOCK_NEVER;
- * *ret_is_open says whether any is open. */
-static int64_t program_drain(struct program *p, int64_t now_us, bool *ret_is_open)
+ * *ret_is_polled says whether any is open that does not wake us. */
+static int64_t program_drain(struct program *p, int64_t now_us, bool *ret_is_polled)
 {
 	int64_t at_us = CLOCK_NEVER;
 	uint64_t lapped = p->lapped_of_released;
 
-	*ret_is_open = false;
+	*ret_is_polled = false;
 	for (unsigned i = 0; i < TIMELINE_SOURCES_MAX; i++) {
 		struct source *source = p->slots[i].source;
 
@@ -139,7 +141,7 @@ static int64_t program_drain(struct program *p, int64_t now_us, bool *ret_is_ope
 			continue;
 		}
 		if (!source->is_closed) {
-			*ret_is_open = true;
+			*ret_is_polled |= p->delay_us > 0 || p->slots[i].wake == NULL;
 			if (!source_drain(source, p->timeline, now_us) &&
 			    source_resumes_us(source) < at_us) {
 				at_us = source_resumes_us(source);
@@ -156,11 +158,13 @@ static int64_t earlier(int64_t a_us, int64_t b_us)
 	return a_us < b_us ? a_us : b_us;
 }
 
-static void program_arm(struct program *p, int64_t at_us, bool is_open, int64_t now_us)
+static void program_arm(struct program *p, int64_t at_us, bool is_polled, int64_t now_us)
 {
 	at_us = earlier(at_us, report_deadline(&p->report));
+	if (is_polled) {
+		at_us = earlier(at_us, now_us + (p->delay_us > 0 ? POLL_US : ROUND_GAP_US));
+	}
 	if (p->delay_us > 0) {
-		at_us = is_open ? earlier(at_us, now_us + POLL_US) : at_us;
 		at_us = at_us < now_us + ROUND_GAP_US ? now_us + ROUND_GAP_US : at_us;
 	}
 	int64_t left_us = at_us - clock_monotonic_us();
@@ -172,8 +176,8 @@ static void program_arm(struct program *p, int64_t at_us, bool is_open, int64_t 
 static void program_round(struct program *p)
 {
 	int64_t now_us = clock_monotonic_us();
-	bool is_open;
-	int64_t resume_us = program_drain(p, now_us, &is_open);
+	bool is_polled;
+	int64_t resume_us = program_drain(p, now_us, &is_polled);
 	int64_t deadline_us = program_carry_out(p, now_us);
 
 	if (show_publish(&p->show) || p->has_changed) {
@@ -181,7 +185,7 @@ static void program_round(struct program *p)
 		p->has_changed = false;
 	}
 	report_settle(&p->report, p->timeline, now_us);
-	program_arm(p, earlier(deadline_us, resume_us), is_open, now_us);
+	program_arm(p, earlier(deadline_us, resume_us), is_polled, now_us);
 }
 
 static void program_on_timer(evutil_socket_t fd, short what, void *arg)

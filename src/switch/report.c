@@ -33,7 +33,7 @@ static const char *event_str(enum timeline_event_kind kind)
 	static const char *const names[] = {
 		[TIMELINE_ON] = "on air",       [TIMELINE_SPLICED] = "spliced",
 		[TIMELINE_STARVED] = "starved", [TIMELINE_RESUMED] = "resumed",
-		[TIMELINE_GAP] = "gap",
+		[TIMELINE_GAP] = "gap",         [TIMELINE_STATE] = "feed state",
 	};
 	unsigned index = (unsigned)kind;
 
@@ -43,16 +43,7 @@ static const char *event_str(enum timeline_event_kind kind)
 
 static void report_log(const struct report *r, const struct timeline_event *e, int64_t now_us)
 {
-	if (e->kind == TIMELINE_STATE) { /* the supervisor says as much */
-		log_debug("feed state show=%s feed=%s state=\"%s\"", r->show,
-			  report_feed_name(r, e->to), e->cause);
-		return;
-	}
-
-	bool is_bad = e->kind == TIMELINE_STARVED || e->kind == TIMELINE_GAP;
-
-	log_line(
-		is_bad ? LOG_WARN : LOG_INFO,
+	log_warn(
 		"%s show=%s from=%s to=%s at_90k=%lld gap_ms=%lld noticed_ms_ago=%lld cause=\"%s\"",
 		event_str(e->kind), r->show, report_feed_name(r, e->from),
 		report_feed_name(r, e->to), (long long)e->show_90k, (long long)e->gap_90k / 90,
@@ -63,8 +54,10 @@ void report_event(struct report *r, const struct timeline_event *event, int64_t 
 {
 	struct ipc_switch_event message = { .event = *event, .at_us = now_us };
 
-	report_log(r, event, now_us);
-	ipc_send(r->control, IPC_SWITCH_EVENT, &message, NULL, 0);
+	/* The supervisor logs it. */
+	if (ipc_send(r->control, IPC_SWITCH_EVENT, &message, NULL, 0) < 0) {
+		report_log(r, event, now_us);
+	}
 	r->has_news = true;
 }
 

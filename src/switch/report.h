@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What the switch tells the supervisor and the log. switch; never blocks: what a full control
- * socket does not take is sent later (releases, status) or is in the log alone (events).
+ * What the switch tells the supervisor, which logs it. switch; never blocks: what a full control
+ * socket does not take is sent later (releases, status) or goes to the log alone (events).
  */
 #ifndef SWITCH_REPORT_H
 #define SWITCH_REPORT_H
