@@ -6,6 +6,7 @@ import os
 import signal
 
 from lib.process import children_of, eventually
+from lib.relay import Relay
 from lib.show import Show, expect
 from lib.stage import case, main
 
@@ -23,6 +24,68 @@ def new_binary_takes_over_without_anyone_noticing(stage):
     show.primary.kill()
     show.fail_over()
     expect(show.verdict(), "primary", "backup")
+
+
+@case
+def signals_during_the_takeover_wait_for_the_new_binary(stage):
+    relay = Relay(stage, [], delay_ms=500)
+    lines = len(relay.process.stderr)
+    os.kill(relay.process.pid, signal.SIGUSR2)
+
+    def is_over():
+        if relay.process.is_running():
+            os.kill(relay.process.pid, signal.SIGHUP)
+        return not relay.process.is_running() or any(
+            "re-executed" in line for line in relay.process.stderr[lines:])
+    eventually(is_over, "the new binary to go on", interval_s=0.001)
+    if not relay.process.is_running():
+        raise AssertionError(f"it ended with status {relay.process.status()}")
+    relay.reload_and_wait()
+    if relay.process.stop(timeout_s=2) != 0:
+        raise AssertionError("it did not end well")
+
+
+@case
+def end_is_not_forgotten_over_a_new_binary(stage):
+    relay = Relay(stage, [], delay_ms=500)
+    switch = relay.wait_worker("switch")
+    os.kill(switch, signal.SIGSTOP) # so that the end takes longer than the check of the binary
+    os.kill(relay.process.pid, signal.SIGUSR2)
+    os.kill(relay.process.pid, signal.SIGTERM)
+    if relay.process.wait(timeout_s=2) != 0:
+        raise AssertionError("it did not end well")
+
+
+@case
+def new_binary_waits_for_a_config_that_was_broken_meanwhile(stage):
+    show = Show(stage)
+    relay = show.relay
+    lines = len(relay.process.stderr)
+    feeds = relay.show["feeds"]
+    os.kill(relay.process.pid, signal.SIGUSR2)
+    relay.process.wait_line(lambda line: "re-executing" in line, "the exec", since=lines,
+                            lines=relay.process.stderr)
+    relay.show["feeds"] = []
+    relay.write_config() # in time or not: it must not matter
+    show.platform.wait_media(60000)
+    relay.show["feeds"] = feeds
+    relay.write_config()
+    relay.process.wait_line(lambda line: "re-executed" in line, "the new binary to go on",
+                            since=lines, lines=relay.process.stderr)
+    relay.wait_live("primary")
+    expect(show.verdict(), "primary")
+
+
+@case
+def hanging_switch_is_replaced(stage):
+    show = Show(stage, delay_ms=8000) # it costs five seconds until it is noticed
+    switch = show.relay.wait_worker("switch")
+    os.kill(switch, signal.SIGSTOP)
+    show.relay.wait_worker("switch", other_than=[switch])
+    show.relay.wait_live("primary")
+    show.platform.wait_media(100000)
+    if show.relay.destination("platform")["restarts"]:
+        raise AssertionError("the connection did not last")
 
 
 @case

@@ -50,6 +50,25 @@ def clip(stage, camera, fps=30, b_frames=0, seconds=CLIP_SECONDS, gop_seconds=GO
     return flv.Clip(path, fps)
 
 
+def heavy_clip(stage, camera, kbps=4000, seconds=45):
+    """A Clip of some megabits a second: for what depends on sizes."""
+    need("ffmpeg")
+    path = os.path.join(stage.shared, f"{camera}-{kbps}kbps.flv")
+    if not os.path.exists(path):
+        part = f"{path}.{os.getpid()}"
+        rate = [f"{kbps}k"]
+        subprocess.run([
+            "ffmpeg", "-nostdin", "-v", "error",
+            "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30",
+            "-f", "lavfi", "-i", "anoisesrc=amplitude=0.1:sample_rate=48000", "-t", str(seconds),
+            "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "60",
+            "-b:v", *rate, "-minrate", *rate, "-maxrate", *rate, "-bufsize", *rate,
+            "-x264-params", "nal-hrd=cbr", "-threads", "1", "-c:a", "aac", "-f", "flv", part],
+                       check=True)
+        os.rename(part, path)
+    return flv.Clip(path, 30)
+
+
 def ffmpeg(stage, name, of, url):
     """ffmpeg publishes the clip."""
     return stage.start(name, [

@@ -39,6 +39,8 @@ class Relay:
             **show,
         }
         self.rtmps = rtmps # (certificate, key) paths
+        self.listen = "127.0.0.1:0"
+        self.more_shows = []
         self.srt = srt # section "srt" of the config
         self.config_path = stage.path("understudy.yaml")
         self.socket = stage.path("run", "understudy.sock")
@@ -52,10 +54,10 @@ class Relay:
 
     def write_config(self):
         config = {
-            "rtmp": {"listen": "127.0.0.1:0"},
+            "rtmp": {"listen": self.listen},
             "state_directory": self.stage.path("state"),
             "socket": self.socket,
-            "shows": [self.show],
+            "shows": [self.show, *self.more_shows],
         }
         if self.rtmps:
             config["rtmps"] = {"listen": "127.0.0.1:0", "certificate": self.rtmps[0],
@@ -102,7 +104,10 @@ class Relay:
 
     def status(self):
         """The show's part of `status --json`."""
-        return json.loads(self.command("status", "--json"))["shows"][0]
+        return self.shows()[0]
+
+    def shows(self):
+        return json.loads(self.command("status", "--json"))["shows"]
 
     def feed(self, name, status=None):
         return next(f for f in (status or self.status())["feeds"] if f["name"] == name)
@@ -147,6 +152,12 @@ class Relay:
         """Gives it the config as it is now."""
         self.write_config()
         os.kill(self.process.pid, signal.SIGHUP)
+
+    def reload_and_wait(self):
+        lines = len(self.process.stderr)
+        self.reload()
+        self.process.wait_line(lambda line: line.endswith("config reloaded"), "the new config",
+                               since=lines, lines=self.process.stderr)
 
     def workers(self, role):
         """Process ids of the workers of this role."""
