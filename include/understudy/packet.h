@@ -102,7 +102,8 @@ static inline bool packet_is_sane(const struct packet *p)
 {
 	return p->kind > PACKET_NONE && p->kind < PACKET_KINDS && p->type > 0 &&
 	       p->type < PACKET_TYPES && p->track < PACKET_TRACKS_MAX &&
-	       p->size <= PACKET_SIZE_MAX && p->nano < 1000000 && p->dts_90k > INT64_MIN / 4 && p->dts_90k < INT64_MAX / 4 &&
+	       p->size <= PACKET_SIZE_MAX && p->nano < 1000000 &&
+	       p->dts_90k > INT64_MIN / 4 && p->dts_90k < INT64_MAX / 4 &&
 	       p->pts_90k > INT64_MIN / 4 && p->pts_90k < INT64_MAX / 4;
 }
 

@@ -16,10 +16,10 @@
 #include <understudy/input.h>
 
 #define IO_BYTES 32768
-#define PROBE_BYTES 200000   /* for a program map, and per stream of unknown kind */
+#define PROBE_BYTES 200000 /* for a program map, and per stream of unknown kind */
 #define PES_BYTES_MAX "4194304"
 #define STREAMS_MAX 64
-#define ERRORS_MAX 1000      /* in a row: such a stream is none */
+#define ERRORS_MAX 1000 /* in a row: such a stream is none */
 
 struct input {
 	AVFormatContext *format;
@@ -153,8 +153,9 @@ static void describe(const struct input *in, struct input_packet *ret)
 		.dts_90k = time_of(p->dts),
 		.is_damaged = (p->flags & AV_PKT_FLAG_CORRUPT) != 0,
 		.config = stream->codecpar->extradata,
-		.config_size = stream->codecpar->extradata_size > 0 ?
-				       (size_t)stream->codecpar->extradata_size : 0,
+		.config_size = stream->codecpar->extradata_size > 0
+				       ? (size_t)stream->codecpar->extradata_size
+				       : 0,
 	};
 }
 

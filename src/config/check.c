@@ -137,8 +137,8 @@ static void check_feed(const struct config_feed *feed, const char *parent, struc
 
 		format_path(path, parent, "passphrase");
 		if (size < 10 || size > 79) {
-			report_add_at(r, CONFIG_ERROR, path, "has %zu characters; SRT takes 10 to 79",
-				      size);
+			report_add_at(r, CONFIG_ERROR, path,
+				      "has %zu characters; SRT takes 10 to 79", size);
 		}
 	}
 	if (feed->pull != NULL) {

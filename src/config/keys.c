@@ -34,9 +34,9 @@ static const char *const mismatch_modes[] = {
 	NULL,
 };
 static const char *const platforms[] = {
-	[PLATFORM_CUSTOM] = "custom",     [PLATFORM_YOUTUBE] = "youtube",
-	[PLATFORM_TWITCH] = "twitch",     [PLATFORM_FACEBOOK] = "facebook",
-	[PLATFORM_KICK] = "kick",         NULL,
+	[PLATFORM_CUSTOM] = "custom", [PLATFORM_YOUTUBE] = "youtube",
+	[PLATFORM_TWITCH] = "twitch", [PLATFORM_FACEBOOK] = "facebook",
+	[PLATFORM_KICK] = "kick",     NULL,
 };
 static const char *const notify_kinds[] = { "webhook", NULL };
 

@@ -63,8 +63,9 @@ static void program_check(struct program *p, int64_t now_us)
 	char cause[IPC_TEXT];
 
 	p->bytes_at_status = p->link.bytes;
-	p->seconds_over_limit =
-		p->start.max_kbps != 0 && kbps > p->start.max_kbps ? p->seconds_over_limit + 1 : 0;
+	p->seconds_over_limit = p->start.max_kbps != 0 && kbps > p->start.max_kbps
+					? p->seconds_over_limit + 1
+					: 0;
 	if (p->seconds_over_limit >= OVER_LIMIT_SECONDS) {
 		text_format(cause, sizeof(cause),
 			    "%llu kb/s, above the feed's max_kbps of %u for %d s",
@@ -72,10 +73,10 @@ static void program_check(struct program *p, int64_t now_us)
 		program_end(p, cause);
 	}
 	if (p->streams.feed.packets == 0 && now_us - p->started_us > MEDIA_WAIT_US) {
-		program_end(p, p->link.inspector.report.packets == 0 ?
-				       "what the encoder sends is no MPEG transport stream" :
-			       p->streams.has_codec[0] ? "no key frame in 10 s" :
-							 "no video or audio that can be carried");
+		program_end(p, p->link.inspector.report.packets == 0
+				       ? "what the encoder sends is no MPEG transport stream"
+			       : p->streams.has_codec[0] ? "no key frame in 10 s"
+							 : "no video or audio that can be carried");
 	}
 }
 
@@ -128,8 +129,11 @@ static bool program_begin(struct program *p, struct ipc_message *m)
 
 	memcpy(&p->start, m->body, sizeof(p->start));
 	p->wake = ipc_take_fd(m, 2);
-	p->link = (struct link){ .socket = ipc_take_fd(m, 0), .control = WORKER_CONTROL_FD,
-				 .ops = &ops, .owner = p, .backdate_us = p->start.backdate_us };
+	p->link = (struct link){ .socket = ipc_take_fd(m, 0),
+				 .control = WORKER_CONTROL_FD,
+				 .ops = &ops,
+				 .owner = p,
+				 .backdate_us = p->start.backdate_us };
 	link_init(&p->link);
 	error = streams_init(&p->streams, ring, p->start.span_us, p->wake);
 	close(ring);

@@ -39,18 +39,17 @@ void streams_finish(struct streams *s)
 
 static enum packet_kind kind_of(enum input_format format)
 {
-	return format == INPUT_UNKNOWN                        ? PACKET_NONE :
-	       format == INPUT_AVC || format == INPUT_HEVC    ? PACKET_VIDEO :
-								PACKET_AUDIO;
+	return format == INPUT_UNKNOWN                       ? PACKET_NONE
+	       : format == INPUT_AVC || format == INPUT_HEVC ? PACKET_VIDEO
+							     : PACKET_AUDIO;
 }
 
 static uint32_t codec_of(enum input_format format)
 {
 	static const uint32_t codecs[] = {
-		[INPUT_AVC] = CODEC_AVC,        [INPUT_HEVC] = CODEC_HEVC,
-		[INPUT_ADTS] = CODEC_AAC,       [INPUT_LATM] = CODEC_AAC,
-		[INPUT_MPEG_AUDIO] = CODEC_MP3, [INPUT_AC3] = CODEC_AC3,
-		[INPUT_EAC3] = CODEC_EAC3,      [INPUT_OPUS] = CODEC_OPUS,
+		[INPUT_AVC] = CODEC_AVC,   [INPUT_HEVC] = CODEC_HEVC,      [INPUT_ADTS] = CODEC_AAC,
+		[INPUT_LATM] = CODEC_AAC,  [INPUT_MPEG_AUDIO] = CODEC_MP3, [INPUT_AC3] = CODEC_AC3,
+		[INPUT_EAC3] = CODEC_EAC3, [INPUT_OPUS] = CODEC_OPUS,
 	};
 
 	return codecs[format];
@@ -59,9 +58,9 @@ static uint32_t codec_of(enum input_format format)
 static enum audio_format audio_of(enum input_format format)
 {
 	static const enum audio_format formats[] = {
-		[INPUT_ADTS] = AUDIO_ADTS, [INPUT_LATM] = AUDIO_LATM,
+		[INPUT_ADTS] = AUDIO_ADTS,       [INPUT_LATM] = AUDIO_LATM,
 		[INPUT_MPEG_AUDIO] = AUDIO_MPEG, [INPUT_AC3] = AUDIO_AC3,
-		[INPUT_EAC3] = AUDIO_AC3, [INPUT_OPUS] = AUDIO_OPUS,
+		[INPUT_EAC3] = AUDIO_AC3,        [INPUT_OPUS] = AUDIO_OPUS,
 	};
 
 	return formats[format];
@@ -103,8 +102,12 @@ static struct stream *stream_new(struct streams *s, const struct input_packet *p
 	if (st == NULL || free_track(s, kind) >= PACKET_TRACKS_MAX) {
 		return NULL;
 	}
-	*st = (struct stream){ .index = p->stream, .pid = p->pid, .format = p->format, .kind = kind,
-			       .track = (uint8_t)free_track(s, kind), .is_used = true };
+	*st = (struct stream){ .index = p->stream,
+			       .pid = p->pid,
+			       .format = p->format,
+			       .kind = kind,
+			       .track = (uint8_t)free_track(s, kind),
+			       .is_used = true };
 	if (kind == PACKET_VIDEO) {
 		annexb_init(&st->annexb, codec_of(p->format));
 	} else {
@@ -123,7 +126,8 @@ static void warn_once(struct streams *s, const struct input_packet *p)
 	if (!(s->warned & bit)) {
 		s->warned |= bit;
 		log_warn("stream not carried pid=%u codec=%s: the encoder has to send H.264 or "
-			 "HEVC with AAC, MP3, AC-3 or Opus", p->pid, p->codec);
+			 "HEVC with AAC, MP3, AC-3 or Opus",
+			 p->pid, p->codec);
 	}
 }
 
@@ -224,8 +228,11 @@ void streams_put(struct streams *s, const struct input *input, const struct inpu
 	if (st == NULL) {
 		return;
 	}
-	struct packet p = { .arrival_us = arrival_us, .codec = codec_of(st->format),
-			    .kind = (uint8_t)st->kind, .type = PACKET_FRAME, .track = st->track };
+	struct packet p = { .arrival_us = arrival_us,
+			    .codec = codec_of(st->format),
+			    .kind = (uint8_t)st->kind,
+			    .type = PACKET_FRAME,
+			    .track = st->track };
 	if (in->is_damaged) {
 		s->damaged++;
 		if (st->kind == PACKET_AUDIO) {

@@ -36,7 +36,7 @@ struct streams {
 	struct buffer unit; /* the access unit being made */
 	uint32_t warned;    /* streams, by index, that were said to be of no use */
 	uint64_t damaged;
-	bool has_codec[2];  /* some video, audio has been found */
+	bool has_codec[2]; /* some video, audio has been found */
 };
 
 int streams_init(struct streams *s, int ring_fd, int64_t span_us, int wake);

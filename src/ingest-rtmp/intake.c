@@ -11,7 +11,7 @@
 
 #include "intake.h"
 
-#define STALE_90K MEDIA_HZ      /* how far from the media a header's own time may lie */
+#define STALE_90K MEDIA_HZ /* how far from the media a header's own time may lie */
 
 int intake_init(struct intake *in, int ring_fd, int64_t span_us, int wake)
 {

@@ -22,10 +22,10 @@
 
 static int hex_digit(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0' :
-	       c >= 'a' && c <= 'f' ? c - 'a' + 10 :
-	       c >= 'A' && c <= 'F' ? c - 'A' + 10 :
-				      -1;
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
+				      : -1;
 }
 
 static void url_decode(char *to, size_t size, const char *from)
@@ -205,8 +205,7 @@ static enum door_answer door_judge(struct door *d, const struct door_wish *wish,
 }
 
 enum door_answer door_ask(struct door *d, const char *streamid, const char *peer,
-			  const struct sockaddr *address, int64_t now_us,
-			  struct ipc_srt_feed *ret)
+			  const struct sockaddr *address, int64_t now_us, struct ipc_srt_feed *ret)
 {
 	struct door_wish wish;
 	enum door_answer answer;

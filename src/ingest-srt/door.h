@@ -59,8 +59,7 @@ void door_finish(struct door *d);
 bool door_learn(struct door *d, const struct ipc_srt_feeds *piece);
 /* Copies the feed of the key into *ret (which holds a secret) if the answer is DOOR_OPEN. */
 enum door_answer door_ask(struct door *d, const char *streamid, const char *peer,
-			  const struct sockaddr *address, int64_t now_us,
-			  struct ipc_srt_feed *ret);
+			  const struct sockaddr *address, int64_t now_us, struct ipc_srt_feed *ret);
 /* The caller has come in: *ret is its feed; false if the table does not know it any more. */
 bool door_enter(struct door *d, const char *streamid, const char *peer, int64_t now_us,
 		struct ipc_srt_feed *ret);

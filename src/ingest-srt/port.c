@@ -17,12 +17,12 @@
 #define WAIT_MS 20
 #define SECOND_US 1000000
 #define PAYLOAD_BYTES_MAX 1456
-#define READS_MAX 256             /* a caller and turn */
-#define GATHER_US 2000            /* packets of one message are no further apart */
-#define SILENCE_US 4000000        /* libsrt itself notices nothing for 5 s */
+#define READS_MAX 256      /* a caller and turn */
+#define GATHER_US 2000     /* packets of one message are no further apart */
+#define SILENCE_US 4000000 /* libsrt itself notices nothing for 5 s */
 #define CARRY_WAIT_US 5000000
-#define ENTER_WAIT_US 3000000     /* between our yes and being connected */
-#define SRT_VERSION_MIN 0x010300  /* what is older has no streamid */
+#define ENTER_WAIT_US 3000000    /* between our yes and being connected */
+#define SRT_VERSION_MIN 0x010300 /* what is older has no streamid */
 
 /* ---- callers come ---- */
 
@@ -125,8 +125,11 @@ static void caller_welcome(struct port *p, SRTSOCKET socket, const struct sockad
 	}
 	srt_getsockflag(socket, SRTO_RCVLATENCY, &latency_ms, &latency_size);
 	srt_getsockflag(socket, SRTO_PBKEYLEN, &key_bytes, &key_size);
-	*c = (struct caller){ .socket = socket, .id = ++p->next_id, .out = -1,
-			      .accepted_us = now_us, .last_us = now_us,
+	*c = (struct caller){ .socket = socket,
+			      .id = ++p->next_id,
+			      .out = -1,
+			      .accepted_us = now_us,
+			      .last_us = now_us,
 			      .latency_us = (uint32_t)latency_ms * 1000 };
 	c->status.connection = c->id;
 	c->status.latency_ms = (uint32_t)latency_ms;
@@ -156,7 +159,8 @@ static void port_accept(struct port *p)
 
 static void caller_send(struct port *p, struct caller *c, int64_t delivered_us)
 {
-	struct tslink_head head = { .delivered_us = delivered_us, .latency_us = c->latency_us,
+	struct tslink_head head = { .delivered_us = delivered_us,
+				    .latency_us = c->latency_us,
 				    .flags = c->has_gap ? TSLINK_GAP : 0 };
 
 	memcpy(p->message, &head, sizeof(head));
@@ -225,8 +229,9 @@ static void caller_ready(struct port *p, SRTSOCKET socket)
 		if (c->out >= 0 && !caller_read(p, c)) {
 			bool is_silent = clock_monotonic_us() - c->last_us > SILENCE_US / 2;
 
-			caller_close(p, c, is_silent ? "the encoder has fallen silent" :
-						       "connection closed by encoder");
+			caller_close(p, c,
+				     is_silent ? "the encoder has fallen silent"
+					       : "connection closed by encoder");
 		}
 		return;
 	}
@@ -275,8 +280,8 @@ static void port_tell_refusals(struct port *p, int64_t now_us)
 	}
 	while (door_missing(&p->door, now_us, ENTER_WAIT_US, &waiting)) {
 		log_warn("publish failed show=%s feed=%s peer=%s: wrong passphrase, one missing on "
-			 "one side, or the connection broke", waiting.show, waiting.feed,
-			 waiting.peer);
+			 "one side, or the connection broke",
+			 waiting.show, waiting.feed, waiting.peer);
 	}
 }
 
@@ -378,8 +383,9 @@ static int listener_open(struct port *p, int udp_fd)
 	/* Before listening: later ones do not take it any more. */
 	return srt_listen_callback(p->listener, on_caller, p) != 0 ||
 			       srt_listen(p->listener, PORT_CONNECTIONS_MAX) != 0 ||
-			       srt_epoll_add_usock(p->poll, p->listener, &events) != 0 ?
-		       -1 : 0;
+			       srt_epoll_add_usock(p->poll, p->listener, &events) != 0
+		       ? -1
+		       : 0;
 }
 
 int port_open(struct port *p, int udp_fd, int control)

@@ -28,9 +28,9 @@
 #define PORT_CONNECTIONS_MAX 64
 
 struct caller {
-	SRTSOCKET socket;  /* SRT_INVALID_SOCK = free */
+	SRTSOCKET socket; /* SRT_INVALID_SOCK = free */
 	uint64_t id;
-	int out;           /* -1 until it is carried */
+	int out;                      /* -1 until it is carried */
 	int64_t accepted_us, last_us; /* last_us: when a packet came last */
 	uint32_t latency_us;
 	int32_t next_sequence;

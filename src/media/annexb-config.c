@@ -173,12 +173,12 @@ static void put_hevc(struct place *p, const struct annexb *a)
 	hevc_read_sps(set->data, set->size, &sps); /* it was read when it came */
 	put_u8(p, 1);
 	put_bytes(p, sps.profile, sizeof(sps.profile));
-	put_u16(p, 0xf000);  /* no minimum of spatial segmentation said */
-	put_u8(p, 0xfc);     /* nor kind of parallelism */
+	put_u16(p, 0xf000); /* no minimum of spatial segmentation said */
+	put_u8(p, 0xfc);    /* nor kind of parallelism */
 	put_u8(p, 0xfcu | sps.chroma);
 	put_u8(p, 0xf8u | sps.luma_depth);
 	put_u8(p, 0xf8u | sps.chroma_depth);
-	put_u16(p, 0);       /* nor average frame rate */
+	put_u16(p, 0); /* nor average frame rate */
 	put_u8(p, (unsigned)sps.sub_layers << 3 | (sps.is_nested ? 4u : 0u) | 3u);
 	put_u8(p, 3);
 	put_hevc_array(p, a, ANNEXB_VPS, 32);

@@ -63,10 +63,10 @@ static uint8_t set_order(uint32_t codec, unsigned type)
 	if (codec == CODEC_AVC) {
 		return type == AVC_SPS ? ANNEXB_SPS : type == AVC_PPS ? ANNEXB_PPS : 0;
 	}
-	return type == HEVC_VPS ? ANNEXB_VPS :
-	       type == HEVC_SPS ? ANNEXB_SPS :
-	       type == HEVC_PPS ? ANNEXB_PPS :
-				  0;
+	return type == HEVC_VPS   ? ANNEXB_VPS
+	       : type == HEVC_SPS ? ANNEXB_SPS
+	       : type == HEVC_PPS ? ANNEXB_PPS
+				  : 0;
 }
 
 static bool is_wrapping(uint32_t codec, unsigned type)
@@ -117,7 +117,8 @@ static void forget_pictures(struct annexb *a)
 static int take_set(struct annexb *a, uint8_t order, const uint8_t *data, size_t size)
 {
 	struct parameter_set fresh = { .type = (uint8_t)annexb_type(a->codec, data),
-				       .order = order, .size = (uint16_t)size };
+				       .order = order,
+				       .size = (uint16_t)size };
 
 	if (size > PARAMETER_SET_BYTES_MAX || !set_id(a->codec, order, data, size, &fresh.id)) {
 		return 0; /* broken, or none we could carry */

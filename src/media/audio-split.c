@@ -21,8 +21,10 @@ static const uint32_t aac_rates[] = { 96000, 88200, 64000, 48000, 44100, 32000, 
 
 void audio_split_init(struct audio_split *s, enum audio_format format)
 {
-	*s = (struct audio_split){ .format = format, .next_90k = AUDIO_NO_TIME,
-				   .mark_90k = AUDIO_NO_TIME, .mark_at = NOT_MARKED };
+	*s = (struct audio_split){ .format = format,
+				   .next_90k = AUDIO_NO_TIME,
+				   .mark_90k = AUDIO_NO_TIME,
+				   .mark_at = NOT_MARKED };
 	buffer_init(&s->bytes, BYTES_MAX);
 }
 
@@ -171,7 +173,7 @@ static int find_mpeg(struct audio_split *s, const uint8_t *p, size_t size, struc
 
 static size_t ac3_length(const uint8_t *p)
 {
-	static const uint16_t kbps[19] = { 32,	40,  48,  56,  64,  80,	 96,  112, 128, 160,
+	static const uint16_t kbps[19] = { 32,  40,  48,  56,  64,  80,  96,  112, 128, 160,
 					   192, 224, 256, 320, 384, 448, 512, 576, 640 };
 	unsigned rate = p[4] >> 6u, code = p[4] & 63;
 
@@ -234,9 +236,9 @@ static uint32_t opus_samples(const uint8_t *p, size_t size)
 	static const uint16_t silk[4] = { 480, 960, 1920, 2880 };
 	unsigned config = p[0] >> 3u, code = p[0] & 3;
 	unsigned frames = code == 0 ? 1 : code < 3 ? 2 : size > 1 ? p[1] & 63u : 0;
-	unsigned samples = config < 12 ? silk[config & 3] :
-			   config < 16 ? silk[config & 1] :
-					 120u << (config & 3);
+	unsigned samples = config < 12   ? silk[config & 3]
+			   : config < 16 ? silk[config & 1]
+					 : 120u << (config & 3);
 
 	return frames * samples;
 }
@@ -271,8 +273,7 @@ static int find_opus(struct audio_split *s, const uint8_t *p, size_t size, struc
 
 /* ---- all ---- */
 
-static int find_piece(struct audio_split *s, const uint8_t *p, size_t size,
-		      struct audio_piece *ret)
+static int find_piece(struct audio_split *s, const uint8_t *p, size_t size, struct audio_piece *ret)
 {
 	*ret = (struct audio_piece){ 0 };
 	switch (s->format) {
@@ -336,8 +337,8 @@ bool audio_split_next(struct audio_split *s, struct audio_frame *ret)
 			continue;
 		}
 		*ret = (struct audio_frame){
-			.data = piece.data != NULL ? piece.data :
-						     buffer_bytes(&s->bytes) + piece.head,
+			.data = piece.data != NULL ? piece.data
+						   : buffer_bytes(&s->bytes) + piece.head,
 			.size = piece.data != NULL ? piece.data_size : piece.size - piece.head,
 			.pts_90k = pts_90k,
 		};

@@ -20,7 +20,8 @@ static struct ts_pid *ts_find(struct ts_inspector *t, unsigned pid)
 	if (t->pid_count == TS_PIDS_MAX) {
 		return NULL;
 	}
-	t->pids[t->pid_count] = (struct ts_pid){ .pid = (uint16_t)pid, .last_us = INT64_MIN,
+	t->pids[t->pid_count] = (struct ts_pid){ .pid = (uint16_t)pid,
+						 .last_us = INT64_MIN,
 						 .before_us = INT64_MIN };
 	return &t->pids[t->pid_count++];
 }

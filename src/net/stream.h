@@ -15,17 +15,17 @@
 
 struct stream {
 	int fd;
-	unsigned wants;	   /* enum stream_want */
+	unsigned wants;    /* enum stream_want */
 	const char *error; /* a constant text; NULL = none */
 	/* TLS only */
 	SSL *ssl; /* owned */
 	bool is_server;
 	bool is_established; /* handshake done */
 	bool has_failed;    /* OpenSSL forbids any further call on `ssl`, SSL_shutdown() included */
-	bool has_heard;	    /* something came from the peer */
+	bool has_heard;     /* something came from the peer */
 	uint8_t first_byte; /* the first byte it sent: 0x14..0x17 if it speaks TLS */
 	int socket_error;   /* errno of the last failed system call under OpenSSL, or 0 */
-	uint8_t *held;	    /* owned: plaintext of a record that is sealed, but not yet sent */
+	uint8_t *held;      /* owned: plaintext of a record that is sealed, but not yet sent */
 	size_t held_bytes;
 };
 

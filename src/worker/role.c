@@ -7,11 +7,16 @@
 const char *worker_role_str(enum worker_role role)
 {
 	static const char *const names[ROLES] = {
-		[ROLE_NONE] = "none",           [ROLE_INGEST_RTMP] = "ingest-rtmp",
-		[ROLE_INGEST_SRT] = "ingest-srt", [ROLE_INGEST_AV] = "ingest-av",
-		[ROLE_SWITCH] = "switch",       [ROLE_RELAY_RTMP] = "relay-rtmp",
-		[ROLE_RELAY_FLV] = "relay-flv", [ROLE_RESOLVE] = "resolve",
-		[ROLE_RELAY_FILE] = "relay-file", [ROLE_RELAY_AV] = "relay-av",
+		[ROLE_NONE] = "none",
+		[ROLE_INGEST_RTMP] = "ingest-rtmp",
+		[ROLE_INGEST_SRT] = "ingest-srt",
+		[ROLE_INGEST_AV] = "ingest-av",
+		[ROLE_SWITCH] = "switch",
+		[ROLE_RELAY_RTMP] = "relay-rtmp",
+		[ROLE_RELAY_FLV] = "relay-flv",
+		[ROLE_RESOLVE] = "resolve",
+		[ROLE_RELAY_FILE] = "relay-file",
+		[ROLE_RELAY_AV] = "relay-av",
 		[ROLE_RELAY_SRT] = "relay-srt",
 	};
 

@@ -147,7 +147,7 @@ def worker_that_hangs_is_replaced(stage):
     media.wait_size(stage.path("hung-*.mkv"), 50000)
     hung = relay.workers("relay-file")[0]
     os.kill(hung, signal.SIGSTOP)
-    relay.wait_status(lambda s: "killed" in (relay.destination("record", s)["last_error"] or ""),
+    relay.wait_status(lambda s: relay.destination("record", s)["restarts"] > 0,
                       "the hanging worker to be killed", 60)
     relay.wait_worker("relay-file", other_than=[hung])
     eventually(lambda: len(glob.glob(stage.path("hung-*.mkv"))) == 2, "a second file")

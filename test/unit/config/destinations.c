@@ -94,15 +94,16 @@ static void other_outputs_are_taken_apart(void **state)
 	} rows[] = {
 		{ "url: \"srt://a.example:9000\"", "a.example", NULL, NULL, NULL, NULL, NULL,
 		  DESTINATION_SRT, 9000, false },
-		{ "url: \"srt://0.0.0.0:9000?mode=listener&streamid=%23!::r=x&passphrase=ten%2Bcharacters\"",
+		{ "url: \"srt://0.0.0.0:9000?mode=listener&streamid=%23!::r=x"
+		  "&passphrase=ten%2Bcharacters\"",
 		  "0.0.0.0", NULL, NULL, NULL, "#!::r=x", "ten+characters", DESTINATION_SRT, 9000,
 		  true },
-		{ "url: \"srt://h:1?latency=300\", key: stream, passphrase: ten-characters", "h", NULL,
-		  NULL, NULL, "stream", "ten-characters", DESTINATION_SRT, 1, false },
+		{ "url: \"srt://h:1?latency=300\", key: stream, passphrase: ten-characters", "h",
+		  NULL, NULL, NULL, "stream", "ten-characters", DESTINATION_SRT, 1, false },
 		{ "url: \"icecast://source:p%40ss@h/show.aac\"", "h", "show.aac", "source", "p@ss",
 		  NULL, NULL, DESTINATION_ICECAST, 8000, false },
-		{ "url: \"icecast://h:8010/show.mp3\", user: source, password: secret", "h", "show.mp3",
-		  "source", "secret", NULL, NULL, DESTINATION_ICECAST, 8010, false },
+		{ "url: \"icecast://h:8010/show.mp3\", user: source, password: secret", "h",
+		  "show.mp3", "source", "secret", NULL, NULL, DESTINATION_ICECAST, 8010, false },
 		{ "url: \"rtsp://h/a/b?c=d\"", "h", "a/b?c=d", NULL, NULL, NULL, NULL,
 		  DESTINATION_RTSP, 554, false },
 		{ "url: \"udp://239.1.2.3:5000\"", "239.1.2.3", NULL, NULL, NULL, NULL, NULL,
@@ -118,8 +119,10 @@ static void other_outputs_are_taken_apart(void **state)
 		assert_int_equal(l.result, 0);
 		const struct config_destination *d = &l.config->shows[0].destinations[0];
 		const char *const pairs[][2] = {
-			{ d->output.host, rows[i].host },     { d->output.path, rows[i].path },
-			{ d->output.user, rows[i].user },     { d->output.password, rows[i].password },
+			{ d->output.host, rows[i].host },
+			{ d->output.path, rows[i].path },
+			{ d->output.user, rows[i].user },
+			{ d->output.password, rows[i].password },
 			{ d->output.stream, rows[i].stream },
 			{ d->output.passphrase, rows[i].passphrase },
 		};

@@ -174,11 +174,11 @@ static void hevc_frames_equal_those_of_an_rtmp_encoder(void **state)
 static void wrapping_is_left_out_and_short_start_codes_are_understood(void **state)
 {
 	static const uint8_t unit[] = {
-		0, 0, 0, 1, 9,    0xf0,             /* delimiter */
-		0, 0, 1, 12, 0xff, 0xff, 0x80,      /* filler */
-		0, 0, 1, 6,  5,    1,    0x80,      /* SEI: kept */
+		0, 0, 0, 1,  9,    0xf0,             /* delimiter */
+		0, 0, 1, 12, 0xff, 0xff, 0x80,       /* filler */
+		0, 0, 1, 6,  5,    1,    0x80,       /* SEI: kept */
 		0, 0, 0, 0,  1,    0x65, 1,    0x80, /* slice behind three zeros */
-		0, 0, 1, 11, 0,    0,               /* end of stream */
+		0, 0, 1, 11, 0,    0,                /* end of stream */
 	};
 	static const uint8_t kept[] = { 0, 0, 0, 4, 6, 5, 1, 0x80, 0, 0, 0, 3, 0x65, 1, 0x80 };
 	struct annexb a;
@@ -285,8 +285,18 @@ static void latm_frame_is_shifted_into_place(void **state)
 	/* useSameStreamMux 0, version 0, sameTimeFraming 1, subframes 0 (6), program 0 (4),
 	 * layer 0 (3); ASC 00010 0011 0010 000; frameLengthType 0 (3), fullness ff, other 0,
 	 * crc 0; slot length 4; payload, not aligned. */
-	static const char head[] = "0" "0" "1" "000000" "0000" "000" "0001000110010000"
-				   "000" "11111111" "0" "0" "00000100";
+	static const char head[] = "0"
+				   "0"
+				   "1"
+				   "000000"
+				   "0000"
+				   "000"
+				   "0001000110010000"
+				   "000"
+				   "11111111"
+				   "0"
+				   "0"
+				   "00000100";
 	uint8_t *body = stream + 3;
 	size_t bits = strlen(head), bytes;
 	struct audio_split s;

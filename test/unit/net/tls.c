@@ -149,8 +149,8 @@ static void bad_certificates_are_named_for_what_they_are(void **state)
 	struct fixture *f = *state;
 	struct certificate leaf = good_leaf(f), expired, self, stranger, strange;
 
-	expired =
-		certificate_make("live.example", "DNS:live.example", &f->authority, 0, "CA:FALSE");
+	expired = certificate_make("live.example", "DNS:live.example", &f->authority, 0,
+				   "CA:FALSE");
 	self = certificate_make("live.example", "DNS:live.example", NULL, 30, "CA:FALSE");
 	stranger = certificate_make("Other CA", NULL, NULL, 30, "critical,CA:TRUE");
 	strange = certificate_make("live.example", "DNS:live.example", &stranger, 30, "CA:FALSE");
@@ -293,8 +293,8 @@ static void make_elsewhere(struct certificate *ca, char *chain, size_t *chain_by
 	}
 	child = fork();
 	if (child == 0) {
-		struct certificate c =
-			certificate_make("x", "DNS:live.example", ca, 30, "CA:FALSE");
+		struct certificate c = certificate_make("x", "DNS:live.example", ca, 30,
+							"CA:FALSE");
 		size_t a, b;
 		char *chain_pem = certificate_pem(&c, &a), *private_pem = key_pem(&c, &b);
 		BIGNUM *secret = NULL;

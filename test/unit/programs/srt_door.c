@@ -59,8 +59,11 @@ static enum door_answer ask(const char *streamid, int64_t now_us, struct ipc_srt
 static void key_is_found_in_every_form_of_streamid(void **state)
 {
 	static const char *const forms[] = {
-		"backup-key", "#!::r=backup-key,m=publish", "#!::u=me,m=publish,r=backup-key,s=1",
-		"%23!::r=backup-key%2Cm=publish", "backup%2Dkey",
+		"backup-key",
+		"#!::r=backup-key,m=publish",
+		"#!::u=me,m=publish,r=backup-key,s=1",
+		"%23!::r=backup-key%2Cm=publish",
+		"backup%2Dkey",
 	};
 	struct ipc_srt_feed feed;
 
