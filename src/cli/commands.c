@@ -118,7 +118,7 @@ void commands_print_help(FILE *out)
 
 		snprintf(left, sizeof(left), "%s%s%s", commands[i].name,
 			 commands[i].usage[0] ? " " : "", commands[i].usage);
-		fprintf(out, "  %-16s %s\n", left, commands[i].help);
+		fprintf(out, "  %-24s %s\n", left, commands[i].help);
 	}
 	fputs("\n`understudy help COMMAND` says more; see also understudy(1) and understudy(5).\n",
 	      out);
