@@ -4,12 +4,8 @@
  * publish (at most twice); what it says of itself is believed in nothing else: the peer is known
  * from accept(2), the worker from its socketpair.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <understudy/clock.h>
@@ -38,38 +34,14 @@ unsigned connection_count_unauthorised(const struct supervisor *sup, uint64_t ad
 /* The worker gets a copy in memory: it can open no file, and the file may change. */
 static int pem_copy(const char *path)
 {
-	struct stat st;
-	int from = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	int to = memfd_create("pem", MFD_CLOEXEC);
+	int fd = files_snapshot(path, PEM_BYTES_MAX);
 
-	if (from < 0 || to < 0 || fstat(from, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    st.st_size > PEM_BYTES_MAX) {
-		log_error(
-			"cannot read path=%s: %s; RTMPS connections are refused until it is there",
-			path, from < 0 ? strerror(errno) : "not a PEM file");
-		goto failed;
+	if (fd < 0) {
+		log_error("cannot read path=%s: %s; RTMPS connections are refused until it is a "
+			  "PEM file",
+			  path, strerror(-fd));
 	}
-	for (off_t left = st.st_size; left > 0;) {
-		char bytes[4096];
-		ssize_t got = read(from, bytes, sizeof(bytes));
-
-		if (got <= 0 || write(to, bytes, (size_t)got) != got) {
-			goto failed;
-		}
-		explicit_bzero(bytes, sizeof(bytes));
-		left -= got;
-	}
-	close(from);
-	lseek(to, 0, SEEK_SET);
-	return to;
-failed:
-	if (from >= 0) {
-		close(from);
-	}
-	if (to >= 0) {
-		close(to);
-	}
-	return -1;
+	return fd;
 }
 
 static bool connection_start(struct connection *c, int fd)

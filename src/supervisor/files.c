@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <understudy/text.h>
 
@@ -25,6 +27,46 @@ int files_make_parents(const char *path, mode_t mode)
 		*slash = '/';
 	}
 	return 0;
+}
+
+static int copy_all(int from, int to, off_t left)
+{
+	char bytes[4096];
+	int result = 0;
+
+	while (result == 0 && left > 0) {
+		ssize_t got = read(from, bytes, sizeof(bytes));
+
+		if (got <= 0 || write(to, bytes, (size_t)got) != got) {
+			result = -EIO;
+		}
+		left -= got;
+	}
+	explicit_bzero(bytes, sizeof(bytes));
+	lseek(to, 0, SEEK_SET);
+	return result;
+}
+
+int files_snapshot(const char *path, off_t most_bytes)
+{
+	struct stat st;
+	int from = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int to = from >= 0 ? memfd_create("snapshot", MFD_CLOEXEC) : -1;
+	int result = to < 0 || fstat(from, &st) < 0 ? -errno : 0;
+
+	if (result == 0 && (!S_ISREG(st.st_mode) || st.st_size > most_bytes)) {
+		result = S_ISREG(st.st_mode) ? -EFBIG : -EINVAL;
+	}
+	if (result == 0) {
+		result = copy_all(from, to, st.st_size);
+	}
+	if (from >= 0) {
+		close(from);
+	}
+	if (result < 0 && to >= 0) {
+		close(to);
+	}
+	return result < 0 ? result : to;
 }
 
 void files_set_cloexec(int fd, bool on)

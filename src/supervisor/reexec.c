@@ -3,13 +3,15 @@
  * SIGUSR2: the supervisor becomes a new program (an upgrade) while its children, rings and
  * listening sockets stay.
  *
- *   1. The config is reloaded, so that state and file agree.
+ *   1. The config is reloaded from a copy, which all that follows reads, so that state and config
+ *      agree. What is written to the file meanwhile is loaded at the end.
  *   2. A process of the new program reads the state and the config and says whether it could go
  *      on from there. If not, this program stays.
  *   3. The state is written to a memfd, the descriptors in it lose close-on-exec, and this
  *      process executes the new program, which finds its children still its own.
  *
- * The state is one JSON object. It holds no secrets (keys come from the config). What the new
+ * The state is one JSON object. It holds no secrets: keys come from the copy of the config, which
+ * is memory that nobody else can open. What the new
  * program makes of it is in inherit.c.
  */
 #include <errno.h>
@@ -31,6 +33,7 @@
 #define STATE_VARIABLE "UNDERSTUDY_STATE_FD"
 #define CHECK_VARIABLE "UNDERSTUDY_STATE_CHECK"
 #define VALIDATOR_S 10
+#define CONFIG_BYTES_MAX (1 << 20)
 
 /* ---- writing ---- */
 
@@ -194,10 +197,10 @@ static json_t *state_save(const struct supervisor *sup)
 	int lock_fd, control_fd = control_fds(sup, &lock_fd);
 
 	return json_pack(
-		"{s:i, s:I, s:s, s:i, s:i, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:O}",
+		"{s:i, s:I, s:s, s:i, s:i, s:i, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:O}",
 		"version", STATE_VERSION, "messages", (json_int_t)reexec_messages_mark(), "socket",
-		sup->socket_path, "control", control_fd, "lock", lock_fd, "rtmp",
-		save_listener(&sup->rtmp), "rtmps", save_listener(&sup->rtmps), "srt",
+		sup->socket_path, "config", sup->config_fd, "control", control_fd, "lock", lock_fd,
+		"rtmp", save_listener(&sup->rtmp), "rtmps", save_listener(&sup->rtmps), "srt",
 		save_srt(&sup->srt), "next_connection", (json_int_t)sup->next_connection,
 		"next_destination", (json_int_t)sup->next_destination, "next_reader",
 		(json_int_t)sup->next_reader, "children", save_children(sup), "connections",
@@ -216,6 +219,7 @@ static void keep_open(const struct supervisor *sup, bool keep)
 	int lock_fd, control_fd = control_fds(sup, &lock_fd);
 	bool cloexec = !keep;
 
+	files_set_cloexec(sup->config_fd, cloexec);
 	files_set_cloexec(control_fd, cloexec);
 	files_set_cloexec(lock_fd, cloexec);
 	files_set_cloexec(sup->rtmp.fd, cloexec);
@@ -275,18 +279,28 @@ static void become(const struct supervisor *sup, int state_fd, bool check_only)
 
 void reexec_begin(struct supervisor *sup)
 {
-	if (sup->validator != 0 || !reload_config(sup)) {
+	if (sup->validator != 0) {
+		return;
+	}
+	if (sup->options.config_path != NULL) {
+		/* What is no file (a pipe, say) is read again by everybody. */
+		sup->config_fd = files_snapshot(sup->options.config_path, CONFIG_BYTES_MAX);
+	}
+	if (!reload_config(sup)) {
+		supervisor_drop_snapshot(sup);
 		return;
 	}
 	int state_fd = state_memfd(sup);
 	if (state_fd < 0) {
 		log_error(
 			"cannot write the state for re-execution: out of memory; nothing changed");
+		supervisor_drop_snapshot(sup);
 		return;
 	}
 	sup->validator = fork();
 	if (sup->validator == 0) {
 		alarm(VALIDATOR_S);
+		files_set_cloexec(sup->config_fd, false);
 		become(sup, state_fd, true);
 		_exit(127);
 	}
@@ -294,6 +308,7 @@ void reexec_begin(struct supervisor *sup)
 	if (sup->validator < 0) {
 		log_error("cannot start the new program: %s; nothing changed", strerror(errno));
 		sup->validator = 0;
+		supervisor_drop_snapshot(sup);
 	}
 }
 
@@ -310,27 +325,14 @@ static bool has_orders_waiting(const struct supervisor *sup)
 	return false;
 }
 
-bool reexec_reaped(struct supervisor *sup, pid_t pid, int status)
+/* Returns only if the new program could not take our place. */
+static void hand_over(struct supervisor *sup)
 {
-	if (sup->validator == 0 || pid != sup->validator) {
-		return false;
-	}
-	sup->validator = 0;
-	if (sup->is_ending) {
-		return true;
-	}
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-		log_error(
-			"the new program path=%s does not accept the running state; this one goes "
-			"on",
-			sup->exe_path);
-		return true;
-	}
 	resolver_finish(sup);
 	if (has_orders_waiting(sup)) {
 		log_error(
 			"not re-executed: a worker has not taken all of its orders yet; try again");
-		return true;
+		return;
 	}
 	int state_fd = state_memfd(sup);
 	if (state_fd >= 0) {
@@ -342,10 +344,34 @@ bool reexec_reaped(struct supervisor *sup, pid_t pid, int status)
 	}
 	log_error("cannot execute path=%s: %s; this program goes on", sup->exe_path,
 		  strerror(errno));
+}
+
+bool reexec_reaped(struct supervisor *sup, pid_t pid, int status)
+{
+	if (sup->validator == 0 || pid != sup->validator) {
+		return false;
+	}
+	sup->validator = 0;
+	if (sup->is_ending) {
+		return true;
+	}
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+		hand_over(sup);
+	} else {
+		log_error(
+			"the new program path=%s does not accept the running state; this one goes "
+			"on",
+			sup->exe_path);
+	}
+	supervisor_drop_snapshot(sup);
+	if (sup->is_reload_due) {
+		sup->is_reload_due = false;
+		reload_config(sup);
+	}
 	return true;
 }
 
-json_t *reexec_inherit(bool *ret_check_only)
+json_t *reexec_inherit(struct supervisor *sup, bool *ret_check_only)
 {
 	const char *number = getenv(STATE_VARIABLE);
 	json_t *state;
@@ -359,5 +385,10 @@ json_t *reexec_inherit(bool *ret_check_only)
 	unsetenv(CHECK_VARIABLE);
 	state = json_loadfd(fd, JSON_REJECT_DUPLICATES, NULL);
 	close(fd);
-	return state != NULL ? state : json_object(); /* unusable, which validation finds */
+	if (state == NULL) {
+		return json_object(); /* unusable, which validation finds */
+	}
+	sup->config_fd = (int)json_integer_value(json_object_get(state, "config"));
+	files_set_cloexec(sup->config_fd, true);
+	return state;
 }

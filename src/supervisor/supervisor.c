@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -27,7 +28,6 @@
 #define NOBODY 65534
 #define END_GRACE_MS 1500
 #define SPARE_DESCRIPTORS 65536
-#define CONFIG_WAIT_S 2
 
 /* ---- log ---- */
 
@@ -47,13 +47,35 @@ static void log_stamped(enum log_level level, const char *line)
 
 /* ---- config ---- */
 
+/* Old and new program, and the process that checks, must all see the same file. */
+static int load_snapshot(struct supervisor *sup, struct config **ret,
+			 struct config_findings *findings)
+{
+	struct stat st;
+	void *text = MAP_FAILED;
+
+	if (fstat(sup->config_fd, &st) == 0) {
+		text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, sup->config_fd, 0);
+	}
+	if (text == MAP_FAILED) {
+		log_error("cannot read the config: %s", strerror(errno));
+		return -EINVAL;
+	}
+	int result = config_load_text(sup->options.config_path, text, (size_t)st.st_size,
+				      keys_environment, sup, ret, findings);
+	munmap(text, (size_t)st.st_size);
+	return result;
+}
+
 int supervisor_load_config(struct supervisor *sup, struct config **ret)
 {
 	struct config_findings findings = { 0 };
 	const char *path = sup->options.config_path;
 	int result;
 
-	if (path != NULL) {
+	if (sup->config_fd >= 0) {
+		result = load_snapshot(sup, ret, &findings);
+	} else if (path != NULL) {
 		result = config_load(path, keys_environment, sup, ret, &findings);
 	} else {
 		result = config_load_text("the default show", config_default_text,
@@ -65,12 +87,23 @@ int supervisor_load_config(struct supervisor *sup, struct config **ret)
 		enum log_level level = f->severity == CONFIG_ERROR ? LOG_ERROR : LOG_WARN;
 		char line[LOG_LINE_MAX];
 
+		if (sup->config_fd >= 0 && level != LOG_ERROR) {
+			continue; /* the reload that follows says it */
+		}
 		config_finding_format(line, sizeof(line), path != NULL ? path : "the default show",
 				      f);
 		log_line(level, "%s", line);
 	}
 	config_findings_finish(&findings);
 	return result;
+}
+
+void supervisor_drop_snapshot(struct supervisor *sup)
+{
+	if (sup->config_fd >= 0) {
+		close(sup->config_fd);
+	}
+	sup->config_fd = -1;
 }
 
 static void places_choose(struct supervisor *sup)
@@ -266,7 +299,9 @@ static void on_signal(evutil_socket_t number, short what, void *context)
 		}
 		break;
 	case SIGHUP:
-		if (!sup->is_ending) {
+		if (sup->validator != 0) {
+			sup->is_reload_due = true; /* what is being checked must not change */
+		} else if (!sup->is_ending) {
 			reload_config(sup);
 		}
 		break;
@@ -347,9 +382,11 @@ static void start_inherited(struct supervisor *sup, const json_t *state)
 		show_create(sup, &sup->config->shows[i]);
 	}
 	reexec_restore(sup, state);
+	supervisor_drop_snapshot(sup);
 	/* Ends that came while nobody listened. */
 	child_reap_all(sup);
 	log_info("re-executed: version %s goes on with everything kept", UNDERSTUDY_VERSION);
+	reload_config(sup); /* the file as it is by now */
 }
 
 static void supervisor_finish(struct supervisor *sup)
@@ -402,52 +439,20 @@ static void children_bury(struct supervisor *sup)
 	}
 }
 
-static int config_take(struct supervisor *sup, const json_t *inherited)
-{
-	int result = supervisor_load_config(sup, &sup->config);
-
-	if (result == 0 && inherited != NULL) {
-		result = reexec_validate(sup, inherited);
-	}
-	if (result < 0) {
-		config_destroy(&sup->config);
-	}
-	return result;
-}
-
-/* There is no way back to our predecessor. If the file was changed after it was checked, the
- * workers go on with the show until somebody has mended it. */
-static int config_take_patiently(struct supervisor *sup, const json_t *inherited)
-{
-	const struct timespec wait = { .tv_sec = CONFIG_WAIT_S };
-	sigset_t end;
-
-	sigemptyset(&end);
-	sigaddset(&end, SIGINT);
-	sigaddset(&end, SIGTERM);
-	while (config_take(sup, inherited) < 0) {
-		log_error("the config was changed during the re-execution: the show goes on, but "
-			  "nobody can connect until the errors above are mended");
-		if (sigtimedwait(&end, NULL, &wait) > 0) {
-			return -EINTR;
-		}
-	}
-	return 0;
-}
-
 static int supervisor_start(struct supervisor *sup, const json_t *inherited, bool check_only)
 {
 	int result = prepare_default_show(sup);
 
+	if (result == 0 && supervisor_load_config(sup, &sup->config) < 0) {
+		return 2;
+	}
 	if (result == 0) {
-		result = inherited != NULL && !check_only ? config_take_patiently(sup, inherited)
-							  : config_take(sup, inherited);
-		if (result < 0) {
-			return 2;
-		}
 		secrets_collect(&sup->secrets, sup->config);
 		places_choose(sup);
 		result = find_ourselves(sup);
+	}
+	if (result == 0 && inherited != NULL) {
+		result = reexec_validate(sup, inherited);
 	}
 	if (result < 0 || check_only) {
 		return result < 0 ? 1 : 0;
@@ -475,6 +480,7 @@ int supervisor_run(const struct supervisor_options *options)
 				    .rtmp = { .fd = -1 },
 				    .rtmps = { .fd = -1 },
 				    .srt = { .fd = -1 },
+				    .config_fd = -1,
 				    .events = json_array() };
 	TAILQ_INIT(&sup->connections);
 	TAILQ_INIT(&sup->children);
@@ -482,7 +488,7 @@ int supervisor_run(const struct supervisor_options *options)
 	log_owner = sup;
 	log_set_sink(log_stamped);
 	supervisor_hold_signals(true);
-	json_t *inherited = reexec_inherit(&check_only);
+	json_t *inherited = reexec_inherit(sup, &check_only);
 	secrets_hide_environment();
 	process_prepare(sup);
 	int code = supervisor_start(sup, inherited, check_only);

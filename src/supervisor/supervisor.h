@@ -371,6 +371,9 @@ void secrets_hide_environment(void);
 
 /* Makes the directories above `path`. 0 or -errno. */
 int files_make_parents(const char *path, mode_t mode);
+/* A copy in memory of a regular file of at most so many bytes. The descriptor (close-on-exec) or a
+ * negative errno. */
+int files_snapshot(const char *path, off_t most_bytes);
 /* Every descriptor a successor needs loses or regains its close-on-exec flag. */
 void files_set_cloexec(int fd, bool on);
 
@@ -381,6 +384,7 @@ void files_set_cloexec(int fd, bool on);
 void supervisor_hold_signals(bool hold);
 /* 0, or -EINVAL with every finding logged. */
 int supervisor_load_config(struct supervisor *sup, struct config **ret);
+void supervisor_drop_snapshot(struct supervisor *sup);
 /* SIGHUP. False, with everything as it was, if the file has errors. */
 bool reload_config(struct supervisor *sup);
 int reload_listeners(struct supervisor *sup, const struct config *config);
@@ -389,7 +393,7 @@ void reexec_begin(struct supervisor *sup);
 /* A child that is not a worker: the validator. True if `pid` was it. */
 bool reexec_reaped(struct supervisor *sup, pid_t pid, int status);
 /* The state handed over by the predecessor; NULL if there was none. */
-json_t *reexec_inherit(bool *ret_check_only);
+json_t *reexec_inherit(struct supervisor *sup, bool *ret_check_only);
 /* Stands for the messages to and from workers as this program knows them. */
 int64_t reexec_messages_mark(void);
 
@@ -426,7 +430,9 @@ struct supervisor {
 	uint32_t next_destination, next_reader;
 	struct event *signals[5];
 	struct event *ending;
-	pid_t validator; /* 0 = none runs */
+	pid_t validator;    /* 0 = none runs */
+	int config_fd;      /* the file as it was when a re-execution began; else -1 */
+	bool is_reload_due; /* ordered meanwhile */
 };
 
 #endif
