@@ -25,7 +25,6 @@ enum flv_error {
 	FLV_BAD_MODEX = -3,
 	FLV_TOO_BIG = -4, /* more than PACKET_SIZE_MAX */
 };
-const char *flv_error_str(int error);
 
 #define FLV_ITEMS_MAX PACKET_TRACKS_MAX
 

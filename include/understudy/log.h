@@ -11,7 +11,6 @@ enum log_level { LOG_ERROR = 1, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 /* Lines above this level are not written. Default LOG_INFO. */
 void log_set_level(enum log_level level);
-enum log_level log_get_level(void);
 const char *log_level_str(enum log_level level);
 
 /* Where lines go instead of stderr (the supervisor formats its own); NULL restores stderr. */

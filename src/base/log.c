@@ -25,11 +25,6 @@ void log_set_level(enum log_level level)
 	log_limit = level;
 }
 
-enum log_level log_get_level(void)
-{
-	return log_limit;
-}
-
 const char *log_level_str(enum log_level level)
 {
 	static const char *const names[] = {

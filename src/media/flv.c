@@ -48,24 +48,6 @@ static bool is_known(enum packet_kind kind, uint32_t codec)
 	return false;
 }
 
-const char *flv_error_str(int error)
-{
-	switch (error) {
-	case FLV_OK:
-		return "no error";
-	case FLV_TRUNCATED:
-		return "message is cut short";
-	case FLV_TOO_MANY_TRACKS:
-		return "too many tracks in one message";
-	case FLV_BAD_MODEX:
-		return "bad ModEx prefix";
-	case FLV_TOO_BIG:
-		return "message is too big";
-	default:
-		return "unknown error";
-	}
-}
-
 static int32_t signed24(uint32_t v)
 {
 	return (int32_t)v - ((v & 0x800000) ? 0x1000000 : 0);

@@ -246,8 +246,7 @@ struct show {
 	struct child *switcher; /* the switch */
 	int ring_fd, old_ring_fd;
 	bool is_ring_ready;
-	bool is_started;  /* administrative: destinations shall be served */
-	bool was_flowing; /* for on_air / off_air events */
+	bool is_started; /* administrative: destinations shall be served */
 	uint16_t taken_feed;
 	uint16_t next_feed_id;
 	uint32_t next_incarnation;
