@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A scenario being played, and the words that describe its show and feeds. */
+/*
+ * A scenario being played (the language: scenario-run.c).
+ *
+ *   script.c  the words that describe its show and feeds
+ *   play.c    lines, carried out one after the other
+ *   expect.c  what is expected
+ */
 #ifndef SCENARIO_SCRIPT_H
 #define SCENARIO_SCRIPT_H
 
@@ -32,5 +38,10 @@ int script_feed(struct scenario *sc, const char *name);
 void script_set_feed(struct scenario *sc, int feed, char *word);
 void script_read_show(struct scenario *sc, char *words[], unsigned count);
 void script_read_feed(struct scenario *sc, char *words[], unsigned count);
+void script_expect_live(struct scenario *sc, const char *name);
+void script_expect_state(struct scenario *sc, unsigned feed, const char *name);
+void script_read_expect(struct scenario *sc, char *words[], unsigned count);
+/* Plays the whole text; fills `golden` and `decided`. False: stage.failure says why. */
+bool script_play(struct scenario *sc, const char *text);
 
 #endif

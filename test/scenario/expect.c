@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a scenario expects of the audience's picture, now and in the end (script.h). Tests only. */
+#include "script.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- now ---- */
+
+void script_expect_live(struct scenario *sc, const char *name)
+{
+	struct timeline_status status;
+
+	timeline_get_status(sc->stage.tl, sc->stage.now_us, &status);
+	if (strcmp(stage_name(&sc->stage, status.live), name) != 0) {
+		FAIL(sc, "line %d: %s is live, not %s", sc->line,
+		     stage_name(&sc->stage, status.live), name);
+	}
+}
+
+void script_expect_state(struct scenario *sc, unsigned feed, const char *name)
+{
+	struct timeline_status status;
+	const char *is;
+
+	timeline_get_status(sc->stage.tl, sc->stage.now_us, &status);
+	is = timeline_feed_state_str(status.feeds[feed].state);
+	if (strcmp(is, name) != 0) {
+		FAIL(sc, "line %d: %s is %s (%s), not %s", sc->line, sc->stage.feeds[feed].name, is,
+		     status.feeds[feed].health, name);
+	}
+}
+
+/* ---- what is expected in the end ---- */
+
+static void expect_unbroken(struct scenario *sc, int64_t from_us, int64_t to_us)
+{
+	for (enum packet_kind kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
+		struct stage_measure m = stage_measure(&sc->stage, kind, from_us, to_us);
+		const char *name = kind == PACKET_VIDEO ? "video" : "audio";
+
+		if (m.frames < 2) {
+			continue;
+		}
+		if (m.longest_percent > 150) {
+			FAIL(sc, "line %d: %s is missing: a step of %d %% of a frame at show %.3f",
+			     sc->line, name, m.longest_percent,
+			     (double)m.longest_at_90k / MEDIA_HZ);
+		}
+		if (m.shortest_percent < 50) {
+			FAIL(sc, "line %d: %s is doubled: a step of %d %% of a frame at show %.3f",
+			     sc->line, name, m.shortest_percent,
+			     (double)m.shortest_at_90k / MEDIA_HZ);
+		}
+	}
+}
+
+static void expect_gap(struct scenario *sc, enum packet_kind kind, int64_t most_ms, int64_t from_us,
+		       int64_t to_us)
+{
+	struct stage_measure m = stage_measure(&sc->stage, kind, from_us, to_us);
+
+	if (m.frames < 2) {
+		FAIL(sc, "line %d: nothing was sent", sc->line);
+	} else if (m.longest_90k > most_ms * 90) {
+		FAIL(sc, "line %d: a gap of %lld ms", sc->line, (long long)m.longest_90k / 90);
+	}
+	if (m.shortest_percent < 50) {
+		FAIL(sc, "line %d: doubled: a step of %d %%", sc->line, m.shortest_percent);
+	}
+}
+
+static void expect_splices(struct scenario *sc, int64_t want)
+{
+	int64_t count = 0;
+
+	for (size_t i = 0; i < sc->stage.event_count; i++) {
+		count += sc->stage.events[i].kind == TIMELINE_SPLICED;
+	}
+	if (count != want) {
+		FAIL(sc, "line %d: %lld splices", sc->line, (long long)count);
+	}
+}
+
+static void expect_dropped(struct scenario *sc, unsigned feed, int64_t most)
+{
+	struct timeline_status status;
+
+	timeline_get_status(sc->stage.tl, sc->stage.now_us, &status);
+	if (status.feeds[feed].late_dropped > (uint64_t)most) {
+		FAIL(sc, "line %d: %llu packets were too late", sc->line,
+		     (unsigned long long)status.feeds[feed].late_dropped);
+	}
+}
+
+void script_read_expect(struct scenario *sc, char *words[], unsigned count)
+{
+	const char *what = count > 1 ? words[1] : "";
+	unsigned times = strcmp(what, "unbroken") == 0 ? 2 : 4;
+	int64_t from_us = INT64_MIN, to_us = INT64_MAX;
+
+	if (count == times + 2) {
+		from_us = START_US + script_number(sc, words[times]) * 1000;
+		to_us = START_US + script_number(sc, words[times + 1]) * 1000;
+	}
+	if (strcmp(what, "unbroken") == 0) {
+		expect_unbroken(sc, from_us, to_us);
+	} else if (strcmp(what, "video-gap") == 0 && count > 3) {
+		expect_gap(sc, PACKET_VIDEO, script_number(sc, words[3]), from_us, to_us);
+	} else if (strcmp(what, "audio-gap") == 0 && count > 3) {
+		expect_gap(sc, PACKET_AUDIO, script_number(sc, words[3]), from_us, to_us);
+	} else if (strcmp(what, "splices") == 0 && count == 3) {
+		expect_splices(sc, script_number(sc, words[2]));
+	} else if (strcmp(what, "dropped") == 0 && count == 5) {
+		expect_dropped(sc, (unsigned)script_feed(sc, words[2]),
+			       script_number(sc, words[4]));
+	} else {
+		FAIL(sc, "line %d: expect %s?", sc->line, what);
+	}
+}
