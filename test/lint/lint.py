@@ -30,6 +30,8 @@ ROOMS = {
     "rtmp": {"base", "media"},
     "timeline": {"base", "media"},
     "policy": {"base"},
+    "judge": {"base", "media"},
+    "ledger": {"base"},
     "ring": {"base", "media"},
     "ipc": {"base"},
     "worker": {"base", "ipc"},
@@ -40,7 +42,7 @@ ROOMS = {
 }
 PROGRAMS = {"supervisor", "cli", "ingest-rtmp", "ingest-srt", "ingest-av", "switch",
             "relay-rtmp", "relay-flv", "relay-av", "relay-srt", "resolve"}
-PURE = {"media", "rtmp", "timeline", "policy"}
+PURE = {"media", "rtmp", "timeline", "policy", "judge", "ledger"}
 
 # include/understudy/NAME.h: the room whose contract it is
 CONTRACTS = {
@@ -51,7 +53,7 @@ CONTRACTS = {
     "timeline": "timeline", "policy": "policy", "ipc": "ipc", "worker": "worker",
     "config": "config", "net": "net",
     "tslink": "ipc", "input": "av", "mux": "av", "reel": "av", "carrier": "carrier",
-    "supervisor": "supervisor",
+    "supervisor": "supervisor", "witness": "judge", "ledger": "ledger", "history": "ledger",
 }
 
 # (includer, contract or file): messages carry the timeline's status as it is; the command
