@@ -7,17 +7,20 @@
  *
  *   ingest-rtmp   <- INGEST_START(socket [,chain, key])      -> PUBLISH_ASK
  *                 <- PUBLISH_ANSWER([ring [,wake]])          -> RING_READY, INGEST_STATUS,
- *                 <- FEED_SPAN                                  INGEST_CLOSED
+ *                 <- FEED_SPAN, FEED_FAULT                      INGEST_CLOSED
+ *                 <- FEED_RING(ring [,wake])                 -> RING_READY
  *   ingest-srt    <- SRT_START(UDP socket), SRT_FEEDS        -> SRT_ACCEPTED, CALLER_STATUS,
  *                 <- SRT_CARRY(socket), SRT_DROP                SRT_CLOSED
  *   ingest-av     <- STREAM_START(socket, ring [,wake])      -> RING_READY, INGEST_STATUS,
- *                 <- FEED_SPAN                                  TS_STATUS, INGEST_CLOSED
+ *                 <- FEED_SPAN, FEED_FAULT                      TS_STATUS, INGEST_CLOSED
+ *                 <- FEED_RING(ring [,wake])                 -> RING_READY
  *   switch        <- SWITCH_START(show ring [,old ring])     -> RING_READY, SWITCH_STATUS,
  *                                                               SWITCH_EVENT
  *                 <- SOURCE_OPEN(ring [,wake]), SOURCE_CLOSE -> SOURCE_RELEASED
  *                 <- READER_ADD(wake), READER_REMOVE, TAKE
  *   relay-rtmp    <- RELAY_START(ring [,wake [,trust]])      -> DESTINATION_STATUS, RESOLVE_ASK
- *                 <- SHOW_RING(ring [,wake]), DESTINATION_ADD, DESTINATION_REMOVE, RESOLVE_ANSWER
+ *                 <- SHOW_RING(ring [,wake]), DESTINATION_ADD, DESTINATION_REMOVE, RESOLVE_ANSWER,
+ *                 <- DESTINATION_CUT
  *   relay-flv     <- RECORD_START(ring, file [,wake])        -> DESTINATION_STATUS
  *                 <- SHOW_RING(ring [,wake])
  *   relay-file    <- OUTPUT_START(ring [,wake])              -> DESTINATION_STATUS, FILE_ASK,
@@ -35,6 +38,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include <understudy/fault.h>
 #include <understudy/timeline.h>
 
 #define IPC_NAME 64   /* show, feed and destination names, terminated */
@@ -56,6 +60,7 @@ enum ipc_type {
 	IPC_RELAY_START, IPC_SHOW_RING, IPC_DESTINATION_ADD, IPC_DESTINATION_REMOVE,
 	IPC_DESTINATION_STATUS, IPC_RECORD_START, IPC_RESOLVE_ASK, IPC_RESOLVE_ANSWER,
 	IPC_OUTPUT_START, IPC_FILE_ASK, IPC_FILE_GIVE, IPC_FILE_DONE,
+	IPC_FEED_FAULT, IPC_FEED_RING, IPC_DESTINATION_CUT,
 	IPC_TYPES
 };
 const char *ipc_type_str(enum ipc_type type);
@@ -83,6 +88,14 @@ struct ipc_publish_answer {
 };
 /* The show's delay was changed: how much of the past the ring shall hold from now on. */
 struct ipc_feed_span { int64_t span_us; };
+/* Rehearsals: what comes in is spoilt, and sound again by itself from until_us on. */
+struct ipc_feed_fault {
+	uint32_t fault;         /* enum feed_fault */
+	uint32_t reserved;
+	int64_t until_us;
+};
+/* The connection counts as a new one from here. fds: feed ring (to write), wake-up if any */
+struct ipc_feed_ring { int64_t span_us; };
 struct ipc_ring_ready { uint32_t reserved; }; /* mapped and sealed */
 struct ipc_ingest_status { /* once a second while live */
 	uint64_t bytes, packets, dropped;
@@ -205,6 +218,13 @@ struct ipc_destination_add { /* holds secrets: never logged */
 	struct ipc_endpoint endpoints[IPC_ENDPOINTS_MAX];
 };
 struct ipc_destination_remove { uint32_t id; uint32_t unpublish; };
+
+/* Rehearsals: the connection is broken, and none comes about until until_us. */
+struct ipc_destination_cut {
+	uint32_t id;
+	uint32_t reserved;
+	int64_t until_us;
+};
 
 enum destination_state {
 	DESTINATION_IDLE,        /* nothing to send yet */

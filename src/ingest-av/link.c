@@ -42,10 +42,7 @@ static void link_obey(struct link *l)
 	if (got <= 0 || m.type == IPC_STOP) {
 		l->is_ended = true;
 		l->is_told = true;
-	} else if (m.type == IPC_FEED_SPAN) {
-		l->ops->span(l->owner,
-			     ((const struct ipc_feed_span *)(const void *)m.body)->span_us);
-	} else {
+	} else if (!l->ops->order(l->owner, &m)) {
 		log_warn("unexpected order type=%s", ipc_type_str(m.type));
 	}
 	if (got > 0) {

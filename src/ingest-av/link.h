@@ -16,9 +16,10 @@
 #include <understudy/tslink.h>
 
 struct link_ops {
-	void (*idle)(void *owner);                  /* before it waits: show what was written */
-	void (*second)(void *owner);                /* once a second */
-	void (*span)(void *owner, int64_t span_us); /* what the ring shall hold from now on */
+	void (*idle)(void *owner);   /* before it waits: show what was written */
+	void (*second)(void *owner); /* once a second */
+	/* An order that is not the link's; false if it is nobody's. */
+	bool (*order)(void *owner, struct ipc_message *m);
 };
 
 struct link {

@@ -113,14 +113,49 @@ static void program_idle(void *program)
 	feed_writer_publish(&p->streams.feed);
 }
 
-static void program_span(void *program, int64_t span_us)
+static void program_move(struct program *p, struct ipc_message *m)
 {
-	struct program *p = program;
+	const struct ipc_feed_ring *order = (const void *)m->body;
+	struct ipc_ring_ready ready = { 0 };
+	int ring = ipc_take_fd(m, 0), wake = ipc_take_fd(m, 1);
+	int error = feed_writer_move(&p->streams.feed, ring, order->span_us, wake);
+	int unused = wake;
 
-	ring_writer_set_span(p->streams.feed.ring, span_us);
+	close(ring);
+	if (error != 0) {
+		log_error("cannot open another feed ring: %s", strerror(-error));
+	} else {
+		unused = p->wake;
+		p->wake = wake;
+		program_report(p, IPC_RING_READY, &ready);
+	}
+	if (unused >= 0) {
+		close(unused);
+	}
 }
 
-static const struct link_ops ops = { program_idle, program_second, program_span };
+static bool program_order(void *program, struct ipc_message *m)
+{
+	struct program *p = program;
+	const struct ipc_feed_span *span = (const void *)m->body;
+	const struct ipc_feed_fault *fault = (const void *)m->body;
+
+	switch (m->type) {
+	case IPC_FEED_SPAN:
+		ring_writer_set_span(p->streams.feed.ring, span->span_us);
+		return true;
+	case IPC_FEED_FAULT:
+		feed_writer_spoil(&p->streams.feed, (enum feed_fault)fault->fault, fault->until_us);
+		return true;
+	case IPC_FEED_RING:
+		program_move(p, m);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static const struct link_ops ops = { program_idle, program_second, program_order };
 
 static bool program_begin(struct program *p, struct ipc_message *m)
 {

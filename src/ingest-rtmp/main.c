@@ -159,6 +159,12 @@ static void program_on_control(evutil_socket_t fd, short what, void *arg)
 		case IPC_FEED_SPAN:
 			session_set_span(p->session, (const void *)m.body);
 			break;
+		case IPC_FEED_FAULT:
+			session_spoil(p->session, (const void *)m.body);
+			break;
+		case IPC_FEED_RING:
+			session_move(p->session, &m);
+			break;
 		case IPC_STOP:
 			p->session->phase = SESSION_GONE;
 			break;

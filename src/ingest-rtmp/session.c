@@ -351,6 +351,32 @@ void session_set_span(struct session *s, const struct ipc_feed_span *order)
 	}
 }
 
+void session_spoil(struct session *s, const struct ipc_feed_fault *order)
+{
+	feed_writer_spoil(&s->intake.feed, (enum feed_fault)order->fault, order->until_us);
+}
+
+void session_move(struct session *s, struct ipc_message *m)
+{
+	const struct ipc_feed_ring *order = (const void *)m->body;
+	struct ipc_ring_ready ready = { 0 };
+	int ring = ipc_take_fd(m, 0), wake = ipc_take_fd(m, 1);
+	int error = feed_writer_move(&s->intake.feed, ring, order->span_us, wake);
+	int unused = wake;
+
+	close(ring);
+	if (error != 0) {
+		log_error("cannot open another feed ring: %s", strerror(-error));
+	} else {
+		unused = s->wake;
+		s->wake = wake;
+		session_report(s, IPC_RING_READY, &ready);
+	}
+	if (unused >= 0) {
+		close(unused);
+	}
+}
+
 static void session_check_rate(struct session *s, uint64_t bytes, int64_t elapsed_us)
 {
 	char cause[IPC_TEXT];

@@ -74,6 +74,11 @@ void session_step(struct session *s);
 void session_answer(struct session *s, struct ipc_message *m);
 /* The show's delay was changed: the ring has to hold more, or less. */
 void session_set_span(struct session *s, const struct ipc_feed_span *order);
+/* A rehearsal: spoils what comes in. */
+void session_spoil(struct session *s, const struct ipc_feed_fault *order);
+/* The end of one: goes on in another ring, as if the encoder had come back; takes the order's
+ * descriptors. */
+void session_move(struct session *s, struct ipc_message *m);
 /* Deadlines and the status of each second; call when session_deadline() has passed. */
 void session_tick(struct session *s);
 

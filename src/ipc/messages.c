@@ -40,6 +40,10 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 		TEXT(ipc_publish_answer, feed),
 	} },
 	[IPC_FEED_SPAN] = { BODY(ipc_feed_span) },
+	[IPC_FEED_FAULT] = { BODY(ipc_feed_fault), .fields = {
+		LIMIT(ipc_feed_fault, fault, FEED_FAULTS - 1),
+	} },
+	[IPC_FEED_RING] = { BODY(ipc_feed_ring), .fds_min = 1, .fds_max = 2 },
 	[IPC_RING_READY] = { BODY(ipc_ring_ready) },
 	[IPC_INGEST_STATUS] = { BODY(ipc_ingest_status), .fields = {
 		TEXT(ipc_ingest_status, encoder),
@@ -121,6 +125,7 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 	[IPC_DESTINATION_REMOVE] = { BODY(ipc_destination_remove), .fields = {
 		LIMIT(ipc_destination_remove, unpublish, 1),
 	} },
+	[IPC_DESTINATION_CUT] = { BODY(ipc_destination_cut) },
 	[IPC_DESTINATION_STATUS] = { BODY(ipc_destination_status), .fields = {
 		LIMIT(ipc_destination_status, state, DESTINATION_STATES - 1),
 		TEXT(ipc_destination_status, last_error),

@@ -24,6 +24,7 @@
 #define STALE_SESSION_US 120000000 /* how long a platform may hold a broken connection for alive */
 #define QUIET_US 2000000
 #define GOODBYE_US 800000
+#define CUT_OFF "cut off in a rehearsal"
 #define ABRUPT_US 5000000 /* an end so soon after the beginning has to do with the stream */
 
 /* ---- state ---- */
@@ -244,6 +245,10 @@ static void dial_endpoint(struct destination *d, const struct ipc_endpoint *endp
 			  const char *why, int64_t now_us)
 {
 	destination_enter(d, DESTINATION_DIALING, why, now_us);
+	if (now_us < d->cut_until_us) {
+		give_up(d, CUT_OFF, false, now_us);
+		return;
+	}
 	d->link = link_create(d->relay, &d->config, endpoint, destination_told, d);
 	if (!d->link || !link_start(d->link)) {
 		give_up(d, "out of memory", false, now_us);
@@ -444,6 +449,14 @@ void destination_second(struct destination *d, int64_t now_us)
 }
 
 /* ---- the end ---- */
+
+void destination_cut(struct destination *d, int64_t until_us, int64_t now_us)
+{
+	d->cut_until_us = until_us;
+	if (d->link && d->state != DESTINATION_STOPPED && now_us < until_us) {
+		give_up(d, CUT_OFF, false, now_us);
+	}
+}
 
 void destination_stop(struct destination *d, bool unpublish, int64_t now_us)
 {

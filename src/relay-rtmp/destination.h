@@ -65,6 +65,7 @@ struct destination {
 	int64_t healthy_lost_us;           /* the same, if that run was a healthy one; else 0 */
 	bool was_accepted;                 /* in this session */
 	unsigned refusals;                 /* in a row */
+	int64_t cut_until_us;              /* a rehearsal lets nothing through until then */
 	int64_t media_us;                  /* when this session was last given a packet */
 	uint64_t past_bytes, past_dropped; /* of earlier sessions */
 	uint64_t told_bytes;               /* at the status before */
@@ -92,6 +93,9 @@ void destination_offer(struct destination *d, struct message *m, const struct ou
 void destination_interrupt(struct destination *d, bool is_restarted);
 /* Writes what was offered. */
 void destination_flush(struct destination *d, int64_t now_us);
+
+/* A rehearsal: breaks the connection as a platform would, and lets none come about until then. */
+void destination_cut(struct destination *d, int64_t until_us, int64_t now_us);
 
 /* For good: STOPPED, after an orderly goodbye if `unpublish` and there is anyone to say it to. */
 void destination_stop(struct destination *d, bool unpublish, int64_t now_us);

@@ -236,6 +236,15 @@ static void remove_destination(struct worker *w, const struct ipc_destination_re
 	}
 }
 
+static void cut_destination(struct worker *w, const struct ipc_destination_cut *order)
+{
+	struct destination *d = find(&w->relay, order->id);
+
+	if (d) {
+		destination_cut(d, order->until_us, clock_monotonic_us());
+	}
+}
+
 static void resolved(struct relay *r, const struct ipc_resolve_answer *answer)
 {
 	struct destination *d;
@@ -271,6 +280,9 @@ static int obey(struct worker *w, struct ipc_message *m)
 		return add(w, m);
 	case IPC_DESTINATION_REMOVE:
 		remove_destination(w, (const void *)m->body);
+		return 0;
+	case IPC_DESTINATION_CUT:
+		cut_destination(w, (const void *)m->body);
 		return 0;
 	case IPC_RESOLVE_ANSWER:
 		resolved(&w->relay, (const void *)m->body);

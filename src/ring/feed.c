@@ -5,19 +5,34 @@
 
 #include <understudy/feed.h>
 
+#include "spoil.h"
+
 #define REPEAT_VIDEO_US 1000000 /* before a key frame, at most once in this time */
 #define REPEAT_AUDIO_US 2000000 /* feeds without video */
 #define NAL_LENGTH_BYTES 4      /* what encoders use, until the codec header says */
+
+static int feed_open_ring(int ring_fd, int64_t span_us, int wake, struct ring_writer **ret)
+{
+	struct ring_writer *ring = NULL;
+	int error = ring_writer_open(ring_fd, span_us, &ring);
+
+	if (error == 0 && wake >= 0) {
+		error = ring_writer_add_wake(ring, wake);
+	}
+	if (error != 0) {
+		ring_writer_close(&ring);
+		return error;
+	}
+	*ret = ring;
+	return 0;
+}
 
 int feed_writer_init(struct feed_writer *w, int ring_fd, int64_t span_us, int wake)
 {
 	*w = (struct feed_writer){ .repeated_us = INT64_MIN / 2 };
 	memset(w->nal_length_bytes, NAL_LENGTH_BYTES, sizeof(w->nal_length_bytes));
 
-	int error = ring_writer_open(ring_fd, span_us, &w->ring);
-	if (error == 0 && wake >= 0) {
-		error = ring_writer_add_wake(w->ring, wake);
-	}
+	int error = feed_open_ring(ring_fd, span_us, wake, &w->ring);
 	if (error != 0) {
 		feed_writer_finish(w);
 	}
@@ -28,7 +43,28 @@ void feed_writer_finish(struct feed_writer *w)
 {
 	ring_writer_close(&w->ring);
 	header_set_finish(&w->headers);
+	spoil_finish(&w->spoiler);
 	*w = (struct feed_writer){ 0 };
+}
+
+void feed_writer_spoil(struct feed_writer *w, enum feed_fault fault, int64_t until_us)
+{
+	spoil_begin(&w->spoiler, fault, until_us);
+}
+
+int feed_writer_move(struct feed_writer *w, int ring_fd, int64_t span_us, int wake)
+{
+	struct ring_writer *ring = NULL;
+	int error = feed_open_ring(ring_fd, span_us, wake, &ring);
+
+	if (error != 0) {
+		return error;
+	}
+	feed_writer_publish(w);
+	ring_writer_close(&w->ring);
+	w->ring = ring;
+	w->repeated_us = INT64_MIN / 2; /* the headers in force go out before the next key frame */
+	return 0;
 }
 
 void feed_writer_publish(struct feed_writer *w)
@@ -99,27 +135,34 @@ static bool feed_put_header(struct feed_writer *w, const struct packet *p, const
 	return true;
 }
 
-bool feed_writer_put(struct feed_writer *w, const struct packet *packet, const uint8_t *payload)
+/* What the frame is, by its bytes; KEY is the encoder's word. */
+static void feed_examine(const struct feed_writer *w, struct packet *p, const uint8_t *payload)
 {
 	const unsigned random_access = PACKET_KEY | PACKET_RECOVERY | PACKET_LEADING;
+	unsigned seen = codec_random_access(p->codec, w->nal_length_bytes[p->track], payload,
+					    p->size, p->flags & PACKET_KEY);
+
+	p->flags = (uint16_t)((p->flags & ~random_access) | seen);
+}
+
+bool feed_writer_put(struct feed_writer *w, const struct packet *packet, const uint8_t *payload)
+{
 	struct packet p = *packet;
-	unsigned nal_length_bytes = 0;
+	bool is_video = p.kind == PACKET_VIDEO;
 
-	if (p.kind == PACKET_VIDEO) {
-		w->has_video = true;
-		nal_length_bytes = w->nal_length_bytes[p.track];
-	}
-	if (p.type == PACKET_FRAME) {
-		if (p.kind == PACKET_VIDEO) {
-			unsigned seen = codec_random_access(p.codec, nal_length_bytes, payload,
-							    p.size, p.flags & PACKET_KEY);
-
-			p.flags = (uint16_t)((p.flags & ~random_access) | seen);
-		}
-		p.fingerprint = media_fingerprint(p.codec, nal_length_bytes, payload, p.size, 0);
-	}
+	w->has_video |= is_video;
 	if (packet_is_header(&p)) {
 		return feed_put_header(w, &p, payload);
+	}
+	if (p.type == PACKET_FRAME && is_video) {
+		feed_examine(w, &p, payload);
+	}
+	if (!spoil_packet(&w->spoiler, &p, &payload)) {
+		return false;
+	}
+	if (p.type == PACKET_FRAME) {
+		p.fingerprint = media_fingerprint(
+			p.codec, is_video ? w->nal_length_bytes[p.track] : 0, payload, p.size, 0);
 	}
 	if (feed_should_repeat(w, &p)) {
 		feed_repeat_headers(w, &p);

@@ -255,7 +255,7 @@ static void connection_exited(struct child *child, const char *cause)
 	if (c->source != NULL) {
 		source_close(c->source, why);
 		c->source->connection = NULL;
-		if (!c->source->is_ready) {
+		if (!c->source->is_ready || c->source->is_withheld) {
 			source_release(c->source);
 		}
 	} else if (!child->is_stopping) {

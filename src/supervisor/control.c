@@ -7,6 +7,8 @@
  *   {"command":"explain","show":S}             -> {"ok":true,"explain":{...}}
  *   {"command":"take","show":S,"feed":F}       -> {"ok":true} | {"ok":false,"error":"..."}
  *   {"command":"auto"|"start"|"end","show":S}  -> likewise
+ *   {"command":"fault","show":S,"kind":K,"target":T,"seconds":N,"live":B}  -> likewise; undone by
+ *   {"command":"mend"}                         -> likewise, or when the client goes away
  *   {"command":"events","follow":B,"since":S}  -> {"ok":true}, {"event":{...}}..., {"end":true}
  */
 #include <errno.h>
@@ -53,6 +55,7 @@ struct control {
 
 static void client_free(struct client *client)
 {
+	fault_undo(client->control->supervisor, client);
 	client->control->count--;
 	TAILQ_REMOVE(&client->control->clients, client, entry);
 	bufferevent_free(client->stream);
@@ -232,6 +235,25 @@ static void do_resume(struct client *client, struct show *show, const json_t *re
 	client_ok(client);
 }
 
+static void do_fault(struct client *client, struct show *show, const json_t *request)
+{
+	char error[2 * IPC_TEXT];
+
+	if (fault_order(show, client, request, error, sizeof(error))) {
+		client_ok(client);
+	} else {
+		client_error(client, "%s", error);
+	}
+}
+
+static void do_mend(struct client *client, struct show *show, const json_t *request)
+{
+	(void)show;
+	(void)request;
+	fault_undo(client->control->supervisor, client);
+	client_ok(client);
+}
+
 static const struct {
 	const char *name;
 	bool needs_show;
@@ -242,7 +264,8 @@ static const struct {
 	{ "start", true, true, do_start },      { "end", true, true, do_end },
 	{ "take", true, true, do_take },        { "auto", true, true, do_auto },
 	{ "events", false, false, do_events },  { "pause", true, true, do_pause },
-	{ "resume", true, true, do_resume },
+	{ "resume", true, true, do_resume },    { "fault", true, true, do_fault },
+	{ "mend", false, false, do_mend },
 };
 
 static void client_log_order(struct client *client, const char *command, const char *show)

@@ -108,6 +108,19 @@ struct source *feed_current(const struct feed *feed)
 	return NULL;
 }
 
+struct source *feed_connected(const struct feed *feed)
+{
+	struct source *source;
+
+	TAILQ_FOREACH_REVERSE(source, &feed->sources, source_list, entry)
+	{
+		if (source->connection != NULL && !source->connection->child->is_stopping) {
+			return source;
+		}
+	}
+	return NULL;
+}
+
 /* A reconnecting encoder must never wait for its dead connection; two encoders with one key
  * must not throw each other out for ever without anybody being told. */
 static bool feed_take_over(struct feed *feed, struct source *old, const char *peer,
@@ -156,21 +169,18 @@ static void feed_forget_oldest(struct feed *feed)
 	}
 }
 
-struct source *feed_publish(struct feed *feed, struct connection *c, char reason[IPC_TEXT])
+static struct source *source_create(struct feed *feed, struct connection *c)
 {
 	struct supervisor *sup = feed->show->supervisor;
-	struct source *old = feed_current(feed);
-
-	if (old != NULL && old->connection != NULL && !feed_take_over(feed, old, c->peer, reason)) {
-		return NULL;
-	}
-	feed_forget_oldest(feed);
 	struct source *source = calloc(1, sizeof(*source));
 	int ring_fd = ring_create(feed->config->name, sup->config->ring_max_bytes);
+
 	if (source == NULL || ring_fd < 0) {
 		log_error("no memory for a ring show=%s feed=%s", feed->show->config->name,
 			  feed->config->name);
-		text_copy(reason, IPC_TEXT, "the relay is out of memory");
+		if (ring_fd >= 0) {
+			close(ring_fd);
+		}
 		free(source);
 		return NULL;
 	}
@@ -184,6 +194,39 @@ struct source *feed_publish(struct feed *feed, struct connection *c, char reason
 	return source;
 }
 
+struct source *feed_publish(struct feed *feed, struct connection *c, char reason[IPC_TEXT])
+{
+	struct source *old = feed_connected(feed);
+
+	if (old != NULL && !feed_take_over(feed, old, c->peer, reason)) {
+		return NULL;
+	}
+	feed_forget_oldest(feed);
+	struct source *source = source_create(feed, c);
+	if (source == NULL) {
+		text_copy(reason, IPC_TEXT, "the relay is out of memory");
+	}
+	return source;
+}
+
+void source_renew(struct source *source)
+{
+	struct connection *c = source->connection;
+	struct ipc_feed_ring order = { .span_us = show_feed_span_us(source->feed->show) };
+
+	feed_forget_oldest(source->feed);
+	struct source *renewed = source_create(source->feed, c);
+	if (renewed == NULL) {
+		return;
+	}
+	source->connection = NULL;
+	if (source->is_withheld) {
+		source_release(source);
+	}
+	int fds[2] = { renewed->ring_fd, renewed->wake_fd };
+	child_send(c->child, IPC_FEED_RING, &order, fds, renewed->wake_fd >= 0 ? 2 : 1);
+}
+
 void source_announce(struct source *source)
 {
 	struct ipc_source_open open = { .feed = source->feed->id,
@@ -193,7 +236,7 @@ void source_announce(struct source *source)
 	struct child *switcher = source->feed->show->switcher;
 	int fds[2] = { source->ring_fd, source->wake_fd };
 
-	if (switcher == NULL || !source->is_ready) {
+	if (switcher == NULL || !source->is_ready || source->is_withheld) {
 		return;
 	}
 	child_send(switcher, IPC_SOURCE_OPEN, &open, fds, source->wake_fd >= 0 ? 2 : 1);
@@ -211,6 +254,9 @@ bool source_ready(struct source *source)
 		return false;
 	}
 	source->is_ready = true;
+	if (fault_meet(source)) {
+		return true;
+	}
 	source_announce(source);
 	events_add(sup, source->feed->show->config->name, "feed_connected",
 		   json_pack("{s:s}", "feed", source->feed->config->name),
@@ -230,7 +276,7 @@ void source_close(struct source *source, const char *cause)
 	}
 	source->is_closed = true;
 	text_copy(source->cause, sizeof(source->cause), cause);
-	if (show->switcher != NULL && source->is_ready) {
+	if (show->switcher != NULL && source->is_ready && !source->is_withheld) {
 		text_copy(close.cause, sizeof(close.cause), cause);
 		child_send(show->switcher, IPC_SOURCE_CLOSE, &close, NULL, 0);
 	}

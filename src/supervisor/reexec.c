@@ -282,6 +282,7 @@ void reexec_begin(struct supervisor *sup)
 	if (sup->validator != 0) {
 		return;
 	}
+	fault_undo(sup, NULL); /* whoever rehearses loses the connection to us */
 	if (sup->options.config_path != NULL) {
 		/* What is no file (a pipe, say) is read again by everybody. */
 		sup->config_fd = files_snapshot(sup->options.config_path, CONFIG_BYTES_MAX);

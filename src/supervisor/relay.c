@@ -192,6 +192,8 @@ static void relay_start_later(struct relay *relay, int64_t ran_us)
 						      : &restart_policy_worker;
 	int64_t now_us = clock_monotonic_us();
 	int64_t at_us = restart_after(&relay->restart, policy, ran_us, 0, now_us);
+
+	at_us = at_us > relay->cut_until_us ? at_us : relay->cut_until_us;
 	struct timeval wait = { .tv_sec = (at_us - now_us) / 1000000,
 				.tv_usec = (at_us - now_us) % 1000000 };
 
@@ -291,6 +293,9 @@ void relay_start(struct relay *relay)
 {
 	if (!relay->show->is_ring_ready || relay->child != NULL) {
 		return; /* relay_give_ring() comes when the ring is ready */
+	}
+	if (clock_monotonic_us() < relay->cut_until_us) {
+		return; /* its timer, or the end of the rehearsal, comes */
 	}
 	if (relay->role == ROLE_RELAY_FLV) {
 		relay_start_recorder(relay);
@@ -525,6 +530,28 @@ void destination_resume(struct destination *d)
 	d->status.why[0] = '\0';
 	if (d->show->is_started) {
 		destination_assign(d);
+	}
+}
+
+void destination_cut(struct destination *d, int64_t until_us)
+{
+	struct ipc_destination_cut order = { .id = d->id, .until_us = until_us };
+	struct relay *relay = d->relay;
+
+	if (relay == NULL) {
+		return;
+	}
+	if (relay->role == ROLE_RELAY_RTMP) {
+		if (relay->child != NULL) {
+			child_send(relay->child, IPC_DESTINATION_CUT, &order, NULL, 0);
+		}
+		return;
+	}
+	relay->cut_until_us = until_us;
+	if (until_us == 0) {
+		relay_start(relay);
+	} else if (relay->child != NULL) {
+		child_kill(relay->child, "it was cut off in a rehearsal");
 	}
 }
 

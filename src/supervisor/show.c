@@ -296,10 +296,15 @@ static void switch_released(struct show *show, const struct ipc_source_released 
 		return;
 	}
 	TAILQ_FOREACH(source, &feed->sources, entry) {
-		if (source->incarnation == released->incarnation && source->is_closed) {
-			source_release(source);
-			return;
+		if (source->incarnation != released->incarnation || !source->is_closed) {
+			continue;
 		}
+		if (source == feed_connected(feed)) {
+			source->is_withheld = true; /* pulled; its encoder is still there */
+		} else {
+			source_release(source);
+		}
+		return;
 	}
 }
 

@@ -195,6 +195,7 @@ struct source {
 	int ring_fd, wake_fd; /* wake_fd -1 in a show with a delay */
 	bool is_ready;        /* mapped and sealed by its writer, checked by us */
 	bool is_closed;
+	bool is_withheld; /* unknown to the switch, while a rehearsal has its feed pulled */
 	char cause[IPC_TEXT];
 };
 TAILQ_HEAD(source_list, source);
@@ -221,7 +222,8 @@ struct relay {
 	bool is_shared;   /* carries every destination that is not isolated */
 	struct restart restart;
 	struct event *retry;
-	char path[PATH_MAX]; /* of a recording: the file now written */
+	int64_t cut_until_us; /* a rehearsal: not started before */
+	char path[PATH_MAX];  /* of a recording: the file now written */
 };
 TAILQ_HEAD(relay_list, relay);
 
@@ -280,6 +282,8 @@ struct feed *feed_find(struct show *show, const char *name);
 struct feed *feed_by_id(struct show *show, uint16_t id);
 /* The feed's open source or NULL. */
 struct source *feed_current(const struct feed *feed);
+/* The newest source with an encoder behind it, open or not; or NULL. */
+struct source *feed_connected(const struct feed *feed);
 /* A new ring for a connection whose key was accepted; ends the earlier connection. NULL if
  * refused (`reason` says why, for the encoder's user). */
 struct source *feed_publish(struct feed *feed, struct connection *c, char reason[IPC_TEXT]);
@@ -287,6 +291,8 @@ bool source_ready(struct source *source);
 void source_close(struct source *source, const char *cause);
 void source_release(struct source *source);
 void source_announce(struct source *source);
+/* The encoder's connection goes on as a new source, as if it had come back. */
+void source_renew(struct source *source);
 int source_new_wake(const struct show *show);
 /* After the delay was changed: how much of the past the feeds' rings have to hold now. */
 void show_tell_span(struct show *show);
@@ -298,6 +304,8 @@ struct destination *destination_find(struct show *show, const char *name);
 /* Leaves the destination without ending its broadcast, and lets it rest until resumed. */
 void destination_pause(struct destination *d);
 void destination_resume(struct destination *d);
+/* A rehearsal: loses its connection, and gets none until then; 0 ends it. */
+void destination_cut(struct destination *d, int64_t until_us);
 void destination_assign(struct destination *d);
 struct relay *relay_create(struct show *show, enum worker_role role, bool is_shared);
 void relay_destroy(struct relay *relay, bool unpublish);
@@ -308,6 +316,18 @@ void relay_give_ring(struct relay *relay);
 bool relay_is_idle(const struct relay *relay);
 /* A new file by strftime pattern, and its path. The descriptor or a negative errno. */
 int recording_open(const char *pattern, char *path, size_t size);
+
+/* ---- fault.c: faults made on purpose, for rehearsals ---- */
+
+TAILQ_HEAD(fault_list, fault);
+/* Does what the request says, on behalf of `holder`. False if it cannot be done: `error` says why
+ * and what to do. */
+bool fault_order(struct show *show, const void *holder, const json_t *request, char *error,
+		 size_t size);
+/* Undoes what is still in force of one holder's, or of all if it is NULL. */
+void fault_undo(struct supervisor *sup, const void *holder);
+/* A source is ready whose feed may be meant by a fault. True if the switch shall not have it. */
+bool fault_meet(struct source *source);
 
 /* ---- output.c: destinations other than RTMP and FLV ---- */
 
@@ -424,6 +444,7 @@ struct supervisor {
 	struct rate_table failures;
 	struct resolver *resolver;
 	struct control *control;
+	struct fault_list faults;
 	json_t *events; /* array, newest last */
 	uint64_t next_connection;
 	uint32_t next_destination, next_reader;

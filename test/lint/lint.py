@@ -47,6 +47,7 @@ PURE = {"media", "rtmp", "timeline", "policy", "judge", "ledger"}
 # include/understudy/NAME.h: the room whose contract it is
 CONTRACTS = {
     "bytes": "base", "buffer": "base", "text": "base", "clock": "base", "log": "base",
+    "fault": "base",
     "packet": "media", "flv": "media", "codec": "media", "elementary": "media", "ts": "media",
     "rtmp": "rtmp", "amf": "rtmp",
     "ring": "ring", "follow": "ring", "feed": "ring",

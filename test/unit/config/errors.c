@@ -200,19 +200,16 @@ static void what_is_not_carried_out_is_named_once(void **state)
 		"      - { name: b, pull: \"srt://h:1?streamid=x\" }\n"
 		"      - { name: c, file: slate.mp4 }\n"
 		"    destinations:\n"
-		"      - { name: x, url: \"rtmp://h/a/k\", backup_url: \"rtmp://i/a/k\", "
-		"rehearsal: no }\n"
+		"      - { name: x, url: \"rtmp://h/a/k\" }\n"
 		"      - { name: y, url: \"rist://h:9000\" }\n");
 
 	print_findings(&l);
 	assert_int_equal(l.result, 0);
-	assert_int_equal(l.findings.count, 6);
+	assert_int_equal(l.findings.count, 5);
 	assert_finding(&l, CONFIG_INACTIVE, 3, "control", "not carried out by this version");
 	assert_finding(&l, CONFIG_INACTIVE, 4, "notify", "not carried out");
 	assert_finding(&l, CONFIG_INACTIVE, 9, "shows[0].feeds[1].pull", "not carried out");
 	assert_finding(&l, CONFIG_INACTIVE, 10, "shows[0].feeds[2].file", "not carried out");
-	assert_finding(&l, CONFIG_INACTIVE, 12, "shows[0].destinations[0].rehearsal",
-		       "not carried out");
 	assert_finding(&l, CONFIG_INACTIVE, 13, "shows[0].destinations[1].url", "not carried out");
 	assert_string_equal(l.config->shows[0].feeds[1].pull, "srt://h:1?streamid=x");
 	loading_finish(&l);

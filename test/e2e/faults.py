@@ -1,0 +1,91 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Faults made on purpose inside the relay: what they do, and that they are always undone."""
+
+from lib import encoders
+from lib.process import eventually
+from lib.rehearsal import Rehearsal
+from lib.relay import Relay, destination
+from lib.platforms import Nginx
+from lib.show import Show, expect
+from lib.stage import case, main
+
+
+@case
+def pulled_primary_comes_back_when_the_rehearsal_ends(stage):
+    show = Show(stage)
+    encoders_before = show.relay.workers("ingest-rtmp")
+    rehearsal = Rehearsal(show.relay)
+    rehearsal.fault("pull", "primary")
+    show.relay.wait_feed("primary", "offline")
+    show.fail_over()
+    rehearsal.close()
+    show.relay.wait_live("primary")
+    show.platform.wait_media()
+    if show.relay.workers("ingest-rtmp") != encoders_before:
+        raise AssertionError("an encoder lost its connection")
+    expect(show.verdict(), "primary", "backup", "primary")
+
+
+@case
+def stalled_primary_goes_on_when_its_time_is_over(stage):
+    show = Show(stage)
+    rehearsal = Rehearsal(show.relay)
+    rehearsal.fault("stall", "primary", seconds=5)
+    show.fail_over()
+    show.relay.wait_live("primary")
+    show.platform.wait_media()
+    rehearsal.close()
+    expect(show.verdict(), "primary", "backup", "primary")
+
+
+@case
+def an_encoder_that_dials_again_stays_pulled(stage):
+    show = Show(stage)
+    rehearsal = Rehearsal(show.relay)
+    rehearsal.fault("pull", "primary")
+    show.fail_over()
+    show.primary.kill()
+    show.start("primary")
+    show.relay.process.wait_line(lambda line: "publishing" in line or "rehearsal" in line,
+                                 "the encoder", lines=show.relay.process.stderr)
+    eventually(lambda: len(show.relay.workers("ingest-rtmp")) == 2, "the encoder to be back")
+    if show.relay.feed("primary")["state"] != "offline":
+        raise AssertionError("the newcomer is not pulled")
+    rehearsal.close()
+    show.relay.wait_live("primary")
+    show.platform.wait_media()
+    expect(show.verdict(), "primary", "backup", "primary")
+
+
+@case
+def lost_destination_comes_back_and_the_public_is_asked_for(stage):
+    public, rehearsed = Nginx(stage, "public"), Nginx(stage, "rehearsed")
+    relay = Relay(stage, [{**destination("public", public.url), "rehearsal": True},
+                          destination("rehearsed", rehearsed.url)], delay_ms=500)
+    encoders.ffmpeg(stage, "primary", encoders.clip(stage, "primary"), relay.url("primary"))
+    for name in ("public", "rehearsed"):
+        relay.wait_destination(name, "live")
+    rehearsal = Rehearsal(relay)
+    answer = rehearsal.ask(command="fault", kind="pull", target="primary", seconds=5)
+    if answer["ok"] or "--live" not in answer["error"] or "rehearsed" not in answer["error"]:
+        raise AssertionError(f"nobody asked whether it is meant: {answer}")
+    rehearsal.fault("lose", "rehearsed", seconds=3)
+    relay.wait_destination("rehearsed", "backing_off")
+    relay.wait_destination("rehearsed", "live")
+    if relay.destination("public")["restarts"]:
+        raise AssertionError("the other destination was disturbed")
+
+
+@case
+def killed_worker_is_replaced(stage):
+    show = Show(stage)
+    before = show.relay.workers("switch")
+    Rehearsal(show.relay).fault("kill", "switch")
+    show.relay.wait_worker("switch", before)
+    show.platform.wait_media()
+    expect(show.verdict(), "primary")
+
+
+if __name__ == "__main__":
+    main()
