@@ -52,7 +52,7 @@ enum ipc_type {
 	IPC_NONE,
 	IPC_STOP,
 	IPC_INGEST_START, IPC_PUBLISH_ASK, IPC_PUBLISH_ANSWER, IPC_RING_READY,
-	IPC_INGEST_STATUS, IPC_INGEST_CLOSED, IPC_FEED_SPAN,
+	IPC_INGEST_STATUS, IPC_INGEST_CLOSED, IPC_FEED_PACE,
 	IPC_SRT_START, IPC_SRT_FEEDS, IPC_SRT_ACCEPTED, IPC_SRT_CARRY, IPC_SRT_DROP,
 	IPC_CALLER_STATUS, IPC_SRT_CLOSED, IPC_STREAM_START, IPC_TS_STATUS,
 	IPC_SWITCH_START, IPC_SOURCE_OPEN, IPC_SOURCE_CLOSE, IPC_SOURCE_RELEASED,
@@ -83,11 +83,15 @@ struct ipc_publish_answer {
 	uint32_t is_allowed;
 	uint32_t max_kbps;      /* 0 = no limit */
 	int64_t span_us;        /* ring_writer_open() */
+	int64_t gather_us;      /* as in ipc_feed_pace */
 	char reason[IPC_TEXT];  /* for the encoder's user */
 	char show[IPC_NAME], feed[IPC_NAME];
 };
-/* The show's delay was changed: how much of the past the ring shall hold from now on. */
-struct ipc_feed_span { int64_t span_us; };
+/* The show's delay was changed. */
+struct ipc_feed_pace {
+	int64_t span_us;        /* how much of the past the ring shall hold from now on */
+	int64_t gather_us;      /* how often the encoder is listened to; 0: whenever it speaks */
+};
 /* Rehearsals: what comes in is spoilt, and sound again by itself from until_us on. */
 struct ipc_feed_fault {
 	uint32_t fault;         /* enum feed_fault */

@@ -9,6 +9,7 @@
 #include <understudy/carrier.h>
 #include <understudy/clock.h>
 #include <understudy/log.h>
+#include <understudy/loop.h>
 #include <understudy/text.h>
 
 #define START_WAIT_MS 5000
@@ -241,7 +242,7 @@ int carrier_run(enum worker_role role, const struct carrier_ops *ops, void *cont
 	int error;
 
 	worker_begin(role);
-	c.base = event_base_new();
+	c.base = loop_create();
 	if (c.base == NULL) {
 		log_error("no memory for the event loop");
 		return EXIT_FAILURE;

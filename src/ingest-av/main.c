@@ -137,12 +137,12 @@ static void program_move(struct program *p, struct ipc_message *m)
 static bool program_order(void *program, struct ipc_message *m)
 {
 	struct program *p = program;
-	const struct ipc_feed_span *span = (const void *)m->body;
+	const struct ipc_feed_pace *pace = (const void *)m->body;
 	const struct ipc_feed_fault *fault = (const void *)m->body;
 
 	switch (m->type) {
-	case IPC_FEED_SPAN:
-		ring_writer_set_span(p->streams.feed.ring, span->span_us);
+	case IPC_FEED_PACE:
+		ring_writer_set_span(p->streams.feed.ring, pace->span_us);
 		return true;
 	case IPC_FEED_FAULT:
 		feed_writer_spoil(&p->streams.feed, (enum feed_fault)fault->fault, fault->until_us);

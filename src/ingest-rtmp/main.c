@@ -19,6 +19,7 @@
 #include <understudy/clock.h>
 #include <understudy/ipc.h>
 #include <understudy/log.h>
+#include <understudy/loop.h>
 #include <understudy/text.h>
 #include <understudy/worker.h>
 
@@ -156,8 +157,8 @@ static void program_on_control(evutil_socket_t fd, short what, void *arg)
 		case IPC_PUBLISH_ANSWER:
 			session_answer(p->session, &m);
 			break;
-		case IPC_FEED_SPAN:
-			session_set_span(p->session, (const void *)m.body);
+		case IPC_FEED_PACE:
+			session_set_pace(p->session, (const void *)m.body);
 			break;
 		case IPC_FEED_FAULT:
 			session_spoil(p->session, (const void *)m.body);
@@ -179,7 +180,7 @@ static void program_on_control(evutil_socket_t fd, short what, void *arg)
 
 static bool program_init(struct program *p)
 {
-	p->base = event_base_new();
+	p->base = loop_create();
 	if (p->base == NULL) {
 		return false;
 	}

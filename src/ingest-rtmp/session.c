@@ -276,8 +276,15 @@ static void session_secure(struct session *s)
 	}
 }
 
+/* An encoder is listened to every so often, whether it has spoken or not. */
+static bool session_is_gathering(const struct session *s)
+{
+	return s->phase == SESSION_LIVE && s->gather_us > 0;
+}
+
 void session_step(struct session *s)
 {
+	s->gathered_us = clock_monotonic_us();
 	if (s->phase == SESSION_SECURING) {
 		session_secure(s);
 	}
@@ -315,6 +322,7 @@ static void session_allow(struct session *s, const struct ipc_publish_answer *an
 		return;
 	}
 	s->max_kbps = answer->max_kbps;
+	s->gather_us = answer->gather_us;
 	s->status_us = clock_monotonic_us();
 	s->bytes_at_status = rtmp_server_received(s->rtmp);
 	s->phase = SESSION_LIVE;
@@ -344,8 +352,9 @@ void session_answer(struct session *s, struct ipc_message *m)
 	}
 }
 
-void session_set_span(struct session *s, const struct ipc_feed_span *order)
+void session_set_pace(struct session *s, const struct ipc_feed_pace *order)
 {
+	s->gather_us = order->gather_us;
 	if (s->intake.feed.ring != NULL) {
 		ring_writer_set_span(s->intake.feed.ring, order->span_us);
 	}
@@ -439,6 +448,9 @@ void session_tick(struct session *s)
 		session_status(s, now_us);
 	}
 	session_flush(s);
+	if (session_is_gathering(s) && now_us - s->gathered_us >= s->gather_us) {
+		session_step(s);
+	}
 }
 
 int64_t session_deadline(const struct session *s)
@@ -452,6 +464,9 @@ int64_t session_deadline(const struct session *s)
 	if (s->phase == SESSION_LIVE && s->status_us + STATUS_US < at_us) {
 		at_us = s->status_us + STATUS_US;
 	}
+	if (session_is_gathering(s) && s->gathered_us + s->gather_us < at_us) {
+		at_us = s->gathered_us + s->gather_us;
+	}
 	return at_us;
 }
 
@@ -462,7 +477,7 @@ unsigned session_wants(struct session *s)
 	if (s->phase == SESSION_ASKING) {
 		return 0;
 	}
-	unsigned wants = STREAM_WANT_READ;
+	unsigned wants = session_is_gathering(s) ? 0 : STREAM_WANT_READ;
 	if (s->phase == SESSION_SECURING) {
 		unsigned handshake = stream_wants(s->stream);
 
@@ -472,7 +487,10 @@ unsigned session_wants(struct session *s)
 		wants |= STREAM_WANT_WRITE;
 	}
 	/* A TLS stream may have to write before it can read on (key update). */
-	return stream_is_tls(s->stream) ? wants | stream_wants(s->stream) : wants;
+	if (stream_is_tls(s->stream)) {
+		wants |= stream_wants(s->stream) & (wants | STREAM_WANT_WRITE);
+	}
+	return wants;
 }
 
 bool session_wants_more(const struct session *s)

@@ -52,11 +52,13 @@ struct session {
 	uint32_t max_kbps; /* 0 = no limit */
 	unsigned seconds_over_limit;
 	uint64_t bytes_at_status;
-	int64_t status_us; /* when the last status was due */
-	int64_t leave_us;  /* LEAVING ends; CLOCK_NEVER before */
-	int64_t read_us;   /* when the bytes in `in` were read */
-	bool is_readable;  /* there may be more to read, whatever the socket says */
-	bool is_finished;  /* LEAVING: the last reply is out, our side is shut */
+	int64_t status_us;   /* when the last status was due */
+	int64_t leave_us;    /* LEAVING ends; CLOCK_NEVER before */
+	int64_t read_us;     /* when the bytes in `in` were read */
+	int64_t gather_us;   /* LIVE: how often to read; 0 = whenever something comes */
+	int64_t gathered_us; /* LIVE, gathering: when it was read last */
+	bool is_readable;    /* there may be more to read, whatever the socket says */
+	bool is_finished;    /* LEAVING: the last reply is out, our side is shut */
 
 	size_t at, filled; /* unparsed part of `in` */
 	uint8_t in[SESSION_READ_BYTES];
@@ -73,7 +75,7 @@ void session_step(struct session *s);
 /* The supervisor's answer; takes its descriptors. */
 void session_answer(struct session *s, struct ipc_message *m);
 /* The show's delay was changed: the ring has to hold more, or less. */
-void session_set_span(struct session *s, const struct ipc_feed_span *order);
+void session_set_pace(struct session *s, const struct ipc_feed_pace *order);
 /* A rehearsal: spoils what comes in. */
 void session_spoil(struct session *s, const struct ipc_feed_fault *order);
 /* The end of one: goes on in another ring, as if the encoder had come back; takes the order's

@@ -39,7 +39,7 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 		TEXT(ipc_publish_answer, show),
 		TEXT(ipc_publish_answer, feed),
 	} },
-	[IPC_FEED_SPAN] = { BODY(ipc_feed_span) },
+	[IPC_FEED_PACE] = { BODY(ipc_feed_pace) },
 	[IPC_FEED_FAULT] = { BODY(ipc_feed_fault), .fields = {
 		LIMIT(ipc_feed_fault, fault, FEED_FAULTS - 1),
 	} },

@@ -21,6 +21,7 @@
 #include <understudy/clock.h>
 #include <understudy/ipc.h>
 #include <understudy/log.h>
+#include <understudy/loop.h>
 #include <understudy/text.h>
 #include <understudy/worker.h>
 
@@ -302,7 +303,7 @@ int main(void)
 	int error;
 
 	worker_begin(ROLE_RELAY_FLV);
-	p.base = event_base_new();
+	p.base = loop_create();
 	if (p.base == NULL) {
 		log_error("no memory for the event loop");
 		return EXIT_FAILURE;

@@ -13,6 +13,7 @@
 
 #include <understudy/clock.h>
 #include <understudy/log.h>
+#include <understudy/loop.h>
 #include <understudy/net.h>
 #include <understudy/worker.h>
 
@@ -320,7 +321,7 @@ static void on_control(evutil_socket_t fd, short what, void *context)
 static bool set_up(struct worker *w)
 {
 	const struct timeval second = { .tv_sec = 1 };
-	struct event_base *base = event_base_new();
+	struct event_base *base = loop_create();
 
 	w->relay.base = base;
 	if (!base) {

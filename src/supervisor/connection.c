@@ -119,6 +119,7 @@ static void connection_admit(struct connection *c, struct feed *feed,
 	answer->is_allowed = 1;
 	answer->max_kbps = feed->config->max_kbps;
 	answer->span_us = show_feed_span_us(feed->show);
+	answer->gather_us = show_feed_gather_us(feed->show);
 	text_copy(answer->show, sizeof(answer->show), feed->show->config->name);
 	text_copy(answer->feed, sizeof(answer->feed), feed->config->name);
 	text_format(c->child->label, sizeof(c->child->label), "ingest %s/%s",

@@ -19,6 +19,9 @@
 #define TAKEOVER_US 1000000 /* the newest connection wins at most this often */
 #define TAKEOVER_SERIES_US 30000000
 #define SOURCES_PER_FEED 8
+#define GATHER_US 37000
+#define GATHER_DELAY_MS 400
+#define GATHER_STALL_MS 300
 #define FEED_SPAN_MARGIN_US 6000000 /* beyond the delay: a long GOP and a restart of the switch */
 
 int64_t show_feed_span_us(const struct show *show)
@@ -26,16 +29,29 @@ int64_t show_feed_span_us(const struct show *show)
 	return (int64_t)show->config->delay_ms * 1000 + FEED_SPAN_MARGIN_US;
 }
 
-void show_tell_span(struct show *show)
+/* Behind a delay nobody notices when a packet was read, so a worker that listens less often costs
+ * less. It listens often enough that silence is told from a pause, and not in step with any usual
+ * frame rate, as the least lag of all packets stands for the feed's. */
+int64_t show_feed_gather_us(const struct show *show)
 {
-	struct ipc_feed_span order = { .span_us = show_feed_span_us(show) };
+	const struct config_show *config = show->config;
+
+	return config->delay_ms >= GATHER_DELAY_MS && config->failover.stall_ms >= GATHER_STALL_MS
+		       ? GATHER_US
+		       : 0;
+}
+
+void show_tell_pace(struct show *show)
+{
+	struct ipc_feed_pace order = { .span_us = show_feed_span_us(show),
+				       .gather_us = show_feed_gather_us(show) };
 	struct feed *feed;
 	struct source *source;
 
 	TAILQ_FOREACH(feed, &show->feeds, entry) {
 		TAILQ_FOREACH(source, &feed->sources, entry) {
 			if (source->connection != NULL) {
-				child_send(source->connection->child, IPC_FEED_SPAN, &order, NULL,
+				child_send(source->connection->child, IPC_FEED_PACE, &order, NULL,
 					   0);
 			}
 		}

@@ -193,7 +193,7 @@ void show_sync(struct show *show, const struct config_show *config)
 	sync_destinations(show, config);
 	show->config = config;
 	if (!keeps_switch) {
-		show_tell_span(show);
+		show_tell_pace(show);
 		show_restart_switch(show);
 	}
 	if (show->is_started) {

@@ -273,6 +273,7 @@ void show_go(struct show *show);  /* start: serve destinations */
 void show_end(struct show *show); /* end: unpublish them */
 void show_take(struct show *show, uint16_t feed);
 int64_t show_feed_span_us(const struct show *show);
+int64_t show_feed_gather_us(const struct show *show);
 /* After a reload: brings the show in line with `config`, touching nothing that did not change. */
 void show_sync(struct show *show, const struct config_show *config);
 
@@ -294,8 +295,9 @@ void source_announce(struct source *source);
 /* The encoder's connection goes on as a new source, as if it had come back. */
 void source_renew(struct source *source);
 int source_new_wake(const struct show *show);
-/* After the delay was changed: how much of the past the feeds' rings have to hold now. */
-void show_tell_span(struct show *show);
+/* After the delay was changed: how much of the past the feeds' rings have to hold now, and how
+ * often encoders are listened to. */
+void show_tell_pace(struct show *show);
 
 struct destination *destination_create(struct show *show, const struct config_destination *config);
 void destination_remove(struct destination *d, bool unpublish);

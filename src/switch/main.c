@@ -12,7 +12,8 @@
  *                               '--report--> supervisor, log
  *
  * Wake-ups: a show without delay has an eventfd for each source and goes by the timeline's
- * deadline; one with a delay has none, gathers for ROUND_GAP_US and looks at least every POLL_US.
+ * deadline; one with a delay has none, looks every POLL_US while a source is open, and if it has
+ * relays that it wakes every ROUND_GAP_US when something is due.
  * Sources that were opened while the show had a delay have no eventfd after it was taken away:
  * for them the show looks every ROUND_GAP_US.
  */
@@ -28,6 +29,7 @@
 #include <understudy/clock.h>
 #include <understudy/ipc.h>
 #include <understudy/log.h>
+#include <understudy/loop.h>
 #include <understudy/worker.h>
 
 #include "report.h"
@@ -35,8 +37,8 @@
 #include "source.h"
 
 #define START_WAIT_MS 5000
-#define ROUND_GAP_US 10000 /* half of what relays gather: more rounds cost, and help nobody */
-#define POLL_US 20000
+#define ROUND_GAP_US 10000 /* a relay is to be woken */
+#define POLL_US 20000      /* relays look by themselves, no oftener than this */
 #define READERS_MAX 16
 
 struct slot {
@@ -165,7 +167,9 @@ static void program_arm(struct program *p, int64_t at_us, bool is_polled, int64_
 		at_us = earlier(at_us, now_us + (p->delay_us > 0 ? POLL_US : ROUND_GAP_US));
 	}
 	if (p->delay_us > 0) {
-		at_us = at_us < now_us + ROUND_GAP_US ? now_us + ROUND_GAP_US : at_us;
+		int64_t gap_us = p->reader_count > 0 ? ROUND_GAP_US : POLL_US;
+
+		at_us = at_us < now_us + gap_us ? now_us + gap_us : at_us;
 	}
 	int64_t left_us = at_us - clock_monotonic_us();
 	left_us = left_us > 0 ? left_us : 0;
@@ -440,7 +444,7 @@ static int program_wait_start(struct program *p)
 
 static bool program_init_loop(struct program *p)
 {
-	p->base = event_base_new();
+	p->base = loop_create();
 	if (p->base == NULL) {
 		return false;
 	}

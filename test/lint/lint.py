@@ -52,6 +52,7 @@ CONTRACTS = {
     "rtmp": "rtmp", "amf": "rtmp",
     "ring": "ring", "follow": "ring", "feed": "ring",
     "timeline": "timeline", "policy": "policy", "ipc": "ipc", "worker": "worker",
+    "loop": "worker",
     "config": "config", "net": "net",
     "tslink": "ipc", "input": "av", "mux": "av", "reel": "av", "carrier": "carrier",
     "supervisor": "supervisor", "witness": "judge", "ledger": "ledger", "history": "ledger",

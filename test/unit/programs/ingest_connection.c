@@ -225,11 +225,11 @@ static void expect_ask(struct scene *s)
 	ipc_message_finish(&m);
 }
 
-static void allow_up_to(struct scene *s, uint32_t max_kbps)
+static void allow_with(struct scene *s, uint32_t max_kbps, int64_t gather_us)
 {
-	const struct ipc_publish_answer answer = { .is_allowed = 1,
-						   .max_kbps = max_kbps,
-						   .span_us = 10000000 };
+	const struct ipc_publish_answer answer = {
+		.is_allowed = 1, .max_kbps = max_kbps, .span_us = 10000000, .gather_us = gather_us
+	};
 	struct ipc_message m;
 	int fds[2];
 
@@ -248,7 +248,7 @@ static void allow_up_to(struct scene *s, uint32_t max_kbps)
 
 static void allow(struct scene *s)
 {
-	allow_up_to(s, 0);
+	allow_with(s, 0, 0);
 }
 
 static void expect_closed(struct scene *s, unsigned is_clean, const char *cause)
@@ -342,6 +342,34 @@ static void a_status_comes_each_second(void **state)
 	finish(&s);
 }
 
+static void expect_status(struct scene *s, uint64_t packets)
+{
+	struct ipc_message m;
+
+	stage_expect(&s->worker, IPC_INGEST_STATUS, &m);
+	const struct ipc_ingest_status *status = (const void *)m.body;
+	assert_int_equal(status->packets, packets);
+	ipc_message_finish(&m);
+}
+
+static void an_encoder_is_listened_to_as_often_as_was_ordered(void **state)
+{
+	const struct ipc_feed_pace pace = { .span_us = 10000000, .gather_us = 37000 };
+	struct scene s;
+
+	start_plain(&s);
+	expect_ask(&s);
+	allow_with(&s, 0, 60000000);
+	expect_status(&s, 0); /* what it reads on being allowed is behind it */
+	encoder_send_start(&s.encoder);
+	expect_status(&s, 0);
+	stage_send(&s.worker, IPC_FEED_PACE, &pace, NULL, 0);
+	expect_start_in_ring(&s);
+	stream_finish(s.encoder.stream);
+	expect_closed(&s, 0, "connection closed by encoder");
+	finish(&s);
+}
+
 static void a_refused_encoder_is_told_why_and_the_connection_ends(void **state)
 {
 	struct ipc_publish_answer answer = { .reason = "no feed has this key" };
@@ -424,7 +452,7 @@ static void a_feed_far_above_its_limit_is_ended_with_the_numbers(void **state)
 
 	start_plain(&s);
 	expect_ask(&s);
-	allow_up_to(&s, 1000);
+	allow_with(&s, 1000, 0);
 	encoder_send_start(&s.encoder);
 	p = (struct pollfd){ .fd = s.worker.control, .events = POLLIN };
 	for (uint32_t ms = 40; !is_over; ms += 10) { /* some 4000 kb/s */
@@ -546,6 +574,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_allowed_encoder_fills_the_ring),
 		cmocka_unit_test(a_status_comes_each_second),
+		cmocka_unit_test(an_encoder_is_listened_to_as_often_as_was_ordered),
 		cmocka_unit_test(a_refused_encoder_is_told_why_and_the_connection_ends),
 		cmocka_unit_test(an_encoder_that_says_goodbye_ends_cleanly),
 		cmocka_unit_test(an_encoder_that_vanishes_is_reported_at_once),
