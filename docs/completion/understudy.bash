@@ -20,7 +20,7 @@ _understudy_names()
 _understudy()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
-	local commands="run check status explain start end take auto pause resume events version help" options=""
+	local commands="run check status explain start end take auto pause resume events witness version help" options=""
 	COMPREPLY=()
 
 	if [ "$COMP_CWORD" -eq 1 ]; then
@@ -44,6 +44,13 @@ _understudy()
 	explain) options="--config --json --socket" ;;
 	start | end | take | auto | pause | resume) options="--socket" ;;
 	events) options="--json --follow --since --socket" ;;
+	witness)
+		options="--json"
+		[ "${word:0:1}" = - ] || {
+			mapfile -t COMPREPLY < <(compgen -f -- "$word")
+			return
+		}
+		;;
 	help) options="$commands" ;;
 	esac
 	case $word in

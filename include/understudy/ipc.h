@@ -28,6 +28,10 @@
  *   relay-av      <- OUTPUT_START(ring [,wake])              -> DESTINATION_STATUS, RESOLVE_ASK
  *   relay-srt     <- SHOW_RING(ring [,wake]), RESOLVE_ANSWER
  *   resolve       <- RESOLVE_ASK                             -> RESOLVE_ANSWER
+ *   witness       <- WITNESS_START(ring), SHOW_RING(ring),   -> WITNESS_EVENT, WITNESS_SUMMARY
+ *                 <- WITNESS_MARK
+ *   witness-file  <- WITNESS_FILE(file)                      -> WITNESS_MEDIA, WITNESS_EVENT,
+ *                                                               WITNESS_SUMMARY, WITNESS_END
  *   all           <- STOP                                    then exit 0 within 1 s
  */
 #ifndef UNDERSTUDY_IPC_H
@@ -40,6 +44,7 @@
 
 #include <understudy/fault.h>
 #include <understudy/timeline.h>
+#include <understudy/witness.h>
 
 #define IPC_NAME 64   /* show, feed and destination names, terminated */
 #define IPC_TEXT 192
@@ -61,6 +66,8 @@ enum ipc_type {
 	IPC_DESTINATION_STATUS, IPC_RECORD_START, IPC_RESOLVE_ASK, IPC_RESOLVE_ANSWER,
 	IPC_OUTPUT_START, IPC_FILE_ASK, IPC_FILE_GIVE, IPC_FILE_DONE,
 	IPC_FEED_FAULT, IPC_FEED_RING, IPC_DESTINATION_CUT,
+	IPC_WITNESS_START, IPC_WITNESS_MARK, IPC_WITNESS_FILE, IPC_WITNESS_MEDIA,
+	IPC_WITNESS_EVENT, IPC_WITNESS_SUMMARY, IPC_WITNESS_END,
 	IPC_TYPES
 };
 const char *ipc_type_str(enum ipc_type type);
@@ -325,6 +332,32 @@ struct ipc_resolve_answer {
 	char error[IPC_TEXT]; /* if count is 0: "name not found", ... */
 	struct sockaddr_storage addresses[IPC_ADDRESSES_MAX];
 };
+
+/* fds: show ring (to read) */
+struct ipc_witness_start {
+	char show[IPC_NAME];
+	int64_t period_us;      /* how often it looks into the ring */
+};
+/* Ends the present summary, which is sent with this number, and begins another. */
+struct ipc_witness_mark { uint32_t mark; uint32_t reserved; };
+/* fds: a recording, to be read from its beginning */
+struct ipc_witness_file { uint32_t reserved; };
+struct ipc_witness_media { /* one a track */
+	uint32_t kind;          /* PACKET_VIDEO, PACKET_AUDIO */
+	uint32_t track;
+	uint32_t width, height; /* video */
+	uint32_t sample_rate, channels; /* audio */
+	char codec[IPC_NAME];
+};
+struct ipc_witness_event { struct witness_event event; };
+/* Once a second (mark 0), for each mark, and at the end of a recording. */
+struct ipc_witness_summary {
+	uint32_t mark;
+	uint32_t reserved;
+	struct witness_summary summary;
+};
+/* The recording is read; `error` "" if to its end. */
+struct ipc_witness_end { char error[IPC_TEXT]; };
 
 struct ipc_message {
 	enum ipc_type type;

@@ -35,6 +35,8 @@ const struct command commands[] = {
 	  command_resume },
 	{ "events", "", "what has happened, or with --follow what happens",
 	  OPTION_FOLLOW | OPTION_JSON | OPTION_SINCE | OPTION_SOCKET, 0, 0, command_events },
+	{ "witness", "FILE", "is this recording of a show unbroken?", OPTION_JSON, 1, 1,
+	  command_witness },
 	{ "version", "", "the version of this program", 0, 0, 0, command_version },
 	{ "help", "[COMMAND]", "this overview, or what a command does", 0, 0, 1, command_help },
 };

@@ -63,6 +63,8 @@ int command_resume(const struct command_line *line);
 int command_status(const struct command_line *line);
 /* events.c */
 int command_events(const struct command_line *line);
+/* witness.c */
+int command_witness(const struct command_line *line);
 /* explain.c */
 int command_explain(const struct command_line *line);
 /* check.c */

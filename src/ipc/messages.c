@@ -169,6 +169,23 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 		LIMIT(ipc_resolve_answer, count, IPC_ADDRESSES_MAX),
 		TEXT(ipc_resolve_answer, error),
 	} },
+	[IPC_WITNESS_START] = { BODY(ipc_witness_start), .fds_min = 1, .fds_max = 1, .fields = {
+		TEXT(ipc_witness_start, show),
+	} },
+	[IPC_WITNESS_MARK] = { BODY(ipc_witness_mark) },
+	[IPC_WITNESS_FILE] = { BODY(ipc_witness_file), .fds_min = 1, .fds_max = 1 },
+	[IPC_WITNESS_MEDIA] = { BODY(ipc_witness_media), .fields = {
+		LIMIT(ipc_witness_media, kind, PACKET_AUDIO),
+		TEXT(ipc_witness_media, codec),
+	} },
+	[IPC_WITNESS_EVENT] = { BODY(ipc_witness_event), .fields = {
+		LIMIT(ipc_witness_event, event.kind, WITNESS_KINDS - 1),
+		LIMIT(ipc_witness_event, event.media, PACKET_AUDIO),
+	} },
+	[IPC_WITNESS_SUMMARY] = { BODY(ipc_witness_summary) },
+	[IPC_WITNESS_END] = { BODY(ipc_witness_end), .fields = {
+		TEXT(ipc_witness_end, error),
+	} },
 };
 /* clang-format on */
 

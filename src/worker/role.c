@@ -18,6 +18,8 @@ const char *worker_role_str(enum worker_role role)
 		[ROLE_RELAY_FILE] = "relay-file",
 		[ROLE_RELAY_AV] = "relay-av",
 		[ROLE_RELAY_SRT] = "relay-srt",
+		[ROLE_WITNESS] = "witness",
+		[ROLE_WITNESS_FILE] = "witness-file",
 	};
 
 	return (unsigned)role < ROLES ? names[role] : "unknown";

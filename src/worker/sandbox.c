@@ -180,6 +180,8 @@ static const struct row {
 	[ROLE_RELAY_FILE] = { 32, 512 * MIB, false, NULL, RULES(relay_file) },
 	[ROLE_RELAY_AV] = { 64, 512 * MIB, true, NULL, RULES(relay_av) },
 	[ROLE_RELAY_SRT] = { 128, 1024 * MIB, false, NULL, RULES(relay_srt) },
+	[ROLE_WITNESS] = { 32, 64 * MIB, false, NULL, NULL, 0 },
+	[ROLE_WITNESS_FILE] = { 32, 512 * MIB, false, NULL, NULL, 0 },
 };
 
 /* In nobody's world are there files, unless a row opens them. */

@@ -41,7 +41,7 @@ ROOMS = {
     "carrier": {"base", "media", "ring", "ipc", "worker"},
 }
 PROGRAMS = {"supervisor", "cli", "ingest-rtmp", "ingest-srt", "ingest-av", "switch",
-            "relay-rtmp", "relay-flv", "relay-av", "relay-srt", "resolve"}
+            "relay-rtmp", "relay-flv", "relay-av", "relay-srt", "resolve", "witness", "history"}
 PURE = {"media", "rtmp", "timeline", "policy", "judge", "ledger"}
 
 # include/understudy/NAME.h: the room whose contract it is
@@ -63,6 +63,7 @@ CONTRACTS = {
 ALLOWED = {
     ("src/config/*", "understudy/timeline.h"),
     ("include/understudy/ipc.h", "understudy/timeline.h"),
+    ("include/understudy/ipc.h", "understudy/witness.h"),
     ("src/cli/*", "understudy/supervisor.h"),
 }
 
