@@ -130,14 +130,14 @@ static struct pick_candidate pick_live(const struct timeline *tl, const struct t
 	return other.n != TL_NONE && other.packet.dts_90k < best.packet.dts_90k ? other : best;
 }
 
-/* Without a delay a packet is due when it came. */
+/* Without a delay a packet is due when it came. Where audio and video come out of order, what is
+ * early waits for what is late, delay or not. */
 static int64_t pick_due_us(const struct timeline *tl, const struct tl_source *s,
 			   const struct packet *p)
 {
-	if (tl->config.delay_us > 0) {
-		return tl_due_us(tl, p->dts_90k);
-	}
-	return tl_source_ordered_us(s, p->dts_90k - s->map_90k, p->arrival_us);
+	int64_t ordered_us = tl_source_ordered_us(s, p->dts_90k - s->map_90k, p->arrival_us);
+
+	return tl->config.delay_us > 0 ? tl_max(tl_due_us(tl, p->dts_90k), ordered_us) : ordered_us;
 }
 
 /* How far past due: by the clock, which notices latency that creeps in, and by its own due time,

@@ -17,31 +17,38 @@ static uint64_t least(uint64_t a, uint64_t b)
 
 static unsigned encoder_reorder(const struct encoder_config *c)
 {
-	return c->bframes == 0 ? 0 : c->has_pyramid && c->bframes > 1 ? 2 : 1;
+	return c->bframes == 0 ? c->leading > 0 : c->has_pyramid && c->bframes > 1 ? 2 : 1;
 }
 
-/* The picture sent as number n, and whether it is a B-frame. */
-static uint64_t encoder_picture(const struct encoder_config *c, uint64_t n)
+/* The picture of a mini-GOP (`count` B-frames before a reference) that is sent as its `at`th. */
+static uint64_t encoder_in_group(const struct encoder_config *c, uint64_t at, uint64_t count)
 {
-	uint64_t base = n / c->gop * c->gop, in_gop = n % c->gop, group, first, last, count, at;
-
-	if (in_gop == 0 || c->bframes == 0) {
-		return n;
-	}
-	group = (in_gop - 1) / (c->bframes + 1);
-	first = 1 + group * (c->bframes + 1);
-	last = least(first + c->bframes, c->gop - 1);
-	count = last - first; /* B-frames */
-	at = in_gop - first;
 	if (at == 0) {
-		return base + last;
+		return count;
 	}
 	if (c->has_pyramid && count > 1) {
 		uint64_t middle = count / 2;
 
-		return base + first + (at == 1 ? middle : at - 2 < middle ? at - 2 : at - 1);
+		return at == 1 ? middle : at - 2 < middle ? at - 2 : at - 1;
 	}
-	return base + first + at - 1;
+	return at - 1;
+}
+
+/* The picture of a GOP that is sent as its `in_gop`th; the first `leading` are shown before the
+ * one that was sent first. */
+static uint64_t encoder_in_gop(const struct encoder_config *c, uint64_t in_gop, uint64_t leading)
+{
+	uint64_t first, last;
+
+	if (in_gop <= leading) {
+		return in_gop == 0 ? leading : in_gop - 1;
+	}
+	if (c->bframes == 0) {
+		return in_gop;
+	}
+	first = 1 + leading + (in_gop - 1 - leading) / (c->bframes + 1) * (c->bframes + 1);
+	last = least(first + c->bframes, c->gop - 1);
+	return first + encoder_in_group(c, in_gop - first, last - first);
 }
 
 static int64_t round_ms(double ms)
@@ -55,49 +62,137 @@ static int64_t encoder_capture_us(const struct encoder *e, double ms)
 	return e->start_us + e->frozen_us + (int64_t)(ms * 1000.0 / (1.0 + e->config.ppm / 1e6));
 }
 
+static bool encoder_drops(struct encoder *e, bool is_point)
+{
+	return e->config.drop_percent > 0 && !is_point &&
+	       random_next(&e->random) % 100 < e->config.drop_percent;
+}
+
+/* What kind of random access the first picture of a GOP is. */
+static uint16_t encoder_access(const struct encoder_config *c, uint64_t n)
+{
+	if (n == 0) {
+		return PACKET_KEY;
+	}
+	return c->is_refreshed                    ? 0
+	       : c->is_open_gop || c->leading > 0 ? PACKET_RECOVERY
+						  : PACKET_KEY;
+}
+
 static void encoder_make_video(struct encoder *e, struct encoder_packet *out)
 {
-	const struct encoder_config *c = &e->config;
-	uint64_t n = e->frame[ENCODER_VIDEO]++;
-	uint64_t picture = encoder_picture(c, n);
+	struct encoder_config *c = &e->config;
+	uint64_t n = e->frame[ENCODER_VIDEO]++, in_gop = (n - e->gop_first) % c->gop, picture,
+		 leading;
 	unsigned reorder = encoder_reorder(c);
-	bool is_point = n % c->gop == 0;
-	int64_t dts_ms = round_ms((double)n * 1000 / c->fps);
-	int64_t pts_ms = round_ms((double)(picture + reorder) * 1000 / c->fps);
+	int64_t dts_ms = round_ms((double)n * 1000 / c->fps), pts_ms;
 	int64_t base_ms = c->base_ms + e->shift_ms;
 
+	if (in_gop == 0 && e->next_gop > 0) {
+		c->gop = e->next_gop;
+		e->next_gop = 0;
+		e->gop_first = n;
+	}
+	leading = n - in_gop > 0 ? least(c->leading, c->gop - 1) : 0;
+	picture = n - in_gop + encoder_in_gop(c, in_gop, leading);
+	pts_ms = round_ms((double)(picture + reorder) * 1000 / c->fps);
 	out->packet = (struct packet){
 		.kind = PACKET_VIDEO,
 		.type = PACKET_FRAME,
 		.codec = c->video_codec,
 		.dts_90k = (base_ms + dts_ms) * 90,
 		.pts_90k = (base_ms + pts_ms) * 90,
-		.flags = is_point ? (c->is_open_gop && n > 0 ? PACKET_RECOVERY : PACKET_KEY) : 0,
-		.size = is_point ? 60000 : 9000,
+		.flags = in_gop == 0         ? encoder_access(c, n)
+			 : in_gop <= leading ? PACKET_LEADING
+					     : 0,
+		.size = in_gop == 0 ? 60000 : 9000,
 		.fingerprint = n,
 	};
 	out->arrival_us = encoder_capture_us(e, (double)(n + c->bframes) * 1000 / c->fps);
+	out->is_dropped = encoder_drops(e, in_gop == 0);
 }
 
-static void encoder_make_audio(struct encoder *e, struct encoder_packet *out)
+/* A small picture beside the main one, with key frames of its own. */
+static void encoder_make_extra_video(struct encoder *e, struct encoder_packet *out)
 {
 	const struct encoder_config *c = &e->config;
-	double ms = (double)c->audio_late_ms +
-		    (double)e->frame[ENCODER_AUDIO]++ * SAMPLES * 1000 / c->audio_hz;
+	uint64_t n = e->frame[ENCODER_EXTRA_VIDEO]++;
+	double ms = (double)n * 1000 / c->fps;
+	int64_t dts_90k = (c->base_ms + e->shift_ms + round_ms(ms)) * 90;
+
+	out->packet = (struct packet){
+		.kind = PACKET_VIDEO,
+		.type = PACKET_FRAME,
+		.track = 1,
+		.codec = c->video_codec,
+		.dts_90k = dts_90k,
+		.pts_90k = dts_90k,
+		.flags = (n + c->gop / 2) % c->gop == 0 ? PACKET_KEY : 0,
+		.size = 1000,
+		.fingerprint = n,
+	};
+	out->arrival_us = encoder_capture_us(e, ms + c->bframes * 1000.0 / c->fps);
+}
+
+static void encoder_make_audio(struct encoder *e, enum encoder_stream stream,
+			       struct encoder_packet *out)
+{
+	const struct encoder_config *c = &e->config;
+	uint64_t n = e->frame[stream]++;
+	double ms = (double)c->audio_late_ms + (double)n * SAMPLES * 1000 / c->audio_hz;
 	int64_t dts_90k = (c->base_ms + e->shift_ms + round_ms(ms)) * 90;
 
 	out->packet = (struct packet){
 		.kind = PACKET_AUDIO,
 		.type = PACKET_FRAME,
+		.track = stream == ENCODER_AUDIO ? 0 : 1,
 		.codec = c->audio_codec,
 		.dts_90k = dts_90k,
 		.pts_90k = dts_90k,
 		.size = 350,
+		.fingerprint = n,
 	};
 	/* a muxer holds audio until the video of the same dts is there */
 	out->arrival_us = encoder_capture_us(e, ms + SAMPLES * 1000.0 / c->audio_hz +
 							(c->fps > 0 ? c->bframes * 1000.0 / c->fps
 								    : 0));
+}
+
+static void encoder_make_data(struct encoder *e, struct encoder_packet *out)
+{
+	const struct encoder_config *c = &e->config;
+	uint64_t n = e->frame[ENCODER_DATA]++;
+	int64_t ms = (int64_t)(n * c->data_ms);
+	int64_t dts_90k = (c->base_ms + e->shift_ms + ms) * 90;
+
+	out->packet = (struct packet){
+		.kind = PACKET_DATA,
+		.type = PACKET_SCRIPT,
+		.dts_90k = dts_90k,
+		.pts_90k = dts_90k,
+		.size = 50,
+		.fingerprint = n,
+	};
+	out->arrival_us = encoder_capture_us(e, (double)ms);
+}
+
+static void encoder_make_any(struct encoder *e, enum encoder_stream stream,
+			     struct encoder_packet *out)
+{
+	out->is_dropped = false;
+	switch (stream) {
+	case ENCODER_VIDEO:
+		encoder_make_video(e, out);
+		break;
+	case ENCODER_EXTRA_VIDEO:
+		encoder_make_extra_video(e, out);
+		break;
+	case ENCODER_DATA:
+		encoder_make_data(e, out);
+		break;
+	default:
+		encoder_make_audio(e, stream, out);
+	}
 }
 
 static void encoder_make(struct encoder *e, enum encoder_stream stream)
@@ -107,13 +202,9 @@ static void encoder_make(struct encoder *e, enum encoder_stream stream)
 	int64_t late_ms = c->lag_ms;
 
 	do {
-		if (stream == ENCODER_VIDEO) {
-			encoder_make_video(e, out);
-		} else {
-			encoder_make_audio(e, out);
-		}
-	} while (c->keep > 1 && (out->packet.flags & PACKET_KEY) == 0 &&
-		 e->frame[stream] % c->keep != 0);
+		encoder_make_any(e, stream, out);
+	} while (out->is_dropped || (c->keep > 1 && (out->packet.flags & PACKET_KEY) == 0 &&
+				     e->frame[stream] % c->keep != 0));
 	if (c->jitter_ms > 0) {
 		late_ms += random_next(&e->random) % (uint32_t)(c->jitter_ms + 1);
 	}
@@ -135,7 +226,20 @@ void encoder_start(struct encoder *e, const struct encoder_config *config, uint6
 
 static bool encoder_has(const struct encoder *e, unsigned stream)
 {
-	return stream == ENCODER_VIDEO ? e->config.fps > 0 : e->config.audio_hz > 0;
+	const struct encoder_config *c = &e->config;
+
+	switch (stream) {
+	case ENCODER_VIDEO:
+		return c->fps > 0;
+	case ENCODER_EXTRA_VIDEO:
+		return c->fps > 0 && c->has_extra_video;
+	case ENCODER_AUDIO:
+		return c->audio_hz > 0;
+	case ENCODER_EXTRA_AUDIO:
+		return c->audio_hz > 0 && c->has_extra_audio;
+	default:
+		return c->data_ms > 0;
+	}
 }
 
 /* Arrival of the stream's next packet as things stand. */
@@ -160,20 +264,47 @@ static int64_t encoder_stream_us(struct encoder *e, unsigned stream)
 	return at_us < e->arrival_us ? e->arrival_us : at_us;
 }
 
+/* Whether the streams are held apart: then each comes when it comes. */
+static bool encoder_is_held_apart(const struct encoder *e)
+{
+	int64_t held_us = INT64_MIN;
+
+	for (unsigned stream = 0; stream < ENCODER_STREAMS; stream++) {
+		int64_t this_us = e->held_us[stream] > e->arrival_us ? e->held_us[stream] : 0;
+
+		if (!encoder_has(e, stream)) {
+			continue;
+		}
+		if (held_us != INT64_MIN && held_us != this_us) {
+			return true;
+		}
+		held_us = this_us;
+	}
+	return false;
+}
+
 /* A muxer sends in order of dts, whichever was there first, unless one of them does not come. */
 static unsigned encoder_first_stream(struct encoder *e, int64_t *ret_us)
 {
-	int64_t video_us = encoder_stream_us(e, ENCODER_VIDEO);
-	int64_t audio_us = encoder_stream_us(e, ENCODER_AUDIO);
-	bool is_video = video_us <= audio_us;
+	bool is_by_arrival = e->config.is_unordered || encoder_is_held_apart(e);
+	int64_t best = INT64_MAX;
+	unsigned first = ENCODER_VIDEO;
 
-	if (encoder_has(e, ENCODER_VIDEO) && encoder_has(e, ENCODER_AUDIO) &&
-	    !e->config.is_unordered && e->held_us[ENCODER_VIDEO] == e->held_us[ENCODER_AUDIO]) {
-		is_video = e->next[ENCODER_VIDEO].packet.dts_90k <=
-			   e->next[ENCODER_AUDIO].packet.dts_90k;
+	*ret_us = INT64_MAX;
+	for (unsigned stream = 0; stream < ENCODER_STREAMS; stream++) {
+		int64_t at_us = encoder_stream_us(e, stream), key;
+
+		if (at_us == INT64_MAX && !encoder_has(e, stream)) {
+			continue;
+		}
+		key = is_by_arrival ? at_us : e->next[stream].packet.dts_90k;
+		if (key < best) {
+			best = key;
+			first = stream;
+			*ret_us = at_us;
+		}
 	}
-	*ret_us = is_video ? video_us : audio_us;
-	return is_video ? ENCODER_VIDEO : ENCODER_AUDIO;
+	return first;
 }
 
 int64_t encoder_next_us(struct encoder *e)
@@ -186,10 +317,11 @@ int64_t encoder_next_us(struct encoder *e)
 
 struct packet encoder_take(struct encoder *e)
 {
-	unsigned stream = encoder_first_stream(e, &e->arrival_us);
+	int64_t at_us;
+	unsigned stream = encoder_first_stream(e, &at_us);
 	struct packet p = e->next[stream].packet;
 
-	p.arrival_us = e->arrival_us;
+	p.arrival_us = e->arrival_us = at_us;
 	e->next[stream].is_ready = false;
 	return p;
 }
@@ -201,6 +333,15 @@ void encoder_freeze(struct encoder *e, int64_t from_us, int64_t to_us)
 		if (e->next[stream].is_ready) {
 			e->next[stream].arrival_us += to_us - from_us;
 		}
+	}
+}
+
+void encoder_jump(struct encoder *e, int64_t ms)
+{
+	e->shift_ms += ms;
+	for (unsigned stream = 0; stream < ENCODER_STREAMS; stream++) {
+		e->next[stream].packet.dts_90k += ms * 90;
+		e->next[stream].packet.pts_90k += ms * 90;
 	}
 }
 

@@ -14,12 +14,17 @@
 #include <understudy/codec.h>
 
 struct encoder_config {
-	double fps;            /* 0: no video */
-	unsigned gop;          /* frames */
-	unsigned bframes;      /* between two references */
-	bool has_pyramid;      /* the middle B-frame is a reference */
-	bool is_unordered;     /* audio and video as they come, not in order of dts */
-	bool is_open_gop;      /* only the first is an IDR, then recovery points */
+	double fps;        /* 0: no video */
+	unsigned gop;      /* frames */
+	unsigned bframes;  /* between two references */
+	bool has_pyramid;  /* the middle B-frame is a reference */
+	bool is_unordered; /* audio and video as they come, not in order of dts */
+	bool is_open_gop;  /* only the first is an IDR, then recovery points */
+	unsigned leading;  /* open GOP: pictures behind such a point that are shown before it */
+	bool is_refreshed; /* intra-refresh: only the first is an IDR, then nothing to enter at */
+	unsigned drop_percent; /* so many of the other pictures never leave the encoder */
+	bool has_extra_video, has_extra_audio; /* track 1 of each, its own random-access points */
+	unsigned data_ms;      /* a data message (caption, cue point) so often; 0: none */
 	unsigned audio_hz;     /* 0: no audio */
 	int64_t audio_late_ms; /* audio starts with this timestamp */
 	int64_t lag_ms, jitter_ms;
@@ -31,12 +36,19 @@ struct encoder_config {
 	uint32_t video_codec, audio_codec;
 };
 
-enum encoder_stream { ENCODER_VIDEO, ENCODER_AUDIO, ENCODER_STREAMS };
+enum encoder_stream {
+	ENCODER_VIDEO,
+	ENCODER_AUDIO,
+	ENCODER_EXTRA_VIDEO,
+	ENCODER_EXTRA_AUDIO,
+	ENCODER_DATA,
+	ENCODER_STREAMS
+};
 
 struct encoder_packet {
 	struct packet packet;
 	int64_t arrival_us;
-	bool is_ready;
+	bool is_ready, is_dropped;
 };
 
 struct encoder {
@@ -50,7 +62,8 @@ struct encoder {
 	int64_t held_us[ENCODER_STREAMS]; /* nothing arrives before this; INT64_MAX: stalled */
 	int64_t skip_until_us[ENCODER_STREAMS]; /* what would arrive before this never does */
 	uint64_t random;
-	uint64_t seq;
+	uint64_t gop_first; /* frame number at which GOPs of this length began */
+	unsigned next_gop;  /* length of those behind the next key frame; 0: as before */
 };
 
 void encoder_start(struct encoder *e, const struct encoder_config *config, uint64_t seed,
@@ -61,6 +74,8 @@ int64_t encoder_next_us(struct encoder *e);
 struct packet encoder_take(struct encoder *e);
 /* Media time stands still from `from_us` to `to_us`. */
 void encoder_freeze(struct encoder *e, int64_t from_us, int64_t to_us);
+/* Its timestamps jump. */
+void encoder_jump(struct encoder *e, int64_t ms);
 struct codec_params encoder_params(const struct encoder *e, enum packet_kind kind);
 /* Duration of a frame of that kind. */
 int64_t encoder_frame_90k(const struct encoder_config *config, enum packet_kind kind);

@@ -15,7 +15,7 @@ static void run_to(struct scenario *sc, int64_t ms)
 	if (!sc->is_started) {
 		sc->is_started = true;
 		st->now_us = START_US;
-		stage_open(st, 1);
+		stage_open(st);
 	}
 	for (;;) { /* feeds connect on the way */
 		int next = -1;
@@ -36,20 +36,22 @@ static void run_to(struct scenario *sc, int64_t ms)
 	stage_run(st, START_US + ms * 1000);
 }
 
-static void do_hold(struct scenario *sc, struct stage_feed *f, const char *stream, int64_t until_us)
+static void hold(struct encoder *e, const char *stream, int64_t until_us)
 {
-	bool is_all = stream == NULL;
+	for (unsigned i = 0; i < ENCODER_STREAMS; i++) {
+		bool is_video = i == ENCODER_VIDEO || i == ENCODER_EXTRA_VIDEO;
+		bool is_audio = i == ENCODER_AUDIO || i == ENCODER_EXTRA_AUDIO;
 
-	if (is_all || strcmp(stream, "video") == 0) {
-		f->encoder.held_us[ENCODER_VIDEO] = until_us;
-	}
-	if (is_all || strcmp(stream, "audio") == 0) {
-		f->encoder.held_us[ENCODER_AUDIO] = until_us;
+		if (stream == NULL || (is_video && strcmp(stream, "video") == 0) ||
+		    (is_audio && strcmp(stream, "audio") == 0)) {
+			e->held_us[i] = until_us;
+		}
 	}
 }
 
-static void do_feed_action(struct scenario *sc, const char *what, unsigned feed, char *words[],
-			   unsigned count)
+/* What befalls a connection. */
+static bool do_fault(struct scenario *sc, const char *what, unsigned feed, char *words[],
+		     unsigned count)
 {
 	struct stage *st = &sc->stage;
 	struct stage_feed *f = &st->feeds[feed];
@@ -58,37 +60,95 @@ static void do_feed_action(struct scenario *sc, const char *what, unsigned feed,
 	if (strcmp(what, "kill") == 0) {
 		stage_kill(st, feed);
 	} else if (strcmp(what, "connect") == 0) {
+		stage_kill(st, feed); /* a newcomer with the same key takes over */
 		stage_connect(st, feed);
 	} else if (strcmp(what, "stall") == 0) {
-		do_hold(sc, f, count > 0 ? words[0] : NULL, INT64_MAX);
+		hold(e, count > 0 ? words[0] : NULL, INT64_MAX);
 	} else if (strcmp(what, "flow") == 0) {
-		do_hold(sc, f, NULL, st->now_us);
+		hold(e, NULL, st->now_us);
 	} else if (strcmp(what, "freeze") == 0) {
 		f->froze_us = st->now_us;
-		do_hold(sc, f, NULL, INT64_MAX);
+		hold(e, NULL, INT64_MAX);
 	} else if (strcmp(what, "thaw") == 0) {
-		encoder_freeze(e, f->froze_us, st->now_us);
-		do_hold(sc, f, NULL, st->now_us);
+		if (f->froze_us != 0) {
+			encoder_freeze(e, f->froze_us, st->now_us);
+			hold(e, NULL, st->now_us);
+			f->froze_us = 0;
+		}
 	} else if (strcmp(what, "hole") == 0 && count == 2) {
 		e->skip_until_us[strcmp(words[0], "audio") == 0 ? ENCODER_AUDIO : ENCODER_VIDEO] =
 			st->now_us + script_number(sc, words[1]) * 1000;
 	} else if (strcmp(what, "jump") == 0 && count == 1) {
-		e->shift_ms += script_number(sc, words[0]);
-		e->next[ENCODER_VIDEO].packet.dts_90k += script_number(sc, words[0]) * 90;
-		e->next[ENCODER_VIDEO].packet.pts_90k += script_number(sc, words[0]) * 90;
-		e->next[ENCODER_AUDIO].packet.dts_90k += script_number(sc, words[0]) * 90;
-		e->next[ENCODER_AUDIO].packet.pts_90k += script_number(sc, words[0]) * 90;
-	} else if (strcmp(what, "set") == 0) {
+		encoder_jump(e, script_number(sc, words[0]));
+	} else if (strcmp(what, "swap") == 0) {
+		f->swaps = true;
+	} else if (strcmp(what, "lapped") == 0) {
+		stage_overwrite(st, feed);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* What an encoder changes while it runs. */
+static bool do_change(struct scenario *sc, const char *what, unsigned feed, char *words[],
+		      unsigned count)
+{
+	struct stage_feed *f = &sc->stage.feeds[feed];
+	struct encoder *e = &f->encoder;
+	unsigned width, height;
+
+	if (strcmp(what, "set") == 0) {
 		for (unsigned i = 0; i < count; i++) {
 			script_set_feed(sc, (int)feed, words[i]);
 		}
-	} else if (strcmp(what, "take") == 0) {
-		timeline_take(st->tl, (uint16_t)(feed + 1), st->now_us);
-	} else if (strcmp(what, "lapped") == 0) {
-		timeline_lapped(st->tl, f->handle, f->seq, st->now_us);
+	} else if (strcmp(what, "gop") == 0 && count == 1) {
+		e->next_gop = (unsigned)script_positive(sc, words[0]);
+	} else if (strcmp(what, "drop") == 0 && count == 1) {
+		e->config.drop_percent = (unsigned)script_number(sc, words[0]);
+	} else if (strcmp(what, "jitter") == 0 && count == 1) {
+		e->config.jitter_ms = script_number(sc, words[0]);
+	} else if (strcmp(what, "header") == 0 && count == 1 &&
+		   sscanf(words[0], "%ux%u", &width, &height) == 2) {
+		f->changes_header = true;
+		f->next_width = (uint16_t)width;
+		f->next_height = (uint16_t)height;
 	} else {
+		return false;
+	}
+	return true;
+}
+
+static void do_feed_action(struct scenario *sc, const char *what, unsigned feed, char *words[],
+			   unsigned count)
+{
+	/* what makes good again, or is for later, is no fault */
+	sc->stage.faults += strcmp(what, "flow") != 0 && strcmp(what, "thaw") != 0 &&
+			    strcmp(what, "set") != 0;
+	if (strcmp(what, "take") == 0) {
+		stage_take(&sc->stage, (uint16_t)(feed + 1));
+	} else if (!do_fault(sc, what, feed, words, count) &&
+		   !do_change(sc, what, feed, words, count)) {
 		FAIL(sc, "line %d: %s?", sc->line, what);
 	}
+}
+
+/* What happens to the show. */
+static bool do_show_action(struct scenario *sc, const char *what, char *words[], unsigned count)
+{
+	struct stage *st = &sc->stage;
+
+	if (strcmp(what, "auto") == 0) {
+		stage_take(st, 0);
+	} else if (strcmp(what, "restart") == 0 && count == 1) {
+		stage_restart(st, script_number(sc, words[0]) * 1000);
+	} else if (strcmp(what, "delay") == 0 && count == 1) {
+		stage_set_delay(st, script_number(sc, words[0]) * 1000);
+	} else {
+		return false;
+	}
+	st->faults++;
+	return true;
 }
 
 static void read_at(struct scenario *sc, char *words[], unsigned count)
@@ -96,12 +156,14 @@ static void read_at(struct scenario *sc, char *words[], unsigned count)
 	const char *what = count > 2 ? words[2] : "";
 
 	run_to(sc, script_number(sc, words[1]));
-	if (strcmp(what, "auto") == 0) {
-		timeline_take(sc->stage.tl, 0, sc->stage.now_us);
-	} else if (count < 4) {
+	if (strcmp(what, "live") != 0 && strcmp(what, "state") != 0) {
+		script_tell(sc, words + 2, count - 2);
+	}
+	if (do_show_action(sc, what, words + 3, count > 3 ? count - 3 : 0)) {
+		return;
+	}
+	if (count < 4) {
 		FAIL(sc, "line %d: at what?", sc->line);
-	} else if (strcmp(what, "restart") == 0) {
-		stage_restart(&sc->stage, script_number(sc, words[3]) * 1000);
 	} else if (strcmp(what, "live") == 0) {
 		script_expect_live(sc, words[3]);
 	} else if (strcmp(what, "state") == 0 && count == 5) {
@@ -123,18 +185,18 @@ static void summarise(struct scenario *sc)
 	const struct stage *st = &sc->stage;
 	size_t used = 0;
 
-	for (size_t i = 0; i < st->event_count; i++) {
-		const struct timeline_event *e = &st->events[i];
+	for (size_t i = 0; i < st->watch.event_count; i++) {
+		const struct timeline_event *e = &st->watch.events[i];
 
 		if (used + LINE_MAX_BYTES > sizeof(sc->decided)) {
 			break;
 		}
 		used += (size_t)snprintf(sc->decided + used, sizeof(sc->decided) - used,
 					 "= %.3f %s %s>%s show %.3f gap %.0f: %s\n",
-					 (double)(st->event_us[i] - START_US) / 1e6, names[e->kind],
-					 stage_name(st, e->from), stage_name(st, e->to),
-					 (double)e->show_90k / MEDIA_HZ, (double)e->gap_90k / 90,
-					 e->cause);
+					 (double)(st->watch.event_us[i] - START_US) / 1e6,
+					 names[e->kind], stage_name(st, e->from),
+					 stage_name(st, e->to), (double)e->show_90k / MEDIA_HZ,
+					 (double)e->gap_90k / 90, e->cause);
 	}
 }
 
@@ -171,7 +233,7 @@ static void read_line(struct scenario *sc, char *line)
 
 bool script_play(struct scenario *sc, const char *text)
 {
-	while (*text != '\0' && sc->stage.failure[0] == '\0') {
+	while (*text != '\0' && sc->stage.watch.failure[0] == '\0') {
 		size_t length = strcspn(text, "\n");
 		char line[LINE_MAX_BYTES];
 
@@ -185,6 +247,10 @@ bool script_play(struct scenario *sc, const char *text)
 		read_line(sc, line);
 		text += length + (text[length] != '\0');
 	}
+	if (sc->is_started) {
+		watch_end(&sc->stage.watch, sc->stage.now_us);
+	}
 	summarise(sc);
-	return sc->stage.failure[0] == '\0';
+	script_tell_end(sc);
+	return sc->stage.watch.failure[0] == '\0';
 }

@@ -1,41 +1,26 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Plays scenarios against the timeline on a virtual clock: text in, TAP out, one case a file.
+ * Plays scenarios against the timeline on a virtual clock (docs/scenarios.md): text in, TAP out.
  *
- *   scenario-run [-u] [-v] FILE...      -u writes what was decided into the files
+ *   scenario-run [-u] [-v] FILE...
+ *   scenario-run [-v] --random any|promise FROM COUNT
  *
- * A scenario is lines; `#` begins a comment, times are ms:
- *
- *   show delay=3000 stall=500 hole=200 return=auto|manual|never after=30000
- *        mismatch=prefer|allow|refuse
- *   feed NAME [fps=30] [gop=60] [bframes=0] [pyramid] [open-gop] [audio=48000] [lag=40]
- *        [jitter=0] [base=0] [burst=0] [ppm=0] [keep=1] [size=1280x720] [offset=0] [slate]
- *        [audio-late=21] [unordered] [connect=0|never]
- *   at TIME kill|connect FEED           the connection ends / a new one, time starts at base
- *   at TIME stall FEED [video|audio]    nothing arrives ...
- *   at TIME flow FEED                   ... and now all of it at once
- *   at TIME freeze FEED, at TIME thaw FEED     nothing is captured meanwhile, time runs on after
- *   at TIME hole FEED video|audio MS    so much is never sent
- *   at TIME jump FEED MS                timestamps jump
- *   at TIME set FEED name=value...      what the feed's next connection is like
- *   at TIME take FEED | auto
- *   at TIME restart MS                  the switch dies and is back after so long
- *   at TIME lapped FEED                 its ring has overwritten what waits
- *   at TIME live FEED|-                 expectation: what is live now
- *   at TIME state FEED STATE            expectation
- *   until TIME
- *   expect unbroken [FROM TO]           nothing missing, nothing doubled (times of sending)
- *   expect video-gap|audio-gap <= MS [FROM TO]
- *   expect splices N                    events of that kind
- *   expect dropped FEED <= N            late packets
- *   = ...                               what was decided; written by -u, compared otherwise
+ *   -u        writes what was decided into the files
+ *   -v        tells what happened
+ *   --random  COUNT scenarios of the seeds FROM and up. One that breaks a rule is made as short as
+ *             it can be and written to random-KIND-SEED.scn in the working directory.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "random.h"
 #include "script.h"
+
+#define FAILURES_MAX 10 /* then it is enough */
+#define ENOUGH 100      /* scenarios, for everything to have come about */
 
 /* The text without the decisions in it, and those of this run. */
 static bool write_golden(const struct scenario *sc, const char *text)
@@ -78,7 +63,7 @@ static char *read_file(const char *path)
 	return text;
 }
 
-static void show_difference(const struct scenario *sc)
+static void print_decided(const struct scenario *sc)
 {
 	printf("# decided:\n");
 	for (const char *at = sc->decided; *at != '\0';) {
@@ -101,44 +86,161 @@ static bool play(struct scenario *sc, bool is_update)
 	is_good = script_play(sc, text);
 	if (is_good && is_update && !write_golden(sc, text)) {
 		FAIL(sc, "%s: %s", sc->path, strerror(errno));
-	} else if (is_good && !is_update && strcmp(sc->golden, sc->decided) != 0) {
-		FAIL(sc, "decided otherwise than the file says");
+	} else if (is_good && !is_update && sc->golden[0] != '\0' &&
+		   strcmp(sc->golden, sc->decided) != 0) {
+		MISS(sc, "decided otherwise than the file says");
+		print_decided(sc);
 	}
 	free(text);
-	return sc->stage.failure[0] == '\0';
+	return sc->stage.watch.failure[0] == '\0';
+}
+
+static bool play_files(char *const paths[], int count, bool is_update, bool is_verbose)
+{
+	bool is_good = true;
+
+	printf("1..%d\n", count);
+	for (int i = 0; i < count; i++) {
+		struct scenario *sc = calloc(1, sizeof(*sc));
+		const char *slash = strrchr(paths[i], '/');
+		bool is_ok;
+
+		if (sc == NULL) {
+			return false;
+		}
+		sc->path = paths[i];
+		sc->story = is_verbose ? stdout : NULL;
+		is_ok = play(sc, is_update);
+		is_good &= is_ok;
+		if (!is_ok) {
+			printf("# %s\n", sc->stage.watch.failure);
+		}
+		printf("%s %d - %s\n", is_ok ? "ok" : "not ok", i + 1,
+		       slash != NULL ? slash + 1 : paths[i]);
+		stage_close(&sc->stage);
+		free(sc);
+	}
+	return is_good;
+}
+
+/* ---- random ones ---- */
+
+/* What came about, over all scenarios: a test that never sees a return proves nothing of it. */
+struct tally {
+	uint64_t faults, packets;
+	uint64_t events[TIMELINE_STATE + 1];
+	uint64_t returns;
+};
+
+static void tally_add(struct tally *t, const struct stage *st)
+{
+	t->faults += st->faults;
+	t->packets += st->watch.sent;
+	for (size_t i = 0; i < st->watch.event_count; i++) {
+		t->events[st->watch.events[i].kind]++;
+	}
+	t->returns += st->watch.returns;
+}
+
+static void keep_failure(enum random_kind kind, uint64_t seed, const char *text,
+			 const char *failure)
+{
+	char path[64];
+	char *least = random_minimise(kind, text);
+	FILE *file;
+
+	snprintf(path, sizeof(path), "random-%s-%" PRIu64 ".scn", random_kind_str(kind), seed);
+	printf("# seed %" PRIu64 ": %s\n# the least of it, in %s:\n", seed, failure, path);
+	for (const char *at = least; *at != '\0';) {
+		size_t n = strcspn(at, "\n") + 1;
+
+		printf("#   %.*s", (int)n, at);
+		at += n;
+	}
+	file = fopen(path, "w");
+	if (file != NULL) {
+		fprintf(file, "# Seed %" PRIu64 ", made short. %s\n%s", seed, failure, least);
+		fclose(file);
+	}
+	free(least);
+}
+
+static bool play_random(enum random_kind kind, uint64_t seed, bool is_verbose, struct tally *t)
+{
+	struct scenario *sc = calloc(1, sizeof(*sc));
+	char *text = random_scenario(kind, seed);
+	bool is_good = false;
+
+	if (sc != NULL) {
+		sc->story = is_verbose ? stdout : NULL;
+		is_good = script_play(sc, text);
+		tally_add(t, &sc->stage);
+		if (!is_good) {
+			keep_failure(kind, seed, text, sc->stage.watch.failure);
+		}
+		stage_close(&sc->stage);
+	}
+	free(sc);
+	free(text);
+	return is_good;
+}
+
+static bool play_randoms(enum random_kind kind, uint64_t from, uint64_t count, bool is_verbose)
+{
+	struct tally t = { .faults = 0 };
+	unsigned failed = 0;
+	bool has_all;
+
+	printf("1..2\n");
+	for (uint64_t seed = from; seed < from + count && failed < FAILURES_MAX; seed++) {
+		failed += !play_random(kind, seed, is_verbose, &t);
+	}
+	printf("# seeds %" PRIu64 " to %" PRIu64 ": %" PRIu64 " faults, %" PRIu64
+	       " packets; %" PRIu64 " splices, %" PRIu64 " returns, %" PRIu64 " pauses, %" PRIu64
+	       " gaps\n",
+	       from, from + count - 1, t.faults, t.packets, t.events[TIMELINE_SPLICED], t.returns,
+	       t.events[TIMELINE_STARVED], t.events[TIMELINE_GAP]);
+	printf("%s 1 - %s: no rule is broken\n", failed == 0 ? "ok" : "not ok",
+	       random_kind_str(kind));
+	has_all = t.events[TIMELINE_SPLICED] > 0 &&
+		  (kind == RANDOM_PROMISE || count < ENOUGH ||
+		   (t.returns > 0 && t.events[TIMELINE_STARVED] > 0 && t.events[TIMELINE_GAP] > 0));
+	printf("%s 2 - %s: all that the rules are about came about\n", has_all ? "ok" : "not ok",
+	       random_kind_str(kind));
+	return failed == 0 && has_all;
+}
+
+/* ---- */
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: scenario-run [-u] [-v] FILE...\n"
+			"       scenario-run [-v] --random any|promise FROM COUNT\n");
+	return 2;
 }
 
 int main(int argc, char **argv)
 {
-	bool is_update = false, is_verbose = false, is_good = true;
+	bool is_update = false, is_verbose = false, is_random = false;
 	int first = 1;
 
 	for (; first < argc && argv[first][0] == '-'; first++) {
 		is_update |= strcmp(argv[first], "-u") == 0;
 		is_verbose |= strcmp(argv[first], "-v") == 0;
+		is_random |= strcmp(argv[first], "--random") == 0;
 	}
-	printf("1..%d\n", argc - first);
-	for (int i = first; i < argc; i++) {
-		struct scenario *sc = calloc(1, sizeof(*sc));
-		const char *slash = strrchr(argv[i], '/');
-		bool is_ok;
-
-		if (sc == NULL) {
-			return 1;
-		}
-		sc->path = argv[i];
-		is_ok = play(sc, is_update);
-		is_good &= is_ok;
-		printf("%s %d - %s\n", is_ok ? "ok" : "not ok", i - first + 1,
-		       slash != NULL ? slash + 1 : argv[i]);
-		if (!is_ok) {
-			printf("# %s\n", sc->stage.failure);
-		}
-		if (!is_ok || is_verbose) {
-			show_difference(sc);
-		}
-		stage_close(&sc->stage);
-		free(sc);
+	if (!is_random) {
+		return first == argc                                                   ? usage()
+		       : play_files(argv + first, argc - first, is_update, is_verbose) ? 0
+										       : 1;
 	}
-	return is_good ? 0 : 1;
+	for (enum random_kind kind = 0; kind < RANDOM_KINDS && argc - first == 3; kind++) {
+		if (strcmp(argv[first], random_kind_str(kind)) == 0) {
+			return play_randoms(kind, strtoull(argv[first + 1], NULL, 10),
+					    strtoull(argv[first + 2], NULL, 10), is_verbose)
+				       ? 0
+				       : 1;
+		}
+	}
+	return usage();
 }

@@ -31,6 +31,17 @@ int64_t script_number(struct scenario *sc, const char *word)
 	return value;
 }
 
+int64_t script_positive(struct scenario *sc, const char *word)
+{
+	int64_t value = script_number(sc, word);
+
+	if (value <= 0) {
+		FAIL(sc, "line %d: %s is not positive", sc->line, word);
+		return 1;
+	}
+	return value;
+}
+
 int script_feed(struct scenario *sc, const char *name)
 {
 	int feed = stage_find(&sc->stage, name);
@@ -64,6 +75,7 @@ void script_read_show(struct scenario *sc, char *words[], unsigned count)
 	*c = (struct timeline_config){ .stall_us = 500000,
 				       .hole_us = 200000,
 				       .return_after_us = 30000000 };
+	sc->stage.seed = 1;
 	for (unsigned i = 1; i < count; i++) {
 		char *value = strchr(words[i], '=');
 
@@ -84,6 +96,10 @@ void script_read_show(struct scenario *sc, char *words[], unsigned count)
 			c->hole_us = script_number(sc, value) * 1000;
 		} else if (strcmp(words[i], "after") == 0) {
 			c->return_after_us = script_number(sc, value) * 1000;
+		} else if (strcmp(words[i], "seed") == 0) {
+			sc->stage.seed = (uint64_t)script_number(sc, value);
+		} else if (strcmp(words[i], "wake-late") == 0) {
+			sc->stage.wake_late_us = script_number(sc, value) * 1000;
 		} else {
 			FAIL(sc, "line %d: %s?", sc->line, words[i]);
 		}
@@ -92,18 +108,25 @@ void script_read_show(struct scenario *sc, char *words[], unsigned count)
 
 static bool set_flag(struct stage_feed *f, const char *name)
 {
-	if (strcmp(name, "pyramid") == 0) {
-		f->config.has_pyramid = true;
-	} else if (strcmp(name, "open-gop") == 0) {
-		f->config.is_open_gop = true;
-	} else if (strcmp(name, "unordered") == 0) {
-		f->config.is_unordered = true;
-	} else if (strcmp(name, "slate") == 0) {
-		f->is_slate = true;
-	} else {
-		return false;
+	struct encoder_config *c = &f->config;
+	const struct {
+		const char *name;
+		bool *to;
+	} flags[] = { { "pyramid", &c->has_pyramid },
+		      { "open-gop", &c->is_open_gop },
+		      { "intra-refresh", &c->is_refreshed },
+		      { "unordered", &c->is_unordered },
+		      { "extra-video", &c->has_extra_video },
+		      { "extra-audio", &c->has_extra_audio },
+		      { "slate", &f->is_slate } };
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		if (strcmp(name, flags[i].name) == 0) {
+			*flags[i].to = true;
+			return true;
+		}
 	}
-	return true;
+	return false;
 }
 
 static bool set_number(struct stage_feed *f, const char *name, double value)
@@ -118,9 +141,9 @@ static bool set_number(struct stage_feed *f, const char *name, double value)
 	const struct {
 		const char *name;
 		unsigned *to;
-	} counts[] = { { "gop", &c->gop },
-		       { "bframes", &c->bframes },
-		       { "audio", &c->audio_hz },
+	} counts[] = { { "gop", &c->gop },           { "bframes", &c->bframes },
+		       { "audio", &c->audio_hz },    { "leading", &c->leading },
+		       { "drop", &c->drop_percent }, { "data", &c->data_ms },
 		       { "keep", &c->keep } };
 
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {

@@ -5,9 +5,12 @@
  *   script.c  the words that describe its show and feeds
  *   play.c    lines, carried out one after the other
  *   expect.c  what is expected
+ *   story.c   what happened, told to people
  */
 #ifndef SCENARIO_SCRIPT_H
 #define SCENARIO_SCRIPT_H
+
+#include <stdio.h>
 
 #include "stage.h"
 
@@ -23,15 +26,20 @@ struct scenario {
 	bool is_started;
 	bool is_never[STAGE_FEEDS];
 	int64_t connect_ms[STAGE_FEEDS];
+	FILE *story;                 /* is told there what happens; NULL: nobody listens */
+	size_t told;                 /* events so far */
 	char golden[SUMMARY_BYTES];  /* from the file */
 	char decided[SUMMARY_BYTES]; /* as it came */
 };
 
-#define FAIL(sc, ...) stage_fail(&(sc)->stage, __VA_ARGS__)
+/* The text is at fault / the show is not as it should be. */
+#define FAIL(sc, ...) watch_fail(&(sc)->stage.watch, "script", (sc)->stage.now_us, __VA_ARGS__)
+#define MISS(sc, ...) watch_fail(&(sc)->stage.watch, "expect", (sc)->stage.now_us, __VA_ARGS__)
 
 /* Cuts the line into words; returns how many. */
 unsigned script_split(char *line, char *words[WORDS_MAX]);
 int64_t script_number(struct scenario *sc, const char *word);
+int64_t script_positive(struct scenario *sc, const char *word);
 /* Place of the feed of that name; fails the scenario if there is none. */
 int script_feed(struct scenario *sc, const char *name);
 /* One setting of a feed: name=value, or a flag. */
@@ -41,6 +49,10 @@ void script_read_feed(struct scenario *sc, char *words[], unsigned count);
 void script_expect_live(struct scenario *sc, const char *name);
 void script_expect_state(struct scenario *sc, unsigned feed, const char *name);
 void script_read_expect(struct scenario *sc, char *words[], unsigned count);
+/* Tells what happened up to now, and that this happens. */
+void script_tell(struct scenario *sc, char *words[], unsigned count);
+/* The rest, and what was seen. */
+void script_tell_end(struct scenario *sc);
 /* Plays the whole text; fills `golden` and `decided`. False: stage.failure says why. */
 bool script_play(struct scenario *sc, const char *text);
 

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The show as it was seen, frame by frame in order of presentation (watch.h). Tests only. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "watch.h"
+
+#define UNFINISHED 16        /* frames at the end whose neighbours may not be sent yet */
+#define ROUNDING_90k 180     /* timestamps are whole ms on both sides */
+#define REPORT_MIN_90k 27000 /* holes below hole_ms are no holes */
+
+static int compare_pts(const void *a, const void *b)
+{
+	const struct watch_frame *x = a, *y = b;
+
+	return x->pts_90k < y->pts_90k ? -1 : x->pts_90k > y->pts_90k;
+}
+
+struct watch_frame *watch_sorted(const struct watch *w, enum packet_kind kind, int64_t from_us,
+				 int64_t to_us, size_t *ret_count)
+{
+	struct watch_frame *sorted = calloc(w->frame_count + 1, sizeof(*sorted));
+	size_t count = 0;
+
+	assert(sorted != NULL);
+	for (size_t i = 0; i < w->frame_count; i++) {
+		const struct watch_frame *f = &w->frames[i];
+
+		if (f->kind == kind && f->sent_us >= from_us && f->sent_us <= to_us) {
+			sorted[count++] = *f;
+		}
+	}
+	qsort(sorted, count, sizeof(*sorted), compare_pts);
+	*ret_count = count - (count < UNFINISHED ? count : UNFINISHED);
+	return sorted;
+}
+
+static int64_t longer(const struct watch_frame *a, const struct watch_frame *b)
+{
+	return a->frame_90k > b->frame_90k ? a->frame_90k : b->frame_90k;
+}
+
+static void measure_step(const struct watch_frame *a, const struct watch_frame *b,
+			 struct watch_measure *m)
+{
+	int64_t longer_90k = longer(a, b);
+	int64_t shorter_90k = a->frame_90k + b->frame_90k - longer_90k;
+	int64_t step_90k = b->pts_90k - a->pts_90k;
+	int longest_percent = (int)(step_90k * 100 / shorter_90k);
+	int shortest_percent = (int)(step_90k * 100 / longer_90k);
+
+	if (step_90k - longer_90k > m->longest_90k) {
+		m->longest_90k = step_90k - longer_90k;
+	}
+	if (longest_percent > m->longest_percent) {
+		m->longest_percent = longest_percent;
+		m->longest_at_90k = b->pts_90k;
+	}
+	if (shortest_percent < m->shortest_percent) {
+		m->shortest_percent = shortest_percent;
+		m->shortest_at_90k = b->pts_90k;
+	}
+}
+
+struct watch_measure watch_measure(const struct watch *w, enum packet_kind kind, int64_t from_us,
+				   int64_t to_us)
+{
+	struct watch_measure m = { .shortest_percent = INT32_MAX, .longest_90k = INT64_MIN };
+	struct watch_frame *sorted = watch_sorted(w, kind, from_us, to_us, &m.frames);
+
+	for (size_t i = 1; i < m.frames; i++) {
+		measure_step(&sorted[i - 1], &sorted[i], &m);
+	}
+	free(sorted);
+	return m;
+}
+
+/* ---- rules for the whole show ---- */
+
+static bool is_meeting(const struct watch_frame *a, const struct watch_frame *b)
+{
+	return a->connection != b->connection || a->map_90k != b->map_90k;
+}
+
+/* Half a frame of either; where one has frames more than three times as long as the other's that
+ * is more than the other may miss: what lies in between. */
+static int64_t least_step(const struct watch_frame *a, const struct watch_frame *b)
+{
+	int64_t longer_90k = longer(a, b), shorter_90k = a->frame_90k + b->frame_90k - longer_90k;
+	int64_t between_90k = (longer_90k + 3 * shorter_90k) / 4;
+
+	return (longer_90k / 2 < between_90k ? longer_90k / 2 : between_90k) - ROUNDING_90k;
+}
+
+static void check_doubled(struct watch *w, const struct watch_frame *a, const struct watch_frame *b)
+{
+	int64_t step_90k = b->pts_90k - a->pts_90k;
+
+	if (is_meeting(a, b) && step_90k < least_step(a, b)) {
+		watch_fail(w, "doubled", b->sent_us,
+			   "kind %u: feeds %u and %u meet %lld ms apart at show %.3f", b->kind,
+			   a->feed, b->feed, (long long)step_90k / 90,
+			   (double)b->pts_90k / MEDIA_HZ);
+	}
+}
+
+static bool is_excused(const struct watch *w, const struct watch_frame *a,
+		       const struct watch_frame *b)
+{
+	for (size_t i = 0; i < w->excuse_count; i++) {
+		if (w->excuses[i].from_us <= b->sent_us + WATCH_SPLICE_REACH_US &&
+		    w->excuses[i].to_us >=
+			    a->sent_us - w->config.delay_us - WATCH_SPLICE_REACH_US) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_reported(const struct watch *w, const struct watch_frame *a,
+			const struct watch_frame *b)
+{
+	for (size_t i = 0; i < w->event_count; i++) {
+		const struct timeline_event *e = &w->events[i];
+
+		if (e->kind != TIMELINE_STATE && e->kind != TIMELINE_ON &&
+		    w->event_us[i] >= a->sent_us - WATCH_SPLICE_REACH_US &&
+		    w->event_us[i] <= b->sent_us + WATCH_SPLICE_REACH_US) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void check_gap(struct watch *w, const struct watch_frame *a, const struct watch_frame *b,
+		      int64_t now_us)
+{
+	int64_t missing_90k = b->pts_90k - a->pts_90k - longer(a, b);
+	int heir;
+
+	if (missing_90k > REPORT_MIN_90k && now_us - b->sent_us > WATCH_SPLICE_REACH_US &&
+	    !is_reported(w, a, b)) {
+		watch_fail(w, "report", b->sent_us, "kind %u: %lld ms missing at show %.3f, unsaid",
+			   b->kind, (long long)missing_90k / 90, (double)b->pts_90k / MEDIA_HZ);
+	}
+	if (missing_90k * 2 <= longer(a, b) + 2 * ROUNDING_90k || is_excused(w, a, b)) {
+		return;
+	}
+	heir = watch_find_heir(w, a, b);
+	if (heir >= 0) {
+		watch_fail(w, "gap", b->sent_us,
+			   "kind %u: %lld ms missing at show %.3f; feed %u could have gone on",
+			   b->kind, (long long)missing_90k / 90, (double)b->pts_90k / MEDIA_HZ,
+			   w->connections[heir].feed);
+	}
+}
+
+void watch_end(struct watch *w, int64_t now_us)
+{
+	for (enum packet_kind kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
+		size_t count;
+		struct watch_frame *sorted = watch_sorted(w, kind, INT64_MIN, now_us, &count);
+
+		for (size_t i = 1; i < count; i++) {
+			check_doubled(w, &sorted[i - 1], &sorted[i]);
+			check_gap(w, &sorted[i - 1], &sorted[i], now_us);
+		}
+		free(sorted);
+	}
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Who could have gone on where the show has a gap (watch.h). Worked out afterwards from what the
+ * feeds sent, with the rule's words only, and on the safe side: whoever is found certainly could.
+ *
+ *   left ====a                       b====        a, b: the frames around the gap
+ *            |known: a's feed closed, or silent for stall_ms
+ *   heir ---------*------------------------
+ *                 r                            a random-access point that comes due after that, is
+ *                                              presented before a, and whole from there to b
+ *
+ * or the left feed itself, if its next frame was there in time. Tests only.
+ */
+#include "watch.h"
+
+#define LATE_US 400000        /* less than what is still sent at once */
+#define STEADY_US 22000000    /* a lag's window, and some */
+#define STEADY_LATE_US 250000 /* more is no steady feed */
+#define YOUNG_US 3000000      /* no claim on a feed that connected just before */
+#define DECISION_US 100000    /* from knowing to deciding */
+#define JUMP_90k 90000
+#define MARGIN_90k 13500 /* alignment of feeds that are not twins */
+#define ENTERED_90k 27000
+
+static int64_t to_us(int64_t t_90k)
+{
+	return t_90k * 100 / 9;
+}
+
+static int64_t larger(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static enum packet_kind main_kind(const struct watch_connection *c)
+{
+	return c->frame_90k[PACKET_VIDEO] > 0 ? PACKET_VIDEO : PACKET_AUDIO;
+}
+
+/* The next frame of the left feed was there, in order and in time. */
+static bool left_goes_on(const struct watch *w, const struct watch_frame *left)
+{
+	const struct watch_connection *c = &w->connections[left->connection];
+	int64_t media_90k = left->pts_90k - left->map_90k, dts_90k = INT64_MIN;
+
+	for (size_t i = 0; i < c->count; i++) {
+		const struct watch_packet *p = &c->packets[i];
+		int64_t step_90k = p->packet.pts_90k - media_90k;
+
+		if (!packet_is_main(&p->packet) || p->packet.kind != left->kind) {
+			continue;
+		}
+		if (i >= left->seq && p->packet.dts_90k < dts_90k - JUMP_90k) {
+			return false; /* media time starts anew */
+		}
+		if (step_90k > 0 && step_90k * 2 < left->frame_90k * 3 &&
+		    p->packet.dts_90k > dts_90k) {
+			return !p->is_lost &&
+			       p->packet.arrival_us <=
+				       left->zero_us + to_us(p->packet.dts_90k + left->map_90k) +
+					       LATE_US;
+		}
+		dts_90k = larger(dts_90k, p->packet.dts_90k);
+	}
+	return false;
+}
+
+/* When it was known that the left feed cannot go on behind that frame. */
+static int64_t known_us(const struct watch *w, const struct watch_frame *left)
+{
+	const struct watch_connection *c = &w->connections[left->connection];
+	int64_t arrival_us = c->packets[left->seq].packet.arrival_us;
+	int64_t silent_us = arrival_us + larger(w->config.stall_us, to_us(3 * left->frame_90k));
+
+	return silent_us < c->closed_us ? silent_us : larger(c->closed_us, arrival_us);
+}
+
+/* Where the left feed's run on the show began. */
+static int64_t entered_90k(const struct watch *w, const struct watch_frame *left)
+{
+	for (size_t i = 0; i < w->frame_count; i++) {
+		const struct watch_frame *f = &w->frames[i];
+
+		if (f->connection == left->connection && f->map_90k == left->map_90k) {
+			return f->pts_90k;
+		}
+	}
+	return left->pts_90k;
+}
+
+/* The feed's map as the rule has it: its smallest lag within a window. */
+static bool is_aligned(const struct watch *w, const struct watch_connection *c,
+		       const struct watch_frame *left, int64_t at_us, int64_t *ret_map_90k)
+{
+	int64_t least_us = INT64_MAX;
+
+	for (size_t i = 0; i < c->count; i++) {
+		const struct packet *p = &c->packets[i].packet;
+
+		if (packet_is_main(p) && p->kind == main_kind(c) && p->arrival_us <= at_us &&
+		    p->arrival_us >= at_us - STEADY_US) {
+			int64_t lag_us = p->arrival_us - to_us(p->pts_90k);
+
+			least_us = lag_us < least_us ? lag_us : least_us;
+		}
+	}
+	if (least_us == INT64_MAX) {
+		return false;
+	}
+	*ret_map_90k = (least_us - (left->zero_us - w->config.delay_us)) * 9 / 100 +
+		       w->config.feeds[c->feed - 1].offset_90k;
+	return true;
+}
+
+/* Nothing was wrong with the feed: no step but frames', and none late. */
+static bool is_steady(const struct watch_connection *c, int64_t from_us, int64_t until_media_90k)
+{
+	int64_t last_90k[PACKET_KINDS] = { 0 }, least_us = INT64_MAX, most_us = INT64_MIN;
+	bool has_last[PACKET_KINDS] = { false };
+
+	for (size_t i = 0; i < c->count; i++) {
+		const struct packet *p = &c->packets[i].packet;
+
+		if (p->arrival_us < from_us || !packet_is_main(p) || p->kind == PACKET_DATA) {
+			continue;
+		}
+		if (c->packets[i].is_lost || p->flags & PACKET_LEADING) {
+			return false;
+		}
+		if (has_last[p->kind] &&
+		    (p->dts_90k <= last_90k[p->kind] ||
+		     (p->dts_90k - last_90k[p->kind]) * 2 > c->frame_90k[p->kind] * 3 + 360)) {
+			return false;
+		}
+		has_last[p->kind] = true;
+		last_90k[p->kind] = p->dts_90k;
+		least_us = p->arrival_us - to_us(p->dts_90k) < least_us
+				   ? p->arrival_us - to_us(p->dts_90k)
+				   : least_us;
+		most_us = larger(most_us, p->arrival_us - to_us(p->dts_90k));
+		if (most_us - least_us > STEADY_LATE_US) {
+			return false;
+		}
+	}
+	for (enum packet_kind kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
+		if (c->frame_90k[kind] > 0 && last_90k[kind] < until_media_90k) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* A point of the feed at which the left one could have been left without a gap. */
+static bool has_point(const struct watch *w, const struct watch_connection *c,
+		      const struct watch_frame *left, int64_t map_90k, int64_t known)
+{
+	int64_t first_90k = entered_90k(w, left) + ENTERED_90k;
+
+	for (size_t i = 0; i < c->count; i++) {
+		const struct packet *p = &c->packets[i].packet;
+		int64_t due_us = left->zero_us + to_us(p->dts_90k + map_90k);
+
+		if (packet_is_main(p) && p->kind == main_kind(c) &&
+		    (p->kind == PACKET_AUDIO || (p->flags & PACKET_KEY) != 0) &&
+		    p->pts_90k + map_90k >= first_90k &&
+		    p->pts_90k + map_90k <= left->pts_90k - MARGIN_90k &&
+		    due_us >= known + DECISION_US + to_us(left->frame_90k) &&
+		    p->arrival_us <= due_us - DECISION_US && c->closed_us > due_us + DECISION_US) {
+			return true;
+		}
+	}
+	return false;
+}
+
+int watch_find_heir(const struct watch *w, const struct watch_frame *left,
+		    const struct watch_frame *right)
+{
+	const struct watch_connection *from = &w->connections[left->connection];
+	int64_t known = known_us(w, left);
+
+	if (w->config.delay_us == 0 || from->is_odd ||
+	    w->connections[w->frames[0].connection].is_odd) {
+		return -1;
+	}
+	if (left_goes_on(w, left)) {
+		return (int)left->connection;
+	}
+	for (size_t i = 0; i < w->connection_count && !w->is_taken; i++) {
+		const struct watch_connection *c = &w->connections[i];
+		int64_t map_90k;
+
+		if (i != left->connection && !c->is_slate && !c->is_odd &&
+		    main_kind(c) == main_kind(from) && c->opened_us <= known - YOUNG_US &&
+		    is_aligned(w, c, left, known, &map_90k) &&
+		    is_steady(c, known - STEADY_US, right->pts_90k - map_90k) &&
+		    has_point(w, c, left, map_90k, known)) {
+			return (int)i;
+		}
+	}
+	return -1;
+}
