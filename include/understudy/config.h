@@ -21,12 +21,23 @@ struct config_srt {
 	uint32_t latency_ms;     /* of feeds that do not say their own */
 };
 
+/* Where a feed comes from. */
+enum config_source {
+	SOURCE_PUBLISHED,
+	SOURCE_INACTIVE,
+	SOURCE_PULL,             /* libavformat's URLs */
+	CONFIG_SOURCES
+};
+
 struct config_feed {
 	char *name;
 	char *key;               /* publish key; NULL for pull and file feeds */
 	char *passphrase, *pull, *file;
 	int32_t offset_ms;
 	uint32_t max_kbps, latency_ms, srt_port;
+	bool allow_private;      /* a pulled URL may lead from public to private addresses */
+	/* derived by config_load() */
+	enum config_source source;
 };
 
 enum config_platform {

@@ -14,6 +14,9 @@
  *   ingest-av     <- STREAM_START(socket, ring [,wake])      -> RING_READY, INGEST_STATUS,
  *                 <- FEED_SPAN, FEED_FAULT                      TS_STATUS, INGEST_CLOSED
  *                 <- FEED_RING(ring [,wake])                 -> RING_READY
+ *   ingest-av-pull <- PULL_START(ring, trust [,wake])        -> RING_READY, INGEST_STATUS,
+ *                 <- FEED_PACE, FEED_FAULT, RESOLVE_ANSWER      TS_STATUS, INGEST_CLOSED,
+ *                 <- FEED_RING(ring [,wake])                 -> RING_READY, RESOLVE_ASK
  *   switch        <- SWITCH_START(show ring [,old ring])     -> RING_READY, SWITCH_STATUS,
  *                                                               SWITCH_EVENT
  *                 <- SOURCE_OPEN(ring [,wake]), SOURCE_CLOSE -> SOURCE_RELEASED
@@ -67,7 +70,7 @@ enum ipc_type {
 	IPC_OUTPUT_START, IPC_FILE_ASK, IPC_FILE_GIVE, IPC_FILE_DONE,
 	IPC_FEED_FAULT, IPC_FEED_RING, IPC_DESTINATION_CUT,
 	IPC_WITNESS_START, IPC_WITNESS_MARK, IPC_WITNESS_FILE, IPC_WITNESS_MEDIA,
-	IPC_WITNESS_EVENT, IPC_WITNESS_SUMMARY, IPC_WITNESS_END,
+	IPC_WITNESS_EVENT, IPC_WITNESS_SUMMARY, IPC_WITNESS_END, IPC_PULL_START,
 	IPC_TYPES
 };
 const char *ipc_type_str(enum ipc_type type);
@@ -164,6 +167,22 @@ struct ipc_stream_start {
 struct ipc_ts_status { /* once a second */
 	uint64_t packets, nulls, sync_losses, continuity_errors, damaged, gaps;
 	uint32_t clock_jitter_us, reserved;
+};
+
+#define IPC_URL 2048
+/* A feed to fetch. The worker says RING_READY when media comes, not before: until then the feed is
+ * offline. fds: feed ring (to write); trusted certificates (a memfd, PEM); wake-up if any */
+struct ipc_pull_start { /* holds secrets: never logged */
+	int64_t span_us;        /* ring_writer_open() */
+	int64_t connect_us;     /* within which media has to come */
+	int64_t silence_us;     /* a source that then sends nothing for so long is left */
+	uint32_t max_kbps;      /* 0 = no limit */
+	uint32_t latency_ms;    /* SRT; 0 = the library's */
+	uint32_t allow_private; /* a public address may lead to a private one */
+	uint32_t reserved;
+	char show[IPC_NAME], feed[IPC_NAME];
+	char url[IPC_URL];
+	char passphrase[IPC_SRT_SECRET]; /* "" = not encrypted */
 };
 
 struct ipc_feed {

@@ -82,6 +82,12 @@ int net_dial_result(int fd);
 socklen_t net_parse_address(const char *text, uint16_t port, struct sockaddr_storage *ret);
 /* "192.0.2.1:1935", "[2001:db8::1]:1935" */
 void net_format_address(const struct sockaddr *address, char *to, size_t size);
+/* Who could be there: the world; a local network (also multicast); this host or its link alone,
+ * where clouds keep their metadata. Addresses that wrap an IPv4 one count as that. */
+enum net_reach { NET_PUBLIC, NET_PRIVATE, NET_HOST };
+enum net_reach net_reach_of(const struct sockaddr *address);
+/* False for names that only mean something locally: "encoder", "camera.local". */
+bool net_is_public_name(const char *name);
 /* A negative errno of a connection in words a streamer understands: "connection refused", ... */
 const char *net_error_str(int error);
 

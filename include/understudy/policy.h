@@ -21,6 +21,8 @@ struct restart_policy {
 /* Destinations: 5 s, 1 s, 10 s, 20 %. Workers: 5 s, 200 ms, 5 s, 0. */
 extern const struct restart_policy restart_policy_destination;
 extern const struct restart_policy restart_policy_worker;
+/* Feeds that are fetched: 5 s, 500 ms, 10 s, 20 %. */
+extern const struct restart_policy restart_policy_pull;
 
 struct restart {
 	unsigned failures;  /* unhealthy runs in a row */

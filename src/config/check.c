@@ -13,6 +13,7 @@
 #include "url.h"
 
 #define SHORT_KEY_BYTES 8
+#define PULL_BYTES_MAX 2048
 
 static void format_path(char to[CONFIG_PATH_MAX], const char *parent, const char *name)
 {
@@ -91,14 +92,51 @@ static void check_key_text(const char *key, const char *path, struct report *r)
 	}
 }
 
-static void check_pull(const char *pull, const char *path, struct report *r)
+/* What can be fetched, and by which kind of worker. */
+static const struct scheme {
+	const char *name;
+	enum config_source source;
+	bool needs_port;
+} schemes[] = {
+	{ "srt", SOURCE_PULL, true },       { "http", SOURCE_PULL, false },
+	{ "https", SOURCE_PULL, false },    { "rtsp", SOURCE_PULL, false },
+	{ "udp", SOURCE_PULL, true },       { "rtp", SOURCE_PULL, true },
+	{ "rtmp", SOURCE_INACTIVE, false }, { "rtmps", SOURCE_INACTIVE, false },
+};
+
+static const struct scheme *find_scheme(const char *name)
+{
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		if (strcmp(schemes[i].name, name) == 0) {
+			return &schemes[i];
+		}
+	}
+	return NULL;
+}
+
+static enum config_source check_pull(const char *pull, const char *path, struct report *r)
 {
 	struct url url;
 	const char *error = url_parse(pull, &url);
+	const struct scheme *scheme = error == NULL ? find_scheme(url.scheme) : NULL;
 
 	if (error != NULL) {
 		report_add_at(r, CONFIG_ERROR, path, "%s", error);
+	} else if (scheme == NULL) {
+		report_add_at(r, CONFIG_ERROR, path,
+			      "cannot be pulled; use srt://, http://, https://, rtsp://, udp:// or "
+			      "rtp://");
+	} else if (strlen(pull) >= PULL_BYTES_MAX) {
+		report_add_at(r, CONFIG_ERROR, path, "is longer than %d characters",
+			      PULL_BYTES_MAX - 1);
+	} else if (scheme->needs_port && url.port == 0) {
+		report_add_at(r, CONFIG_ERROR, path, "has no port; write %s://HOST:PORT",
+			      scheme->name);
+	} else if (scheme->source == SOURCE_INACTIVE) {
+		report_add_at(r, CONFIG_INACTIVE, path,
+			      "%s://: accepted; not carried out by this version", scheme->name);
 	}
+	return scheme != NULL ? scheme->source : SOURCE_INACTIVE;
 }
 
 /* Exactly one of key, pull and file; what the reader has refused counts as given. */
@@ -123,7 +161,7 @@ static void check_source(const char *parent, struct report *r)
 	}
 }
 
-static void check_feed(const struct config_feed *feed, const char *parent, struct report *r)
+static void check_feed(struct config_feed *feed, const char *parent, struct report *r)
 {
 	char path[CONFIG_PATH_MAX];
 
@@ -143,7 +181,9 @@ static void check_feed(const struct config_feed *feed, const char *parent, struc
 	}
 	if (feed->pull != NULL) {
 		format_path(path, parent, "pull");
-		check_pull(feed->pull, path, r);
+		feed->source = check_pull(feed->pull, path, r);
+	} else if (feed->key == NULL) {
+		feed->source = SOURCE_INACTIVE;
 	}
 }
 
@@ -207,7 +247,7 @@ static void check_feeds(const struct config *c, unsigned index, struct report *r
 {
 	const struct config_show *show = &c->shows[index];
 	char list[CONFIG_PATH_MAX], path[CONFIG_PATH_MAX], first[CONFIG_PATH_MAX];
-	unsigned published = 0;
+	unsigned carried = 0;
 
 	text_format(list, sizeof(list), "shows[%u].feeds", index);
 	for (unsigned i = 0; i < show->feeds_count; i++) {
@@ -219,12 +259,12 @@ static void check_feeds(const struct config *c, unsigned index, struct report *r
 		check_name(show->feeds, sizeof(show->feeds[0]), offsetof(struct config_feed, name),
 			   i, list, "feed", r);
 		text_format(path, sizeof(path), "%s[%u].key", list, i);
-		published += report_has(r, path);
+		carried += report_has(r, path) || show->feeds[i].source != SOURCE_INACTIVE;
 		if (find_key(c, &show->feeds[i], first)) {
 			report_twice("the same key", path, first, r);
 		}
 	}
-	if (show->feeds_count > 0 && published == 0) {
+	if (show->feeds_count > 0 && carried == 0) {
 		report_add_at(r, CONFIG_WARNING, list,
 			      "none of these feeds is carried by this version; add one with a key");
 	}

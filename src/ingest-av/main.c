@@ -19,6 +19,7 @@
 #include <understudy/worker.h>
 
 #include "link.h"
+#include "orders.h"
 #include "stream.h"
 
 #define START_WAIT_MS 5000
@@ -113,46 +114,16 @@ static void program_idle(void *program)
 	feed_writer_publish(&p->streams.feed);
 }
 
-static void program_move(struct program *p, struct ipc_message *m)
-{
-	const struct ipc_feed_ring *order = (const void *)m->body;
-	struct ipc_ring_ready ready = { 0 };
-	int ring = ipc_take_fd(m, 0), wake = ipc_take_fd(m, 1);
-	int error = feed_writer_move(&p->streams.feed, ring, order->span_us, wake);
-	int unused = wake;
-
-	close(ring);
-	if (error != 0) {
-		log_error("cannot open another feed ring: %s", strerror(-error));
-	} else {
-		unused = p->wake;
-		p->wake = wake;
-		program_report(p, IPC_RING_READY, &ready);
-	}
-	if (unused >= 0) {
-		close(unused);
-	}
-}
-
 static bool program_order(void *program, struct ipc_message *m)
 {
 	struct program *p = program;
-	const struct ipc_feed_pace *pace = (const void *)m->body;
-	const struct ipc_feed_fault *fault = (const void *)m->body;
+	struct ipc_ring_ready ready = { 0 };
+	enum orders_result result = orders_obey(&p->streams.feed, &p->wake, m);
 
-	switch (m->type) {
-	case IPC_FEED_PACE:
-		ring_writer_set_span(p->streams.feed.ring, pace->span_us);
-		return true;
-	case IPC_FEED_FAULT:
-		feed_writer_spoil(&p->streams.feed, (enum feed_fault)fault->fault, fault->until_us);
-		return true;
-	case IPC_FEED_RING:
-		program_move(p, m);
-		return true;
-	default:
-		return false;
+	if (result == ORDERS_MOVED) {
+		program_report(p, IPC_RING_READY, &ready);
 	}
+	return result != ORDERS_UNKNOWN;
 }
 
 static const struct link_ops ops = { program_idle, program_second, program_order };

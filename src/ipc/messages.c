@@ -74,6 +74,13 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 		TEXT(ipc_stream_start, show),
 		TEXT(ipc_stream_start, feed),
 	} },
+	[IPC_PULL_START] = { BODY(ipc_pull_start), .fds_min = 2, .fds_max = 3, .fields = {
+		LIMIT(ipc_pull_start, allow_private, 1),
+		TEXT(ipc_pull_start, show),
+		TEXT(ipc_pull_start, feed),
+		TEXT(ipc_pull_start, url),
+		TEXT(ipc_pull_start, passphrase),
+	} },
 	[IPC_TS_STATUS] = { BODY(ipc_ts_status) },
 	[IPC_SWITCH_START] = { BODY(ipc_switch_start), .fds_min = 1, .fds_max = 2, .fields = {
 		TEXT(ipc_switch_start, show),

@@ -16,6 +16,13 @@ const struct restart_policy restart_policy_worker = {
 	.jitter_percent = 0,
 };
 
+const struct restart_policy restart_policy_pull = {
+	.healthy_us = 5000000,
+	.first_us = 500000,
+	.cap_us = 10000000,
+	.jitter_percent = 20,
+};
+
 /* first_us doubled once for each failure after the first, up to the cap. */
 static int64_t restart_wait_us(const struct restart_policy *policy, unsigned failures)
 {

@@ -28,11 +28,17 @@
 const struct child_ops *child_ops_of(enum worker_role role)
 {
 	static const struct child_ops *const ops[ROLES] = {
-		[ROLE_INGEST_SRT] = &srt_ops,         [ROLE_INGEST_AV] = &connection_ops,
-		[ROLE_INGEST_RTMP] = &connection_ops, [ROLE_SWITCH] = &show_ops,
-		[ROLE_RELAY_RTMP] = &relay_ops,       [ROLE_RELAY_FLV] = &relay_ops,
-		[ROLE_RELAY_FILE] = &relay_ops,       [ROLE_RELAY_AV] = &relay_ops,
-		[ROLE_RELAY_SRT] = &relay_ops,        [ROLE_RESOLVE] = &resolver_ops,
+		[ROLE_INGEST_SRT] = &srt_ops,
+		[ROLE_INGEST_AV] = &connection_ops,
+		[ROLE_INGEST_RTMP] = &connection_ops,
+		[ROLE_SWITCH] = &show_ops,
+		[ROLE_RELAY_RTMP] = &relay_ops,
+		[ROLE_RELAY_FLV] = &relay_ops,
+		[ROLE_RELAY_FILE] = &relay_ops,
+		[ROLE_RELAY_AV] = &relay_ops,
+		[ROLE_RELAY_SRT] = &relay_ops,
+		[ROLE_RESOLVE] = &resolver_ops,
+		[ROLE_INGEST_AV_PULL] = &connection_ops,
 	};
 
 	return role < ROLES ? ops[role] : NULL;

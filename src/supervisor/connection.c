@@ -220,21 +220,30 @@ bool connection_create_srt(struct supervisor *sup, struct feed *feed, uint64_t c
 static void connection_message(struct child *child, struct ipc_message *m)
 {
 	struct connection *c = child->owner;
+	bool is_pull = c->pulled != NULL;
 
-	if (m->type == IPC_PUBLISH_ASK && !c->is_srt) {
+	if (child->is_stopping) {
+		return; /* nobody needs its last words */
+	}
+	if (m->type == IPC_PUBLISH_ASK && !c->is_srt && !is_pull) {
 		connection_asked(c, (struct ipc_publish_ask *)m->body);
 	} else if (m->type == IPC_RING_READY && c->source != NULL && !c->source->is_ready) {
 		if (!source_ready(c->source)) {
 			child_kill(child, "its ring is not sealed as it must be");
+		} else if (is_pull) {
+			pull_ready(c);
 		}
+	} else if (m->type == IPC_RESOLVE_ASK && is_pull) {
+		resolver_ask(c->supervisor, child, (struct ipc_resolve_ask *)m->body);
 	} else if (m->type == IPC_INGEST_STATUS) {
 		memcpy(&c->status, m->body, sizeof(c->status));
-	} else if (m->type == IPC_TS_STATUS && c->is_srt) {
+	} else if (m->type == IPC_TS_STATUS && (c->is_srt || is_pull)) {
 		memcpy(&c->ts, m->body, sizeof(c->ts));
 	} else if (m->type == IPC_INGEST_CLOSED && c->cause[0] == '\0') {
 		const struct ipc_ingest_closed *closed = (struct ipc_ingest_closed *)m->body;
 
 		text_escape(c->cause, sizeof(c->cause), closed->cause, strlen(closed->cause));
+		secrets_redact(&c->supervisor->secrets, c->cause);
 	} else if (m->type != IPC_INGEST_CLOSED) {
 		child_kill(child, "it sent a message that is not its business");
 	}
@@ -242,6 +251,9 @@ static void connection_message(struct child *child, struct ipc_message *m)
 
 void connection_free(struct connection *c)
 {
+	if (c->pulled != NULL && c->pulled->pull.connection == c) {
+		c->pulled->pull.connection = NULL;
+	}
 	TAILQ_REMOVE(&c->supervisor->connections, c, entry);
 	free(c);
 }
@@ -253,7 +265,10 @@ static void connection_exited(struct child *child, const char *cause)
 	struct supervisor *sup = c->supervisor;
 
 	srt_drop(sup, c->caller);
-	if (c->source != NULL) {
+	resolver_forget(sup, child);
+	if (c->source != NULL && c->pulled != NULL && !c->source->is_ready) {
+		source_release(c->source); /* said below, once and not at each try */
+	} else if (c->source != NULL) {
 		source_close(c->source, why);
 		c->source->connection = NULL;
 		if (!c->source->is_ready || c->source->is_withheld) {
@@ -261,6 +276,9 @@ static void connection_exited(struct child *child, const char *cause)
 		}
 	} else if (!child->is_stopping) {
 		log_info("connection ended before a key was accepted peer=%s: %s", c->peer, why);
+	}
+	if (c->pulled != NULL) {
+		pull_ended(c, why);
 	}
 	connection_free(c);
 	if (!sup->is_ending) {

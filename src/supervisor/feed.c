@@ -77,6 +77,7 @@ void feed_destroy(struct feed *feed, const char *cause)
 {
 	struct source *source;
 
+	pull_stop(feed, cause);
 	while ((source = TAILQ_FIRST(&feed->sources)) != NULL) {
 		if (source->connection != NULL) {
 			connection_end(source->connection, cause);
@@ -275,8 +276,9 @@ bool source_ready(struct source *source)
 	}
 	source_announce(source);
 	events_add(sup, source->feed->show->config->name, "feed_connected",
-		   json_pack("{s:s}", "feed", source->feed->config->name),
-		   "feed %s: encoder connected from %s", source->feed->config->name,
+		   json_pack("{s:s}", "feed", source->feed->config->name), "feed %s: %s %s",
+		   source->feed->config->name,
+		   source->connection->pulled != NULL ? "pulled from" : "encoder connected from",
 		   source->connection->peer);
 	return true;
 }

@@ -112,7 +112,8 @@ static void restore_connections(struct supervisor *sup, const json_t *state)
 					  .questions = (unsigned)get_integer(json, "questions"),
 					  .is_tls = get_boolean(json, "tls"),
 					  .is_srt = get_boolean(json, "srt"),
-					  .caller = (uint64_t)get_integer(json, "caller") };
+					  .caller = (uint64_t)get_integer(json, "caller"),
+					  .ready_us = get_integer(json, "ready") };
 		text_copy(c->peer, sizeof(c->peer), get_text(json, "peer"));
 		c->child = restore_child(sup, state, json_object_get(json, "child"), c);
 		if (c->child == NULL) {
@@ -157,6 +158,19 @@ static void restore_source(struct feed *feed, const json_t *json)
 	TAILQ_INSERT_TAIL(&feed->sources, s, entry);
 }
 
+static void restore_pull(struct feed *feed, const json_t *json)
+{
+	struct pull *pull = &feed->pull;
+
+	pull->restart.failures = (unsigned)get_integer(json, "failures");
+	text_copy(pull->trouble, sizeof(pull->trouble), get_text(json, "trouble"));
+	pull->connection = connection_by_id(feed->show->supervisor,
+					    (uint64_t)get_integer(json, "pull"));
+	if (pull->connection != NULL) {
+		pull->connection->pulled = feed;
+	}
+}
+
 static void restore_feeds(struct show *show, const json_t *list)
 {
 	const json_t *json, *source;
@@ -172,6 +186,7 @@ static void restore_feeds(struct show *show, const json_t *list)
 		json_array_foreach(json_object_get(json, "sources"), k, source) {
 			restore_source(feed, source);
 		}
+		restore_pull(feed, json);
 	}
 }
 

@@ -87,13 +87,13 @@ static json_t *save_connections(const struct supervisor *sup)
 	const struct connection *c;
 
 	TAILQ_FOREACH(c, &sup->connections, entry) {
-		json_array_append_new(list,
-				      json_pack("{s:I, s:I, s:i, s:b, s:s, s:o, s:b, s:I}", "id",
-						(json_int_t)c->id, "address_key",
-						(json_int_t)c->address_key, "questions",
-						(int)c->questions, "tls", (int)c->is_tls, "peer",
-						c->peer, "child", child_ref(c->child), "srt",
-						(int)c->is_srt, "caller", (json_int_t)c->caller));
+		json_array_append_new(
+			list, json_pack("{s:I, s:I, s:i, s:b, s:s, s:o, s:b, s:I, s:I}", "id",
+					(json_int_t)c->id, "address_key",
+					(json_int_t)c->address_key, "questions", (int)c->questions,
+					"tls", (int)c->is_tls, "peer", c->peer, "child",
+					child_ref(c->child), "srt", (int)c->is_srt, "caller",
+					(json_int_t)c->caller, "ready", (json_int_t)c->ready_us));
 	}
 	return list;
 }
@@ -115,15 +115,23 @@ static json_t *save_sources(const struct feed *feed)
 	return list;
 }
 
+static uint64_t pull_id(const struct feed *feed)
+{
+	return feed->pull.connection != NULL ? feed->pull.connection->id : 0;
+}
+
 static json_t *save_feeds(const struct show *show)
 {
 	json_t *list = json_array();
 	const struct feed *feed;
 
 	TAILQ_FOREACH(feed, &show->feeds, entry) {
-		json_array_append_new(list,
-				      json_pack("{s:i, s:s, s:o}", "id", feed->id, "name",
-						feed->config->name, "sources", save_sources(feed)));
+		json_array_append_new(list, json_pack("{s:i, s:s, s:o, s:I, s:i, s:s}", "id",
+						      feed->id, "name", feed->config->name,
+						      "sources", save_sources(feed), "pull",
+						      (json_int_t)pull_id(feed), "failures",
+						      (int)feed->pull.restart.failures, "trouble",
+						      feed->pull.trouble));
 	}
 	return list;
 }

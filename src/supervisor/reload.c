@@ -6,6 +6,7 @@
  *   destination removed or re-addressed   unpublished (the operator ended it there)
  *   its manners changed (retry, hold ...) connected anew; the broadcast goes on
  *   feed removed, or its key changed      its encoder is disconnected
+ *   pulled feed's source changed          it is fetched anew
  *   feeds, delay, failover changed        the switch is replaced and goes on where it was
  *   listener changed                      the new one must open before the old one closes, unless
  *                                         both have the same port
@@ -57,6 +58,14 @@ static const struct config_feed *config_find_feed(const struct config_show *conf
 	return NULL;
 }
 
+/* What a worker that fetches the feed was told. */
+static bool is_same_pull(const struct config_feed *a, const struct config_feed *b)
+{
+	return is_same_text(a->pull, b->pull) && is_same_text(a->file, b->file) &&
+	       is_same_text(a->passphrase, b->passphrase) && a->latency_ms == b->latency_ms &&
+	       a->max_kbps == b->max_kbps && a->allow_private == b->allow_private;
+}
+
 static void sync_feeds(struct show *show, const struct config_show *config)
 {
 	struct feed *feed, *next;
@@ -73,8 +82,11 @@ static void sync_feeds(struct show *show, const struct config_show *config)
 			feed_destroy(feed, "its feed was removed from the configuration");
 			continue;
 		}
-		if (source != NULL && source->connection != NULL && source->connection->is_srt &&
-		    !is_same_text(feed->config->passphrase, to->passphrase)) {
+		if (pull_is_pulled(feed) && !is_same_pull(feed->config, to)) {
+			pull_stop(feed, "its source was changed");
+		} else if (source != NULL && source->connection != NULL &&
+			   source->connection->is_srt &&
+			   !is_same_text(feed->config->passphrase, to->passphrase)) {
 			connection_end(source->connection, "its passphrase was changed");
 		} else if (!is_same_text(feed->config->key, to->key) && source != NULL &&
 			   source->connection != NULL) {

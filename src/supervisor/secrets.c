@@ -12,7 +12,8 @@
 
 #include "supervisor.h"
 
-#define SECRET_BYTES_MIN 4 /* shorter ones would blank out ordinary words */
+#define SECRET_BYTES_MIN 4       /* shorter ones would blank out ordinary words */
+#define QUERY_SECRET_BYTES_MIN 8 /* of a pulled URL, whose queries hold ordinary words, too */
 
 static void secrets_add(struct secrets *s, const char *secret)
 {
@@ -63,6 +64,35 @@ static void secrets_add_both(struct secrets *s, const char *secret)
 	secrets_add_encoded(s, secret);
 }
 
+/* The password and what a query gives to the server; words of a few letters are none. */
+static void secrets_add_url(struct secrets *s, const char *url)
+{
+	const char *host = url != NULL ? strstr(url, "://") : NULL;
+
+	if (host == NULL) {
+		return;
+	}
+	char *copy = strdup(host + 3);
+	if (copy == NULL) {
+		abort();
+	}
+	char *query = copy + strcspn(copy, "?"), *value;
+	size_t authority = strcspn(copy, "/?#");
+	char *at = memrchr(copy, '@', authority), *colon = at != NULL ? strchr(copy, ':') : NULL;
+	if (colon != NULL && colon < at) {
+		*at = '\0';
+		secrets_add_both(s, colon + 1);
+	}
+	for (char *rest = query; (value = strsep(&rest, "?&#")) != NULL;) {
+		value = strchr(value, '=');
+		if (value != NULL && strlen(value + 1) >= QUERY_SECRET_BYTES_MIN) {
+			secrets_add_both(s, value + 1);
+		}
+	}
+	explicit_bzero(copy, strlen(host + 3));
+	free(copy);
+}
+
 void secrets_collect(struct secrets *s, const struct config *config)
 {
 	secrets_finish(s);
@@ -72,6 +102,7 @@ void secrets_collect(struct secrets *s, const struct config *config)
 		for (unsigned f = 0; f < show->feeds_count; f++) {
 			secrets_add_both(s, show->feeds[f].key);
 			secrets_add_both(s, show->feeds[f].passphrase);
+			secrets_add_url(s, show->feeds[f].pull);
 		}
 		for (unsigned d = 0; d < show->destinations_count; d++) {
 			secrets_add_both(s, show->destinations[d].key);

@@ -359,8 +359,12 @@ void show_take(struct show *show, uint16_t feed)
 void show_go(struct show *show)
 {
 	struct destination *d;
+	struct feed *feed;
 
 	show->is_started = true;
+	TAILQ_FOREACH(feed, &show->feeds, entry) {
+		pull_start(feed);
+	}
 	TAILQ_FOREACH(d, &show->destinations, entry) {
 		if (d->relay == NULL) {
 			destination_assign(d);
@@ -372,8 +376,12 @@ void show_end(struct show *show)
 {
 	struct destination *d;
 	struct relay *relay;
+	struct feed *feed;
 
 	show->is_started = false;
+	TAILQ_FOREACH(feed, &show->feeds, entry) {
+		pull_stop(feed, "the show was ended");
+	}
 	TAILQ_FOREACH(d, &show->destinations, entry) {
 		d->relay = NULL;
 		memset(&d->status, 0, sizeof(d->status));

@@ -104,6 +104,20 @@ static json_t *transport_json(const struct connection *c)
 			 "gaps", (json_int_t)s->gaps, "pcr_jitter_ms", s->clock_jitter_us / 1000.0);
 }
 
+/* What the switch says of it and, of a feed that is fetched, why nothing comes. */
+static json_t *health_json(const struct feed *feed, const struct source *source)
+{
+	const struct pull *pull = &feed->pull;
+	json_t *list = list_json(status_of_feed(feed->show, feed->id)->health);
+
+	if (pull->trouble[0] != '\0') {
+		json_array_append_new(list, json_string(pull->trouble));
+	} else if (pull->connection != NULL && source != NULL && !source->is_ready) {
+		json_array_append_new(list, json_string("connecting"));
+	}
+	return list;
+}
+
 static json_t *feed_json(const struct feed *feed)
 {
 	const struct timeline_feed_status *s = status_of_feed(feed->show, feed->id);
@@ -111,7 +125,7 @@ static json_t *feed_json(const struct feed *feed)
 	const struct connection *c = source != NULL ? source->connection : NULL;
 	json_t *json = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:n, s:n, s:o}", "name",
 				 feed->config->name, "state", timeline_feed_state_str(s->state),
-				 "health", list_json(s->health), "peer",
+				 "health", health_json(feed, source), "peer",
 				 text_or_null(c != NULL ? c->peer : NULL), "encoder", json_null(),
 				 "video", video_json(s), "audio", audio_json(s), "kbps",
 				 (int)s->kbps, "lag_ms", "twin_of", "mismatch",
@@ -125,6 +139,8 @@ static json_t *feed_json(const struct feed *feed)
 	}
 	if (c != NULL && c->is_srt) {
 		json_object_set_new(json, "srt", caller_json(c));
+	}
+	if (c != NULL && (c->is_srt || c->ts.packets > 0)) {
 		json_object_set_new(json, "ts", transport_json(c));
 	}
 	json_object_set_new(json, "gop_ms", s->gop_ms > 0 ? json_integer(s->gop_ms) : json_null());

@@ -208,9 +208,31 @@ static void announce_key(const struct supervisor *sup, const struct feed *feed)
 	}
 }
 
-static void announce(const struct supervisor *sup)
+static void announce_feed(const struct supervisor *sup, const struct feed *feed)
 {
 	const struct listener *l = sup->rtmp.event != NULL ? &sup->rtmp : &sup->rtmps;
+	char place[IPC_NAME];
+
+	if (pull_is_pulled(feed)) {
+		pull_place(feed->config, place, sizeof(place));
+		printf("  pull    %-10s %s\n", feed->config->name, place);
+		return;
+	}
+	printf("  publish %-10s ", feed->config->name);
+	if (l->event != NULL && feed->config->key != NULL) {
+		announce_url(l->is_tls ? "rtmps" : "rtmp", l->bound, "/live");
+		printf("   ");
+	}
+	if (sup->srt.fd >= 0 && feed->config->key != NULL) {
+		announce_url("srt", sup->srt.bound, "?streamid=KEY");
+		printf("   ");
+	}
+	announce_key(sup, feed);
+	printf("\n");
+}
+
+static void announce(const struct supervisor *sup)
+{
 	const struct show *show;
 	const struct feed *feed;
 	const struct destination *d;
@@ -223,17 +245,7 @@ static void announce(const struct supervisor *sup)
 	TAILQ_FOREACH(show, &sup->shows, entry) {
 		printf("show %s\n", show->config->name);
 		TAILQ_FOREACH(feed, &show->feeds, entry) {
-			printf("  publish %-10s ", feed->config->name);
-			if (l->event != NULL) {
-				announce_url(l->is_tls ? "rtmps" : "rtmp", l->bound, "/live");
-				printf("   ");
-			}
-			if (sup->srt.fd >= 0 && feed->config->key != NULL) {
-				announce_url("srt", sup->srt.bound, "?streamid=KEY");
-				printf("   ");
-			}
-			announce_key(sup, feed);
-			printf("\n");
+			announce_feed(sup, feed);
 		}
 		TAILQ_FOREACH(d, &show->destinations, entry) {
 			char url[512];

@@ -7,7 +7,8 @@
  *      |---------- connection*       one ingest worker each; before and after its key is known
  *      |---------- show*
  *      |             |--- feed*      in order of preference
- *      |             |     '-- source*   one connection's ring (feed + incarnation)
+ *      |             |     |-- source*   one connection's ring (feed + incarnation)
+ *      |             |     '-- pull      of a feed that we fetch: its connection, or when to try
  *      |             |--- switch     the worker that owns the timeline, and the show ring
  *      |             |--- relay*     workers that read the show ring
  *      |             '--- destination*   each carried by one relay
@@ -124,8 +125,10 @@ struct connection {
 	uint64_t address_key; /* hash of the peer's address, for limits */
 	unsigned questions;   /* PUBLISH_ASKs so far */
 	bool is_tls;
-	bool is_srt;     /* its worker is an ingest-av behind the SRT port */
-	uint64_t caller; /* ingest-srt's number of it, 0 = gone there */
+	bool is_srt;         /* its worker is an ingest-av behind the SRT port */
+	struct feed *pulled; /* not NULL: its worker fetches this feed */
+	int64_t ready_us;    /* of those: since when there is media, 0 = none yet */
+	uint64_t caller;     /* ingest-srt's number of it, 0 = gone there */
 	struct ipc_caller_status srt;
 	struct ipc_ts_status ts;
 	struct ipc_ingest_status status;
@@ -200,6 +203,14 @@ struct source {
 };
 TAILQ_HEAD(source_list, source);
 
+/* Of a feed that is fetched: see pull.c. */
+struct pull {
+	struct connection *connection; /* NULL while no worker runs */
+	struct restart restart;
+	struct event *retry;
+	char trouble[IPC_TEXT]; /* why the last worker got nothing, "" = it did */
+};
+
 struct feed {
 	TAILQ_ENTRY(feed) entry;
 	struct show *show;
@@ -208,6 +219,7 @@ struct feed {
 	int64_t takeover_us; /* when a second connection last took over */
 	unsigned takeovers;  /* in quick succession */
 	struct source_list sources;
+	struct pull pull;
 };
 TAILQ_HEAD(feed_list, feed);
 
@@ -298,6 +310,20 @@ int source_new_wake(const struct show *show);
 /* After the delay was changed: how much of the past the feeds' rings have to hold now, and how
  * often encoders are listened to. */
 void show_tell_pace(struct show *show);
+
+/* ---- pull.c: feeds we fetch ---- */
+
+bool pull_is_pulled(const struct feed *feed);
+/* "srt://host:9000" of a longer URL: what may be shown of where a feed comes from. */
+void pull_place(const struct config_feed *config, char *to, size_t size);
+/* Begins if the feed is one that is fetched, its show is started and no worker runs. */
+void pull_start(struct feed *feed);
+/* Ends the worker, and all trying; its source is closed with `cause`. */
+void pull_stop(struct feed *feed, const char *cause);
+/* The connection's worker has media. */
+void pull_ready(struct connection *c);
+/* The connection's worker has ended. */
+void pull_ended(struct connection *c, const char *why);
 
 struct destination *destination_create(struct show *show, const struct config_destination *config);
 void destination_remove(struct destination *d, bool unpublish);
@@ -420,7 +446,7 @@ int64_t reexec_messages_mark(void);
 
 /* ---- inherit.c ---- */
 
-#define STATE_VERSION 3
+#define STATE_VERSION 4
 /* Does the state fit this program and the config? 0 or -EINVAL (said). */
 int reexec_validate(const struct supervisor *sup, const json_t *state);
 void reexec_restore(struct supervisor *sup, const json_t *state);

@@ -20,6 +20,7 @@ const char *worker_role_str(enum worker_role role)
 		[ROLE_RELAY_SRT] = "relay-srt",
 		[ROLE_WITNESS] = "witness",
 		[ROLE_WITNESS_FILE] = "witness-file",
+		[ROLE_INGEST_AV_PULL] = "ingest-av-pull",
 	};
 
 	return (unsigned)role < ROLES ? names[role] : "unknown";

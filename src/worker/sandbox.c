@@ -86,6 +86,25 @@ static const struct rule ingest_av[] = {
 	IF(fcntl, EQ(1, F_ADD_SEALS)),
 };
 
+/* libavformat's own TCP and UDP, libsrt's threads (no processes), and one file: the certificates,
+ * which are a memfd of its own opened by its name in /proc. Landlock gives it no other. */
+static const struct rule ingest_av_pull[] = {
+	IF(fcntl, EQ(1, F_ADD_SEALS)),
+	IF(openat, BITS(2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY)),
+	IF(open, BITS(1, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY)),
+	ANY(sendmsg), ANY(sendto), ANY(connect), ANY(bind), ANY(recvmmsg), ANY(sendmmsg),
+	IF(socket, EQ(0, AF_INET), BITS(1, SOCKET_TYPE, SOCK_STREAM)),
+	IF(socket, EQ(0, AF_INET), BITS(1, SOCKET_TYPE, SOCK_DGRAM)),
+	IF(socket, EQ(0, AF_INET6), BITS(1, SOCKET_TYPE, SOCK_STREAM)),
+	IF(socket, EQ(0, AF_INET6), BITS(1, SOCKET_TYPE, SOCK_DGRAM)),
+	IF(setsockopt, EQ(1, SOL_SOCKET)), IF(setsockopt, EQ(1, IPPROTO_TCP)),
+	IF(setsockopt, EQ(1, IPPROTO_IP)), IF(setsockopt, EQ(1, IPPROTO_IPV6)),
+	IF(setsockopt, EQ(1, IPPROTO_UDP)),
+	IF(ioctl, EQ(1, FIONREAD)), IF(ioctl, EQ(1, FIONBIO)),
+	IF(clone, BITS(0, CLONE_VM | CLONE_THREAD, CLONE_VM | CLONE_THREAD)), ANY(set_tid_address),
+	IF(prctl, EQ(0, PR_SET_NAME)), ANY(epoll_create),
+};
+
 static const struct rule switch_[] = {
 	IF(fcntl, EQ(1, F_ADD_SEALS)),
 };
@@ -173,6 +192,7 @@ static const struct row {
 	[ROLE_INGEST_RTMP] = { 32, 256 * MIB, false, NULL, RULES(ingest_rtmp) },
 	[ROLE_INGEST_SRT] = { 256, 4096 * MIB, false, NULL, RULES(ingest_srt) },
 	[ROLE_INGEST_AV] = { 32, 512 * MIB, false, NULL, RULES(ingest_av) },
+	[ROLE_INGEST_AV_PULL] = { 64, 1024 * MIB, true, NULL, RULES(ingest_av_pull) },
 	[ROLE_SWITCH] = { 256, 512 * MIB, false, NULL, RULES(switch_) },
 	[ROLE_RELAY_RTMP] = { 1024, 1024 * MIB, true, NULL, RULES(relay_rtmp) },
 	[ROLE_RELAY_FLV] = { 32, 128 * MIB, false, NULL, RULES(relay_flv) },

@@ -100,6 +100,10 @@ static const struct mistake mistakes[] = {
 					 "" FEED " }\n", 3, "shows[1].feeds[0].key",
 	  "the same key as at line 2" },
 	{ IN_FEED("{ name: a, pull: somewhere }"), 4, "shows[0].feeds[0].pull", "scheme" },
+	{ IN_FEED("{ name: a, pull: \"file:///etc/passwd\" }"), 4, "shows[0].feeds[0].pull",
+	  "cannot be pulled; use srt://" },
+	{ IN_FEED("{ name: a, pull: \"srt://h?streamid=x\" }"), 4, "shows[0].feeds[0].pull",
+	  "write srt://HOST:PORT" },
 	/* variables and files */
 	{ IN_FEED("{ name: a, key: \"${NOT_SET}\" }"), 4, "shows[0].feeds[0].key",
 	  "the variable NOT_SET is not set" },
@@ -197,7 +201,7 @@ static void what_is_not_carried_out_is_named_once(void **state)
 		"  - name: main\n"
 		"    feeds:\n"
 		"      - { name: a, key: first-key-1, passphrase: abcdefghij }\n"
-		"      - { name: b, pull: \"srt://h:1?streamid=x\" }\n"
+		"      - { name: b, pull: \"rtmp://h/a/x\" }\n"
 		"      - { name: c, file: slate.mp4 }\n"
 		"    destinations:\n"
 		"      - { name: x, url: \"rtmp://h/a/k\" }\n"
@@ -211,7 +215,8 @@ static void what_is_not_carried_out_is_named_once(void **state)
 	assert_finding(&l, CONFIG_INACTIVE, 9, "shows[0].feeds[1].pull", "not carried out");
 	assert_finding(&l, CONFIG_INACTIVE, 10, "shows[0].feeds[2].file", "not carried out");
 	assert_finding(&l, CONFIG_INACTIVE, 13, "shows[0].destinations[1].url", "not carried out");
-	assert_string_equal(l.config->shows[0].feeds[1].pull, "srt://h:1?streamid=x");
+	assert_string_equal(l.config->shows[0].feeds[1].pull, "rtmp://h/a/x");
+	assert_int_equal(l.config->shows[0].feeds[1].source, SOURCE_INACTIVE);
 	loading_finish(&l);
 }
 

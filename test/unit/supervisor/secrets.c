@@ -75,6 +75,24 @@ static void a_line_that_is_only_a_key_shrinks_to_stars(void **state)
 	assert_string_equal(line, "***");
 }
 
+static void password_and_query_of_a_pulled_url_are_secrets_and_its_words_are_not(void **state)
+{
+	struct config_feed feed = {
+		.name = "a",
+		.pull = "https://me:pass:w0rd@h.example/live?mode=caller&token=t0kent0ken#x"
+	};
+	struct config_show show = { .name = "main", .feeds = &feed, .feeds_count = 1 };
+	const struct config one = { .shows = &show, .shows_count = 1 };
+	struct secrets secrets = { .count = 0 };
+	char line[] = "me:pass:w0rd as caller of live with t0kent0ken";
+
+	(void)state;
+	secrets_collect(&secrets, &one);
+	secrets_redact(&secrets, line);
+	secrets_finish(&secrets);
+	assert_string_equal(line, "me:*** as caller of live with ***");
+}
+
 static void a_key_that_begins_another_does_not_bare_its_end(void **state)
 {
 	struct config_feed pair[] = { { .name = "a", .key = "studio" },
@@ -121,6 +139,8 @@ int main(void)
 		cmocka_unit_test(url_encoded_keys_are_replaced_as_well),
 		cmocka_unit_test(very_short_keys_do_not_blank_out_ordinary_words),
 		cmocka_unit_test(a_line_that_is_only_a_key_shrinks_to_stars),
+		cmocka_unit_test(
+			password_and_query_of_a_pulled_url_are_secrets_and_its_words_are_not),
 		cmocka_unit_test(a_key_that_begins_another_does_not_bare_its_end),
 		cmocka_unit_test(the_last_of_very_many_keys_is_replaced_as_well),
 	};

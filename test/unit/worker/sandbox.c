@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -299,6 +300,15 @@ static int receive_ring(void)
 	return result == 1 ? ipc_take_fd(&m, 0) : -1;
 }
 
+/* As the trusted certificates come: in memory, and libraries want a name. */
+static int open_given_memory(void)
+{
+	char path[32];
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", receive_ring());
+	return said(open(path, O_RDONLY));
+}
+
 static int write_a_ring(void)
 {
 	struct packet p = { .kind = PACKET_DATA, .type = PACKET_META, .size = 1 };
@@ -365,7 +375,7 @@ static void failed_assertion_still_aborts(void **state)
 static void files_do_not_exist(void **state)
 {
 	for (int role = ROLE_NONE + 1; role < ROLES; role++) {
-		if (role != ROLE_RESOLVE) {
+		if (role != ROLE_RESOLVE && role != ROLE_INGEST_AV_PULL) {
 			assert_int_equal(outcome((enum worker_role)role, open_a_file), ENOENT);
 			assert_int_equal(outcome((enum worker_role)role, stat_a_file), ENOENT);
 		}
@@ -385,9 +395,24 @@ static void resolve_reads_its_own_files_only(void **state)
 	assert_int_equal(outcome(ROLE_RESOLVE, find_localhost), 0);
 }
 
-static void only_relay_and_resolve_reach_the_network(void **state)
+static void pull_opens_what_it_was_given_and_nothing_else(void **state)
+{
+	ring_fd_in_message = ring_create("test", RING_BYTES_MIN);
+	assert_int_equal(outcome(ROLE_INGEST_AV_PULL, open_given_memory), 0);
+	close(ring_fd_in_message);
+	ring_fd_in_message = -1;
+	assert_int_equal(outcome(ROLE_INGEST_AV_PULL, open_a_file), has_landlock() ? EACCES : 0);
+	assert_int_equal(outcome(ROLE_INGEST_AV_PULL, open_for_writing), EPERM);
+	assert_int_equal(outcome(ROLE_INGEST_AV_PULL, stat_a_file), ENOENT);
+}
+
+static void only_pulls_relays_and_resolve_reach_the_network(void **state)
 {
 	assert_int_equal(outcome(ROLE_INGEST_RTMP, make_tcp_socket), EPERM);
+	assert_int_equal(outcome(ROLE_INGEST_AV, make_tcp_socket), EPERM);
+	assert_int_equal(outcome(ROLE_INGEST_AV_PULL, connect_to_listener), 0);
+	assert_int_equal(outcome(ROLE_INGEST_AV_PULL, make_unix_socket), EPERM);
+	assert_int_equal(outcome(ROLE_INGEST_AV_PULL, listen_somewhere), EPERM);
 	assert_int_equal(outcome(ROLE_SWITCH, make_tcp_socket), EPERM);
 	assert_int_equal(outcome(ROLE_RELAY_FLV, make_tcp_socket), EPERM);
 	assert_int_equal(outcome(ROLE_RELAY_FILE, make_tcp_socket), EPERM);
@@ -513,7 +538,8 @@ int main(void)
 		cmocka_unit_test(failed_assertion_still_aborts),
 		cmocka_unit_test(files_do_not_exist),
 		cmocka_unit_test(resolve_reads_its_own_files_only),
-		cmocka_unit_test(only_relay_and_resolve_reach_the_network),
+		cmocka_unit_test(pull_opens_what_it_was_given_and_nothing_else),
+		cmocka_unit_test(only_pulls_relays_and_resolve_reach_the_network),
 		cmocka_unit_test(reset_connection_cannot_be_sent_elsewhere),
 		cmocka_unit_test(memory_is_never_writable_and_executable),
 		cmocka_unit_test(new_programs_processes_and_threads_are_impossible),

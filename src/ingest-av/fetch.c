@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Opening and reading pulled URLs (fetch.h). ingest-av-pull. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libavformat/avformat.h>
+#include <libavutil/log.h>
+
+#include <understudy/net.h>
+#include <understudy/text.h>
+
+#include "fetch.h"
+
+#define WORDS_BYTES 160
+#define SRT_UNIT_BYTES "1456"      /* the largest message there is: peers decide */
+#define UDP_BUFFER_BYTES "4194304" /* in the kernel: half a second of 50 Mb/s */
+
+/* ---- what libavformat says ---- */
+
+static char last_words[WORDS_BYTES];
+
+/* URLs hold credentials, and what servers say may be anything. */
+static void without_urls(char *line)
+{
+	char *at;
+
+	while ((at = strstr(line, "://")) != NULL) {
+		char *begin = at;
+
+		while (begin > line && strchr(" '\"(", begin[-1]) == NULL) {
+			begin--;
+		}
+		size_t size = strcspn(at, " '\")");
+		memmove(begin, "URL", 3); /* shorter than any of them */
+		memmove(begin + 3, at + size, strlen(at + size) + 1);
+	}
+}
+
+static void on_library_log(void *object, int level, const char *format, va_list arguments)
+{
+	char line[2 * WORDS_BYTES];
+	int prefix = 0;
+
+	if (level > AV_LOG_ERROR) {
+		return;
+	}
+	av_log_format_line2(object, level, format, arguments, line, sizeof(line), &prefix);
+	line[strcspn(line, "\r\n")] = '\0';
+	without_urls(line);
+	text_escape(last_words, sizeof(last_words), line, strlen(line));
+}
+
+void fetch_begin_log(void)
+{
+	av_log_set_level(AV_LOG_ERROR);
+	av_log_set_callback(on_library_log);
+}
+
+void fetch_explain(int error, char *to, size_t size)
+{
+	char text[96];
+
+	switch (error) {
+	case AVERROR_HTTP_UNAUTHORIZED:
+		text_copy(to, size, "the server refuses the user name or password");
+		return;
+	case AVERROR_HTTP_FORBIDDEN:
+		text_copy(to, size, "the server refuses access");
+		return;
+	case AVERROR_HTTP_NOT_FOUND:
+		text_copy(to, size, "the server does not know that path");
+		return;
+	case AVERROR_PROTOCOL_NOT_FOUND:
+		text_copy(to, size, "it leads to a URL of a kind that is not allowed");
+		return;
+	case AVERROR_INVALIDDATA:
+		text_copy(to, size, "what comes is no stream that can be read");
+		return;
+	default:
+		break;
+	}
+	if (error > -1000 && error != AVERROR(EIO)) {
+		text_copy(to, size, net_error_str(error));
+	} else if (last_words[0] != '\0') {
+		text_copy(to, size, last_words);
+	} else {
+		if (av_strerror(error, text, sizeof(text)) < 0) {
+			text_format(text, sizeof(text), "error %d", error);
+		}
+		text_copy(to, size, text);
+	}
+}
+
+/* ---- URLs ---- */
+
+void fetch_split(const char *url, struct fetch_address *ret)
+{
+	const char *query = strchr(url, '?');
+
+	av_url_split(ret->scheme, sizeof(ret->scheme), NULL, 0, ret->host, sizeof(ret->host),
+		     &ret->port, NULL, 0, url);
+	ret->query = query != NULL ? query + 1 : "";
+}
+
+static int hex_value(char c)
+{
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
+				      : -1;
+}
+
+/* "a=1&b=%32": the decoded value of a name; false if it is not there or too long. */
+static bool query_find(const char *query, const char *name, char *to, size_t size)
+{
+	size_t bytes = strlen(name), used = 0;
+
+	while (*query != '\0' && (strncmp(query, name, bytes) != 0 || query[bytes] != '=')) {
+		query += strcspn(query, "&");
+		query += *query == '&';
+	}
+	if (*query == '\0') {
+		return false;
+	}
+	for (query += bytes + 1; *query != '\0' && *query != '&'; query++) {
+		if (used + 1 >= size) {
+			return false;
+		}
+		if (query[0] == '%' && hex_value(query[1]) >= 0 && hex_value(query[2]) >= 0) {
+			to[used++] = (char)(hex_value(query[1]) << 4 | hex_value(query[2]));
+			query += 2;
+		} else {
+			to[used++] = *query;
+		}
+	}
+	to[used] = '\0';
+	return true;
+}
+
+/* ---- options ---- */
+
+static int set(AVDictionary **options, const char *name, const char *value)
+{
+	return av_dict_set(options, name, value, 0);
+}
+
+/* The certificates are in memory: opening them again by this name needs no right to any file. */
+static int set_trust(const struct fetch *f, AVDictionary **options)
+{
+	char path[32];
+	int error = set(options, "tls_verify", "1");
+
+	text_format(path, sizeof(path), "/proc/self/fd/%d", f->trust);
+	return error < 0 ? error : set(options, "ca_file", path);
+}
+
+int fetch_options(const struct fetch *f, const char *scheme, AVDictionary **options)
+{
+	static const char *const http[][2] = {
+		{ "user_agent", "understudy/" UNDERSTUDY_VERSION },
+		{ "icy", "0" },
+		{ "seekable", "0" },
+		{ "protocol_whitelist", "http,https,tcp,tls" },
+	};
+	static const char *const udp[][2] = {
+		{ "fifo_size", "0" }, /* no thread of its own */
+		{ "buffer_size", UDP_BUFFER_BYTES },
+		{ "protocol_whitelist", "udp,rtp" },
+	};
+	bool is_http = strncmp(scheme, "http", 4) == 0;
+	const char *const(*table)[2] = is_http ? http : udp;
+	size_t count = is_http ? sizeof(http) / sizeof(http[0]) : sizeof(udp) / sizeof(udp[0]);
+	int error = 0;
+
+	for (size_t i = 0; error >= 0 && i < count; i++) {
+		error = set(options, table[i][0], table[i][1]);
+	}
+	return error >= 0 && is_http ? set_trust(f, options) : error;
+}
+
+/* A caller; milliseconds as everybody but libavformat writes them. */
+static int srt_options(const struct ipc_pull_start *start, const struct fetch_address *address,
+		       AVDictionary **options)
+{
+	char value[IPC_KEY + 1], *end;
+	unsigned long latency_ms = start->latency_ms;
+	int error = 0;
+
+	set(options, "mode", "caller");
+	set(options, "pkt_size", SRT_UNIT_BYTES);
+	set(options, "protocol_whitelist", "srt");
+	av_dict_set_int(options, "connect_timeout", start->connect_us / 1000, 0);
+	if (query_find(address->query, "streamid", value, sizeof(value))) {
+		error = set(options, "streamid", value);
+	}
+	if (start->passphrase[0] != '\0') {
+		error |= set(options, "passphrase", start->passphrase);
+	} else if (query_find(address->query, "passphrase", value, sizeof(value))) {
+		error |= set(options, "passphrase", value);
+	}
+	if (latency_ms == 0 && query_find(address->query, "latency", value, sizeof(value))) {
+		latency_ms = strtoul(value, &end, 10);
+	}
+	if (latency_ms > 0) {
+		error |= av_dict_set_int(options, "latency", (int64_t)latency_ms * 1000, 0);
+	}
+	explicit_bzero(value, sizeof(value));
+	return error < 0 ? AVERROR(ENOMEM) : 0;
+}
+
+/* Only there where the URL says, not on every address; groups are joined. */
+static int udp_options(const struct fetch *f, const struct fetch_address *address,
+		       AVDictionary **options)
+{
+	struct sockaddr_storage at;
+	char value[FETCH_HOST];
+	int error = fetch_options(f, address->scheme, options);
+	bool is_group = net_parse_address(address->host, 0, &at) > 0 &&
+			(at.ss_family == AF_INET
+				 ? IN_MULTICAST(ntohl(((struct sockaddr_in *)&at)->sin_addr.s_addr))
+				 : IN6_IS_ADDR_MULTICAST(&((struct sockaddr_in6 *)&at)->sin6_addr));
+
+	if (error >= 0 && !is_group) {
+		error = set(options, "localaddr", address->host);
+	} else if (error >= 0 && query_find(address->query, "localaddr", value, sizeof(value))) {
+		error = set(options, "localaddr", value);
+	}
+	if (error >= 0 && query_find(address->query, "sources", value, sizeof(value))) {
+		error = set(options, "sources", value);
+	}
+	return error;
+}
+
+/* ---- the stream ---- */
+
+int fetch_open(struct fetch *f, const struct ipc_pull_start *start)
+{
+	struct fetch_address address;
+	AVDictionary *options = NULL;
+	char url[IPC_URL];
+	int error;
+
+	fetch_split(start->url, &address);
+	text_copy(url, sizeof(url), start->url);
+	if (strcmp(address.scheme, "srt") == 0) {
+		error = srt_options(start, &address, &options);
+	} else if (strcmp(address.scheme, "udp") == 0) {
+		error = udp_options(f, &address, &options);
+	} else {
+		error = fetch_options(f, address.scheme, &options);
+	}
+	if (strncmp(address.scheme, "http", 4) != 0) {
+		url[strcspn(url, "?")] = '\0'; /* what counts of it is an option now */
+	}
+	if (error >= 0) {
+		error = avio_open2(&f->io, url, AVIO_FLAG_READ, &f->interrupt, &options);
+	}
+	av_dict_free(&options);
+	explicit_bzero(url, sizeof(url));
+	return error < 0 ? error : 0;
+}
+
+void fetch_close(struct fetch *f)
+{
+	avio_closep(&f->io);
+}
+
+int fetch_read(struct fetch *f, uint8_t *to, int room)
+{
+	int got = avio_read_partial(f->io, to, room);
+
+	return got == AVERROR_EOF ? 0 : got;
+}

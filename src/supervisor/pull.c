@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Feeds that come because we fetch them: pulled URLs and files. Each has a worker while its show
+ * is started, and none otherwise.
+ *
+ *   IDLE --show started--> RUNNING --worker ended--> WAITING --policy--> RUNNING
+ *     ^                       |                         |
+ *     '------ show ended, feed removed or changed ------'
+ *
+ * A worker that runs is a connection like an encoder's, but for the order that begins it: it has
+ * its ring at once. Its source is opened at the switch when it has media (RING_READY); one that
+ * ends before that is no news but a trouble, which is said when it begins or changes and stands in
+ * the status while it lasts.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <understudy/clock.h>
+#include <understudy/log.h>
+#include <understudy/text.h>
+
+#include "supervisor.h"
+
+#define CONNECT_US 10000000 /* for everything until there is media */
+#define SILENCE_US 10000000 /* then a worker leaves a source that sends nothing */
+#define TRUST_BYTES_MAX ((off_t)8 << 20)
+
+/* ROLE_NONE: the feed is published to us, or nobody can fetch it. */
+static enum worker_role pull_role(const struct config_feed *config)
+{
+	static const enum worker_role roles[CONFIG_SOURCES] = {
+		[SOURCE_PULL] = ROLE_INGEST_AV_PULL,
+	};
+
+	return roles[config->source];
+}
+
+bool pull_is_pulled(const struct feed *feed)
+{
+	return pull_role(feed->config) != ROLE_NONE;
+}
+
+void pull_place(const struct config_feed *config, char *to, size_t size)
+{
+	char url[IPC_HOST + IPC_NAME];
+	char *host;
+
+	if (config->pull == NULL) {
+		text_escape(to, size, config->file, strlen(config->file));
+		return;
+	}
+	config_redact_url(url, sizeof(url), config->pull);
+	host = strstr(url, "://");
+	if (host != NULL) {
+		host[3 + strcspn(host + 3, "/?#")] = '\0';
+	}
+	text_copy(to, size, url);
+}
+
+/* What the worker reads besides the network: a copy in memory of the certificates that are trusted.
+ * Without it, it trusts nobody. */
+static int pull_input(const struct feed *feed)
+{
+	struct supervisor *sup = feed->show->supervisor;
+	const char *path = config_ca_file(sup->config, keys_environment, sup);
+	int fd = files_snapshot(path, TRUST_BYTES_MAX);
+
+	if (fd < 0) {
+		log_error(
+			"cannot read the trusted certificates path=%s: %s; feeds cannot be pulled "
+			"over TLS (install ca-certificates)",
+			path, strerror(-fd));
+		fd = dup(sup->null_fd);
+	}
+	return fd;
+}
+
+static bool pull_brief(struct connection *c, struct source *source)
+{
+	struct feed *feed = c->pulled;
+	const struct config_feed *config = feed->config;
+	struct ipc_pull_start start = {
+		.span_us = show_feed_span_us(feed->show),
+		.connect_us = CONNECT_US,
+		.silence_us = SILENCE_US,
+		.max_kbps = config->max_kbps,
+		.latency_ms = config->latency_ms,
+		.allow_private = config->allow_private,
+	};
+	int fds[3] = { source->ring_fd, pull_input(feed), source->wake_fd };
+
+	text_copy(start.show, sizeof(start.show), feed->show->config->name);
+	text_copy(start.feed, sizeof(start.feed), config->name);
+	text_copy(start.url, sizeof(start.url), config->pull);
+	if (config->passphrase != NULL) {
+		text_copy(start.passphrase, sizeof(start.passphrase), config->passphrase);
+	}
+	bool is_sent = fds[1] >= 0 && child_send(c->child, IPC_PULL_START, &start, fds,
+						 source->wake_fd >= 0 ? 3 : 2);
+	explicit_bzero(&start, sizeof(start));
+	if (fds[1] >= 0) {
+		close(fds[1]);
+	}
+	return is_sent;
+}
+
+/* ---- trying again ---- */
+
+static void pull_retry(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	pull_start(context);
+}
+
+static void pull_start_later(struct feed *feed, int64_t ran_us)
+{
+	struct pull *pull = &feed->pull;
+	int64_t now_us = clock_monotonic_us();
+	/* Feeds of one server that was away come back apart. */
+	int64_t at_us = restart_after(&pull->restart, &restart_policy_pull, ran_us,
+				      (uint32_t)now_us, now_us);
+	struct timeval wait = { .tv_sec = (at_us - now_us) / 1000000,
+				.tv_usec = (at_us - now_us) % 1000000 };
+
+	if (pull->retry == NULL) {
+		pull->retry = evtimer_new(feed->show->supervisor->base, pull_retry, feed);
+	}
+	if (pull->retry == NULL) {
+		abort(); /* libevent is out of memory for a few bytes: nothing can be saved */
+	}
+	evtimer_add(pull->retry, &wait);
+}
+
+static void pull_fail(struct feed *feed, const char *trouble)
+{
+	struct pull *pull = &feed->pull;
+
+	if (strcmp(pull->trouble, trouble) != 0) {
+		text_copy(pull->trouble, sizeof(pull->trouble), trouble);
+		events_add(feed->show->supervisor, feed->show->config->name, "feed_unreachable",
+			   json_pack("{s:s}", "feed", feed->config->name), "feed %s: %s; trying on",
+			   feed->config->name, trouble);
+	}
+}
+
+/* ---- life ---- */
+
+static struct connection *pull_connection(struct feed *feed)
+{
+	struct supervisor *sup = feed->show->supervisor;
+	struct connection *c = calloc(1, sizeof(*c));
+	char label[2 * IPC_NAME];
+
+	if (c == NULL) {
+		return NULL;
+	}
+	*c = (struct connection){ .supervisor = sup, .pulled = feed, .id = ++sup->next_connection };
+	pull_place(feed->config, c->peer, sizeof(c->peer));
+	text_format(label, sizeof(label), "pull %s/%s", feed->show->config->name,
+		    feed->config->name);
+	c->child = child_spawn(sup, pull_role(feed->config), &connection_ops, c, label);
+	if (c->child == NULL) {
+		free(c);
+		return NULL;
+	}
+	TAILQ_INSERT_TAIL(&sup->connections, c, entry);
+	return c;
+}
+
+void pull_start(struct feed *feed)
+{
+	struct pull *pull = &feed->pull;
+	char reason[IPC_TEXT] = "the relay is out of memory";
+	struct source *source = NULL;
+
+	if (!pull_is_pulled(feed) || pull->connection != NULL || !feed->show->is_started ||
+	    feed->show->supervisor->is_ending) {
+		return;
+	}
+	pull->connection = pull_connection(feed);
+	if (pull->connection != NULL) {
+		source = feed_publish(feed, pull->connection, reason);
+	}
+	if (source == NULL || !pull_brief(pull->connection, source)) {
+		pull_stop(feed, reason);
+		pull_fail(feed, reason);
+		pull_start_later(feed, 0);
+	}
+}
+
+void pull_stop(struct feed *feed, const char *cause)
+{
+	struct pull *pull = &feed->pull;
+
+	if (pull->retry != NULL) {
+		event_free(pull->retry);
+		pull->retry = NULL;
+	}
+	if (pull->connection != NULL) {
+		struct connection *c = pull->connection;
+
+		c->pulled = NULL;
+		pull->connection = NULL;
+		if (c->source != NULL && !c->source->is_ready) {
+			source_release(c->source);
+		}
+		connection_end(c, cause);
+	}
+	pull->restart = (struct restart){ 0 };
+	pull->trouble[0] = '\0';
+}
+
+void pull_ready(struct connection *c)
+{
+	if (c->ready_us == 0) { /* else another ring, in a rehearsal */
+		c->ready_us = clock_monotonic_us();
+	}
+	c->pulled->pull.trouble[0] = '\0';
+}
+
+void pull_ended(struct connection *c, const char *why)
+{
+	struct feed *feed = c->pulled;
+	bool was_ready = c->ready_us != 0;
+
+	feed->pull.connection = NULL;
+	if (c->supervisor->is_ending) {
+		return;
+	}
+	if (!was_ready) {
+		pull_fail(feed, why);
+	}
+	pull_start_later(feed, was_ready ? clock_monotonic_us() - c->ready_us : 0);
+}
