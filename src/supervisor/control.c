@@ -9,6 +9,8 @@
  *   {"command":"auto"|"start"|"end","show":S}  -> likewise
  *   {"command":"fault","show":S,"kind":K,"target":T,"seconds":N,"live":B}  -> likewise; undone by
  *   {"command":"mend"}                         -> likewise, or when the client goes away
+ *   {"command":"witness","show":S}             -> likewise, then {"witness":{}}s, {"summary":{}}s
+ *   {"command":"witness_mark","show":S,"mark":N}  -> likewise, and a summary with that mark
  *   {"command":"events","follow":B,"since":S}  -> {"ok":true}, {"event":{...}}..., {"end":true}
  */
 #include <errno.h>
@@ -41,6 +43,7 @@ struct client {
 	struct control *control;
 	struct bufferevent *stream;
 	bool follows;
+	char watches[IPC_NAME]; /* the show whose witness it listens to, "" = none */
 };
 
 struct control {
@@ -53,9 +56,28 @@ struct control {
 
 /* ---- replies ---- */
 
+/* The witness goes with the last who watches. */
+static void client_stop_watching(struct client *client)
+{
+	struct show *show = show_find(client->control->supervisor, client->watches);
+	const struct client *other;
+
+	client->watches[0] = '\0';
+	if (show == NULL) {
+		return;
+	}
+	TAILQ_FOREACH(other, &client->control->clients, entry) {
+		if (strcmp(other->watches, show->config->name) == 0) {
+			return;
+		}
+	}
+	witness_leave(show);
+}
+
 static void client_free(struct client *client)
 {
 	fault_undo(client->control->supervisor, client);
+	client_stop_watching(client);
 	client->control->count--;
 	TAILQ_REMOVE(&client->control->clients, client, entry);
 	bufferevent_free(client->stream);
@@ -246,6 +268,27 @@ static void do_fault(struct client *client, struct show *show, const json_t *req
 	}
 }
 
+static void do_witness(struct client *client, struct show *show, const json_t *request)
+{
+	(void)request;
+	client_stop_watching(client);
+	text_copy(client->watches, sizeof(client->watches), show->config->name);
+	witness_attend(show);
+	client_ok(client);
+}
+
+static void do_witness_mark(struct client *client, struct show *show, const json_t *request)
+{
+	json_int_t mark = json_integer_value(json_object_get(request, "mark"));
+
+	if (mark > 0 && mark <= UINT32_MAX && witness_mark(show, (uint32_t)mark)) {
+		client_ok(client);
+	} else {
+		client_error(client, "show %s has no witness now; is it on air?",
+			     show->config->name);
+	}
+}
+
 static void do_mend(struct client *client, struct show *show, const json_t *request)
 {
 	(void)show;
@@ -260,12 +303,19 @@ static const struct {
 	bool is_order; /* changes something: who gave it is logged */
 	void (*run)(struct client *client, struct show *show, const json_t *request);
 } commands[] = {
-	{ "explain", true, false, do_explain }, { "status", false, false, do_status },
-	{ "start", true, true, do_start },      { "end", true, true, do_end },
-	{ "take", true, true, do_take },        { "auto", true, true, do_auto },
-	{ "events", false, false, do_events },  { "pause", true, true, do_pause },
-	{ "resume", true, true, do_resume },    { "fault", true, true, do_fault },
+	{ "explain", true, false, do_explain },
+	{ "status", false, false, do_status },
+	{ "start", true, true, do_start },
+	{ "end", true, true, do_end },
+	{ "take", true, true, do_take },
+	{ "auto", true, true, do_auto },
+	{ "events", false, false, do_events },
+	{ "pause", true, true, do_pause },
+	{ "resume", true, true, do_resume },
+	{ "fault", true, true, do_fault },
 	{ "mend", false, false, do_mend },
+	{ "witness", true, false, do_witness },
+	{ "witness_mark", true, false, do_witness_mark },
 };
 
 static void client_log_order(struct client *client, const char *command, const char *show)
@@ -381,6 +431,18 @@ void control_publish(struct supervisor *sup, json_t *event)
 			client_send(client, json_pack("{s:O}", "event", event));
 		}
 	}
+}
+
+void control_tell_watchers(struct supervisor *sup, const char *show, const char *what, json_t *told)
+{
+	struct client *client;
+
+	TAILQ_FOREACH(client, &sup->control->clients, entry) {
+		if (strcmp(client->watches, show) == 0) {
+			client_send(client, json_pack("{s:O}", what, told));
+		}
+	}
+	json_decref(told);
 }
 
 /* " gap_ms=0 noticed_ms_ago=3": what of an event is a number. */

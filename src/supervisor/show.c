@@ -205,6 +205,7 @@ static void switch_ring_ready(struct show *show)
 	TAILQ_FOREACH(relay, &show->relays, entry) {
 		relay_give_ring(relay);
 	}
+	witness_give_ring(show);
 }
 
 /* ---- what the switch reports ---- */
@@ -431,6 +432,7 @@ void show_destroy(struct show *show)
 	while ((d = TAILQ_FIRST(&show->destinations)) != NULL) {
 		destination_remove(d, true);
 	}
+	witness_leave(show);
 	if (show->switcher != NULL) {
 		child_stop(show->switcher, false);
 		child_disown(show->switcher);

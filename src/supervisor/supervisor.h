@@ -260,6 +260,8 @@ struct show {
 	struct child *switcher; /* the switch */
 	int ring_fd, old_ring_fd;
 	bool is_ring_ready;
+	struct child *witness; /* while somebody watches */
+	bool is_watched;
 	bool is_started; /* administrative: destinations shall be served */
 	uint16_t taken_feed;
 	uint16_t next_feed_id;
@@ -357,6 +359,16 @@ void fault_undo(struct supervisor *sup, const void *holder);
 /* A source is ready whose feed may be meant by a fault. True if the switch shall not have it. */
 bool fault_meet(struct source *source);
 
+/* ---- witness.c: a witness, while a client watches ---- */
+
+extern const struct child_ops witness_ops;
+void witness_attend(struct show *show);
+void witness_leave(struct show *show);
+/* The show ring is ready, or another one is. */
+void witness_give_ring(struct show *show);
+/* It shall tell what it counted until now. False if there is none. */
+bool witness_mark(struct show *show, uint32_t mark);
+
 /* ---- output.c: destinations other than RTMP and FLV ---- */
 
 /* ROLE_NONE: the destination is not of this kind. */
@@ -393,6 +405,9 @@ int control_open(struct supervisor *sup, const char *path);
 void control_adopt(struct supervisor *sup, int fd, int lock_fd);
 void control_close(struct supervisor *sup);
 void control_publish(struct supervisor *sup, json_t *event);
+/* What the witness told (taken), to those who watch the show. */
+void control_tell_watchers(struct supervisor *sup, const char *show, const char *what,
+			   json_t *told);
 int control_fds(const struct supervisor *sup, int *ret_lock_fd);
 json_t *status_json(struct supervisor *sup);
 /* warnings.c: what the operator should mend before the event. */

@@ -16,9 +16,14 @@ def pulled_primary_comes_back_when_the_rehearsal_ends(stage):
     show = Show(stage)
     encoders_before = show.relay.workers("ingest-rtmp")
     rehearsal = Rehearsal(show.relay)
+    rehearsal.watch()
     rehearsal.fault("pull", "primary")
     show.relay.wait_feed("primary", "offline")
     show.fail_over()
+    seen = rehearsal.count()
+    for track in ("video", "audio"):
+        if seen[track]["packets"] < 30 or seen[track]["missing"] or seen[track]["doubled"]:
+            raise AssertionError(f"the witness saw a broken show: {seen}")
     rehearsal.close()
     show.relay.wait_live("primary")
     show.platform.wait_media()
@@ -75,6 +80,20 @@ def lost_destination_comes_back_and_the_public_is_asked_for(stage):
     relay.wait_destination("rehearsed", "live")
     if relay.destination("public")["restarts"]:
         raise AssertionError("the other destination was disturbed")
+
+
+@case
+def the_witness_sees_the_hole_that_a_feed_without_a_backup_leaves(stage):
+    relay = Relay(stage, [], delay_ms=500)
+    encoders.ffmpeg(stage, "primary", encoders.clip(stage, "primary"), relay.url("primary"))
+    relay.wait_live("primary")
+    rehearsal = Rehearsal(relay)
+    rehearsal.watch()
+    rehearsal.fault("stall", "primary", seconds=2)
+    relay.wait_status(lambda s: not s["on_air"], "nothing to be on air")
+    relay.wait_live("primary")
+    eventually(lambda: rehearsal.count()["video"]["missing"] >= 30,
+               "the witness to count the missing frames", interval_s=0.3)
 
 
 @case

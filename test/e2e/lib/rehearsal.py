@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Faults ordered from the relay, over its socket: undone when closed, or when the test dies."""
 
+import collections
 import json
 import socket
 
@@ -11,17 +12,41 @@ class Rehearsal:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(15)
         self.socket.connect(relay.socket)
+        self.counts = {track: collections.Counter() for track in ("video", "audio")}
         self.lines = self.socket.makefile("r", encoding="utf-8")
 
     def ask(self, **request):
         self.socket.sendall((json.dumps({"show": self.show, **request}) + "\n").encode())
-        return json.loads(self.lines.readline())
+        return self.next("ok")
+
+    def next(self, key):
+        """The next line with this key; of the others, what the witness counted is added up."""
+        while True:
+            line = json.loads(self.lines.readline())
+            for track in ("video", "audio"):
+                for what in ("packets", "missing", "doubled"):
+                    self.counts[track][what] += line.get("summary", {}).get(track, {}).get(what, 0)
+            if key in line:
+                return line
 
     def fault(self, kind, target, seconds=60, live=True):
         """Orders it; a refusal is a failure of the test."""
         answer = self.ask(command="fault", kind=kind, target=target, seconds=seconds, live=live)
         if not answer["ok"]:
             raise AssertionError(f"{kind} {target}: {answer['error']}")
+
+    def watch(self):
+        """From here on the witness counts."""
+        if not self.ask(command="witness")["ok"]:
+            raise AssertionError("no witness")
+
+    def count(self):
+        """What the witness has counted so far."""
+        if not self.ask(command="witness_mark", mark=1)["ok"]:
+            raise AssertionError("the witness is gone")
+        while self.next("summary")["summary"]["mark"] != 1:
+            pass
+        return self.counts
 
     def close(self):
         self.lines.close()
