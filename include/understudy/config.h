@@ -128,6 +128,7 @@ struct config {
 	char *ca_file;           /* tls.ca_file as configured; NULL: see config_ca_file() */
 	char *state_directory, *socket; /* never NULL */
 	uint64_t ring_max_bytes;
+	uint32_t watchdog_s;
 	struct config_show *shows;
 	unsigned shows_count;
 };

@@ -58,7 +58,7 @@
 
 enum ipc_type {
 	IPC_NONE,
-	IPC_STOP,
+	IPC_STOP, IPC_ALIVE,
 	IPC_INGEST_START, IPC_PUBLISH_ASK, IPC_PUBLISH_ANSWER, IPC_RING_READY,
 	IPC_INGEST_STATUS, IPC_INGEST_CLOSED, IPC_FEED_PACE,
 	IPC_SRT_START, IPC_SRT_FEEDS, IPC_SRT_ACCEPTED, IPC_SRT_CARRY, IPC_SRT_DROP,
@@ -110,6 +110,7 @@ struct ipc_feed_fault {
 };
 /* The connection counts as a new one from here. fds: feed ring (to write), wake-up if any */
 struct ipc_feed_ring { int64_t span_us; };
+struct ipc_alive { uint32_t reserved; }; /* of workers that have nothing else to report */
 struct ipc_ring_ready { uint32_t reserved; }; /* mapped and sealed */
 struct ipc_ingest_status { /* once a second while live */
 	uint64_t bytes, packets, dropped;

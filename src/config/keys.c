@@ -78,6 +78,8 @@ const struct config_key config_keys[] = {
 	{ "socket", KEY_FILE, MEMBER(config, socket), .help = "the commands' way in" },
 	{ "ring_max_bytes", KEY_INTEGER, 0, 4194304, 1073741824, "67108864",
 	  MEMBER(config, ring_max_bytes), .help = "memory one feed or show may use at most" },
+	{ "watchdog_s", KEY_INTEGER, 0, 2, 3600, "5", MEMBER(config, watchdog_s),
+	  .help = "a worker process that is silent for so long is replaced" },
 
 	{ "shows", KEY_LIST, KEY_REQUIRED, 1, 64, ITEMS(config, shows), .help = "what is on air" },
 	{ "shows[].name", KEY_NAME, KEY_REQUIRED, MEMBER(config_show, name),

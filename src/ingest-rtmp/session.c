@@ -51,6 +51,7 @@ struct session *session_create(int socket, bool is_tls, int chain, int key, int 
 	s->control = control;
 	s->wake = -1;
 	s->leave_us = CLOCK_NEVER;
+	s->status_us = now_us;
 	s->phase = is_tls ? SESSION_SECURING : SESSION_TALKING;
 	net_tune_ingest(socket);
 	s->stream = is_tls ? session_secure_stream(socket, chain, key, ret_error)
@@ -90,9 +91,10 @@ void session_destroy(struct session **s)
  * cannot be said to the supervisor ends the worker. */
 static bool session_report(struct session *s, enum ipc_type type, const void *body)
 {
+	bool may_be_lost = type == IPC_INGEST_STATUS || type == IPC_ALIVE;
 	int error = ipc_send(s->control, type, body, NULL, 0);
 
-	if (error == 0 || (error == -EAGAIN && type == IPC_INGEST_STATUS)) {
+	if (error == 0 || (error == -EAGAIN && may_be_lost)) {
 		return true;
 	}
 	s->phase = SESSION_GONE;
@@ -402,7 +404,7 @@ static void session_check_rate(struct session *s, uint64_t bytes, int64_t elapse
 	}
 }
 
-static void session_status(struct session *s, int64_t now_us)
+static void session_describe(struct session *s, int64_t now_us)
 {
 	struct ipc_ingest_status status = {
 		.bytes = rtmp_server_received(s->rtmp),
@@ -414,8 +416,18 @@ static void session_status(struct session *s, int64_t now_us)
 		  s->intake.encoder[0] != '\0' ? s->intake.encoder : s->encoder);
 	if (session_report(s, IPC_INGEST_STATUS, &status)) {
 		session_check_rate(s, status.bytes, now_us - s->status_us);
-		s->status_us = now_us;
 	}
+}
+
+/* Each second, so that the supervisor knows that we do not hang. */
+static void session_status(struct session *s, int64_t now_us)
+{
+	if (s->phase == SESSION_LIVE) {
+		session_describe(s, now_us);
+	} else {
+		session_report(s, IPC_ALIVE, &(struct ipc_alive){ 0 });
+	}
+	s->status_us = now_us;
 }
 
 static void session_timed_out(struct session *s, int error)
@@ -444,7 +456,7 @@ void session_tick(struct session *s)
 	int error = rtmp_server_tick(s->rtmp, now_us);
 	if (error != RTMP_OK) {
 		session_timed_out(s, error);
-	} else if (s->phase == SESSION_LIVE && now_us - s->status_us >= STATUS_US) {
+	} else if (now_us - s->status_us >= STATUS_US) {
 		session_status(s, now_us);
 	}
 	session_flush(s);
@@ -461,7 +473,7 @@ int64_t session_deadline(const struct session *s)
 		return s->leave_us;
 	}
 	at_us = rtmp_server_deadline(s->rtmp);
-	if (s->phase == SESSION_LIVE && s->status_us + STATUS_US < at_us) {
+	if (s->status_us + STATUS_US < at_us) {
 		at_us = s->status_us + STATUS_US;
 	}
 	if (session_is_gathering(s) && s->gathered_us + s->gather_us < at_us) {

@@ -74,7 +74,7 @@ void session_destroy(struct session **s);
 void session_step(struct session *s);
 /* The supervisor's answer; takes its descriptors. */
 void session_answer(struct session *s, struct ipc_message *m);
-/* The show's delay was changed: the ring has to hold more, or less. */
+/* The show's delay was changed: how much the ring has to hold, how often to listen. */
 void session_set_pace(struct session *s, const struct ipc_feed_pace *order);
 /* A rehearsal: spoils what comes in. */
 void session_spoil(struct session *s, const struct ipc_feed_fault *order);

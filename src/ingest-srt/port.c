@@ -65,7 +65,7 @@ static void port_report(struct port *p, enum ipc_type type, const void *body)
 {
 	int error = ipc_send(p->control, type, body, NULL, 0);
 
-	if (error != 0 && (error != -EAGAIN || type != IPC_CALLER_STATUS)) {
+	if (error != 0 && (error != -EAGAIN || (type != IPC_CALLER_STATUS && type != IPC_ALIVE))) {
 		p->is_lost = true;
 	}
 }
@@ -300,6 +300,7 @@ static void port_second(struct port *p, int64_t now_us)
 		}
 	}
 	port_tell_refusals(p, now_us);
+	port_report(p, IPC_ALIVE, &(struct ipc_alive){ 0 });
 }
 
 static void port_find_silent(struct port *p, int64_t now_us)

@@ -24,6 +24,7 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 	[IPC_STOP] = { BODY(ipc_stop), .fields = {
 		LIMIT(ipc_stop, unpublish, 1),
 	} },
+	[IPC_ALIVE] = { BODY(ipc_alive) },
 	[IPC_INGEST_START] = { BODY(ipc_ingest_start), .fds_min = 1, .fds_max = 3, .fields = {
 		LIMIT(ipc_ingest_start, is_tls, 1),
 		TEXT(ipc_ingest_start, peer),

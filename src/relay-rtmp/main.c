@@ -133,6 +133,8 @@ static void on_second(evutil_socket_t fd, short what, void *context)
 	LIST_FOREACH(d, &w->relay.destinations, entry) {
 		destination_second(d, now_us);
 	}
+	/* Destinations that rest tell nothing. If the supervisor is busy, it hears the next one. */
+	(void)ipc_send(WORKER_CONTROL_FD, IPC_ALIVE, &(struct ipc_alive){ 0 }, NULL, 0);
 }
 
 /* ---- orders ---- */

@@ -90,7 +90,8 @@ static void resume(struct outlet *o, const struct packet *p)
 	o->waits_for_key = EVERY_TRACK;
 }
 
-/* Whether a video frame may go out, seen from its track's random-access points. */
+/* Whether a video frame may go out, seen from its track's random-access points. Behind a recovery
+ * point come pictures that are shown before it and lack what they refer to. */
 static bool passes_gate(struct outlet *o, const struct packet *p)
 {
 	uint16_t bit = (uint16_t)(1u << p->track);
@@ -102,13 +103,15 @@ static bool passes_gate(struct outlet *o, const struct packet *p)
 		}
 		o->waits_for_key &= (uint16_t)~bit;
 		o->skips_leading |= bit;
+		o->entry_pts_90k[p->track] = p->pts_90k;
 	} else if (is_entry) {
 		o->skips_leading &= (uint16_t)~bit;
 	}
 	if (p->flags & PACKET_KEY) {
 		o->skips_leading &= (uint16_t)~bit;
 	}
-	return !((o->skips_leading & bit) && (p->flags & PACKET_LEADING));
+	return !(o->skips_leading & bit) ||
+	       (!(p->flags & PACKET_LEADING) && p->pts_90k >= o->entry_pts_90k[p->track]);
 }
 
 /* What a running session leaves out whatever the platform's speed: an encoder's goodbye is the end

@@ -37,8 +37,9 @@ struct outlet {
 	int64_t last_90k;        /* session time of the newest frame queued ... */
 	int64_t last_arrival_us; /* ... and when it was published */
 	uint16_t waits_for_key;  /* video tracks, one bit each */
-	uint16_t skips_leading;  /* tracks that started at a recovery point */
-	uint64_t dropped;        /* frames left out because the platform was slow */
+	uint16_t skips_leading;  /* tracks that started at a recovery point ... */
+	int64_t entry_pts_90k[PACKET_TRACKS_MAX]; /* ... which is shown then */
+	uint64_t dropped; /* frames left out because the platform was slow */
 };
 
 /* The header set and onMetaData (a PACKET_SCRIPT message, may be NULL) a starting session gets. */

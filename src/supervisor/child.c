@@ -25,6 +25,15 @@
 #define MESSAGES_PER_WAKE 64
 #define ORDERS_MAX 1024
 
+/* How many times `watchdog_s` a worker may tell nothing until it counts as hanging; all of these
+ * report once a second. Some wait for disks or in libraries. */
+static const unsigned patience[ROLES] = {
+	[ROLE_INGEST_RTMP] = 1,    [ROLE_INGEST_SRT] = 1, [ROLE_INGEST_AV] = 1,
+	[ROLE_SWITCH] = 1,         [ROLE_RELAY_RTMP] = 1, [ROLE_RELAY_FLV] = 4,
+	[ROLE_RELAY_FILE] = 4,     [ROLE_RELAY_AV] = 4,   [ROLE_RELAY_SRT] = 4,
+	[ROLE_INGEST_AV_PULL] = 4,
+};
+
 const struct child_ops *child_ops_of(enum worker_role role)
 {
 	static const struct child_ops *const ops[ROLES] = {
@@ -150,6 +159,32 @@ static void child_log_ready(evutil_socket_t fd, short what, void *context)
 
 /* ---- what a worker reports ---- */
 
+static unsigned child_patience_s(const struct child *child)
+{
+	return patience[child->role] * child->supervisor->config->watchdog_s;
+}
+
+static void child_is_silent(evutil_socket_t fd, short what, void *context)
+{
+	struct child *child = context;
+	char why[IPC_TEXT];
+
+	(void)fd;
+	(void)what;
+	text_format(why, sizeof(why), "it has told nothing for %u s", child_patience_s(child));
+	child_kill(child, why);
+}
+
+/* It lives: the time within which it has to tell something begins anew. */
+static void child_heard(struct child *child)
+{
+	const struct timeval silence = { .tv_sec = child_patience_s(child) };
+
+	if (silence.tv_sec > 0) {
+		evtimer_add(child->watch, &silence);
+	}
+}
+
 static void child_messages(struct child *child)
 {
 	static struct ipc_message message; /* 16 KiB, used by this single thread only */
@@ -166,7 +201,10 @@ static void child_messages(struct child *child)
 			child_kill(child, got < 0 ? "it sent a malformed message" : NULL);
 			return;
 		}
-		child->ops->message(child, &message);
+		child_heard(child);
+		if (message.type != IPC_ALIVE) {
+			child->ops->message(child, &message);
+		}
 		ipc_message_finish(&message);
 	}
 }
@@ -345,12 +383,15 @@ struct child *child_adopt(struct supervisor *sup, enum worker_role role,
 				     child);
 	child->writable = event_new(sup->base, control_fd, EV_WRITE | EV_PERSIST, child_writable,
 				    child);
+	child->watch = evtimer_new(sup->base, child_is_silent, child);
 	TAILQ_INIT(&child->orders);
-	if (child->control_event == NULL || child->log_event == NULL || child->writable == NULL) {
+	if (child->control_event == NULL || child->log_event == NULL || child->writable == NULL ||
+	    child->watch == NULL) {
 		abort(); /* libevent is out of memory for a few bytes: nothing can be saved */
 	}
 	event_add(child->control_event, NULL);
 	event_add(child->log_event, NULL);
+	child_heard(child);
 	TAILQ_INSERT_TAIL(&sup->children, child, entry);
 	return child;
 }
@@ -451,6 +492,7 @@ static void child_free(struct child *child)
 	event_free(child->control_event);
 	event_free(child->log_event);
 	event_free(child->writable);
+	event_free(child->watch);
 	while (!TAILQ_EMPTY(&child->orders)) {
 		order_free(child, TAILQ_FIRST(&child->orders));
 	}

@@ -287,8 +287,6 @@ static void restore_motion(struct supervisor *sup)
 	TAILQ_FOREACH(show, &sup->shows, entry) {
 		if (show->switcher == NULL) {
 			show_start_switch(show);
-		} else {
-			show_watch_switch(show);
 		}
 		TAILQ_FOREACH(relay, &show->relays, entry) {
 			relay_start(relay);

@@ -21,7 +21,6 @@
 #include "supervisor.h"
 
 #define ROOM_MIN_BYTES (4u << 20) /* with less left on the disk no file is begun */
-#define SILENCE_S 30              /* a worker that tells nothing for so long hangs in a library */
 #define SEGMENTS_SPARE 3          /* kept for players that still read an older playlist */
 
 enum worker_role output_role(const struct config_destination *config)
@@ -93,15 +92,6 @@ void output_brief(struct relay *relay, struct destination *d)
 	copy_if(start.passphrase, sizeof(start.passphrase), c->output.passphrase);
 	child_send(relay->child, IPC_OUTPUT_START, &start, fds, 2);
 	explicit_bzero(&start, sizeof(start));
-	output_heard(relay);
-}
-
-/* The same timer begins a worker that has ended and ends one that hangs: never both are due. */
-void output_heard(struct relay *relay)
-{
-	struct timeval wait = { .tv_sec = SILENCE_S };
-
-	evtimer_add(relay->retry, &wait);
 }
 
 /* ---- files ---- */

@@ -174,15 +174,9 @@ static void relay_brief_recorder(struct relay *relay, int file)
 
 static void relay_retry(evutil_socket_t fd, short what, void *context)
 {
-	struct relay *relay = context;
-
 	(void)fd;
 	(void)what;
-	if (relay->child != NULL && output_is_role(relay->role)) {
-		child_kill(relay->child, "it has told nothing for 30 s");
-		return;
-	}
-	relay_start(relay);
+	relay_start(context);
 }
 
 static void relay_start_later(struct relay *relay, int64_t ran_us)
@@ -381,7 +375,6 @@ static void relay_exited(struct child *child, const char *cause)
 	struct destination *d;
 
 	relay->child = NULL;
-	evtimer_del(relay->retry);
 	resolver_forget(show->supervisor, child);
 	recording_tidy(relay);
 	if (show->supervisor->is_ending) {
@@ -429,9 +422,6 @@ static void relay_message(struct child *child, struct ipc_message *m)
 
 		if (d != NULL && d->relay == relay && status->state < DESTINATION_STATES) {
 			destination_report(d, status);
-		}
-		if (output_is_role(relay->role)) {
-			output_heard(relay);
 		}
 	} else if (m->type == IPC_RESOLVE_ASK &&
 		   (relay->role == ROLE_RELAY_RTMP || relay->role == ROLE_RELAY_AV ||

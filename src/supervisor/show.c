@@ -20,7 +20,6 @@
 #include "supervisor.h"
 
 #define SHOW_SPAN_US 6000000  /* what a relay may be behind before it is lapped */
-#define SWITCH_SILENCE_S 5    /* it reports once a second: one that is silent hangs */
 #define RESUME_FAILURES_MAX 2 /* then a new switch starts afresh: its state may be what kills it */
 
 struct show *show_find(struct supervisor *sup, const char *name)
@@ -102,25 +101,11 @@ static bool show_renew_ring(struct show *show)
 	return true;
 }
 
-/* The show's timer: the end of a wait for the next switch, or of waiting for word from this one. */
 static void show_retry(evutil_socket_t fd, short what, void *context)
 {
-	struct show *show = context;
-
 	(void)fd;
 	(void)what;
-	if (show->switcher != NULL) {
-		child_kill(show->switcher, "it has told nothing for 5 s");
-	} else {
-		show_start_switch(show);
-	}
-}
-
-void show_watch_switch(struct show *show)
-{
-	const struct timeval silence = { .tv_sec = SWITCH_SILENCE_S };
-
-	evtimer_add(show->retry, &silence);
+	show_start_switch(context);
 }
 
 static void show_start_later(struct show *show, int64_t at_us)
@@ -156,7 +141,6 @@ void show_start_switch(struct show *show)
 	switch_describe(show, &start);
 	child_send(show->switcher, IPC_SWITCH_START, &start, fds, resume ? 2 : 1);
 	switch_introduce(show);
-	show_watch_switch(show);
 }
 
 void show_restart_switch(struct show *show)
@@ -173,7 +157,6 @@ static void switch_exited(struct child *child, const char *cause)
 	bool was_asked = child->is_stopping;
 
 	show->switcher = NULL;
-	evtimer_del(show->retry);
 	if (show->supervisor->is_ending) {
 		return;
 	}
@@ -331,7 +314,6 @@ static void switch_message(struct child *child, struct ipc_message *m)
 
 	if (m->type == IPC_SWITCH_STATUS) {
 		switch_status(show, (struct ipc_switch_status *)m->body);
-		show_watch_switch(show);
 	} else if (m->type == IPC_SWITCH_EVENT) {
 		switch_event(show, (struct ipc_switch_event *)m->body);
 	} else if (m->type == IPC_SOURCE_RELEASED) {

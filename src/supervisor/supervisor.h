@@ -71,6 +71,7 @@ struct child {
 	pid_t pid;
 	int control_fd, log_fd;
 	struct event *control_event, *log_event, *writable, *deadline;
+	struct event *watch; /* goes off if it tells nothing */
 	TAILQ_HEAD(, order) orders;
 	unsigned order_count;
 	int64_t started_us;
@@ -278,8 +279,6 @@ struct show *show_create(struct supervisor *sup, const struct config_show *confi
 void show_destroy(struct show *show);
 struct show *show_find(struct supervisor *sup, const char *name);
 void show_start_switch(struct show *show);
-/* It lives: the time within which it has to tell something begins anew. */
-void show_watch_switch(struct show *show);
 /* Tells the running switch to end; it is started again with the config of that moment and goes
  * on where it was. */
 void show_restart_switch(struct show *show);
@@ -375,8 +374,6 @@ bool witness_mark(struct show *show, uint32_t mark);
 enum worker_role output_role(const struct config_destination *config);
 bool output_is_role(enum worker_role role);
 void output_brief(struct relay *relay, struct destination *d);
-/* It lives: the time within which it has to tell something begins anew. */
-void output_heard(struct relay *relay);
 /* False if the message is not its business. */
 bool output_message(struct relay *relay, struct destination *d, const struct ipc_message *m);
 

@@ -6,7 +6,7 @@ import os
 import signal
 
 from lib import flv
-from lib.process import eventually
+from lib.process import children_of, eventually
 from lib.relay import recording
 from lib.show import Show, expect
 from lib.stage import case, main
@@ -86,6 +86,32 @@ def killed_recorder_starts_a_file_that_is_whole(stage):
     for name in files():
         verdict = flv.Verdict(flv.read(stage.path(name)), show.clips)
         verdict.assert_unbroken()
+
+
+
+@case
+def hung_workers_are_replaced(stage):
+    record = stage.path("show-%H%M%S.flv")
+    show = Show(stage, destinations=[recording("record", record)], watchdog_s=3)
+    show.relay.wait_destination("record", "live")
+    roles = ("relay-rtmp", "relay-flv", "switch")
+    hung = {role: show.relay.workers(role) for role in roles}
+    # the backup's: it came last
+    hung["ingest-rtmp"] = [max(show.relay.workers("ingest-rtmp"))]
+    for pids in hung.values():
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+    for role, pids in hung.items():
+        eventually(lambda pids=pids: not set(pids) & set(children_of(show.relay.process.pid)),
+                   f"the hung {role} to be ended")
+        if role != "ingest-rtmp":
+            show.relay.wait_worker(role, other_than=pids)
+    eventually(lambda: not show.backup.is_running(), "the encoder to notice")
+    for name in ("platform", "record"):
+        show.relay.wait_destination(name, "live")
+    show.platform.wait_media()
+    if "it has told nothing for 3 s" not in show.relay.log():
+        raise AssertionError("nobody said why")
 
 
 if __name__ == "__main__":

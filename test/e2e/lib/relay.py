@@ -27,7 +27,7 @@ class Relay:
     """`understudy run` with a config of its own: one show, two feeds."""
 
     def __init__(self, stage, destinations, delay_ms=3500, failover=None, environment=None,
-                 rtmps=None, srt=None, **show):
+                 rtmps=None, srt=None, watchdog_s=None, **show):
         self.stage = stage
         self.show = {
             "name": "main",
@@ -42,6 +42,7 @@ class Relay:
         self.listen = "127.0.0.1:0"
         self.more_shows = []
         self.srt = srt # section "srt" of the config
+        self.watchdog_s = watchdog_s
         self.config_path = stage.path("understudy.yaml")
         self.socket = stage.path("run", "understudy.sock")
         self.environment = {**os.environ, "UNDERSTUDY_SOCKET": self.socket, **(environment or {})}
@@ -62,6 +63,8 @@ class Relay:
         if self.rtmps:
             config["rtmps"] = {"listen": "127.0.0.1:0", "certificate": self.rtmps[0],
                                "private_key": self.rtmps[1]}
+        if self.watchdog_s is not None:
+            config["watchdog_s"] = self.watchdog_s
         if self.srt is not None:
             config["srt"] = {"listen": "127.0.0.1:0", **self.srt}
         with open(self.config_path, "w", encoding="utf-8") as file:

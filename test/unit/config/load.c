@@ -26,6 +26,7 @@ static void defaults_are_filled_in(void **state)
 	assert_null(l.config->rtmps);
 	assert_null(l.config->ca_file);
 	assert_int_equal(l.config->ring_max_bytes, 64 << 20);
+	assert_int_equal(l.config->watchdog_s, 5);
 	assert_string_equal(l.config->socket, config_default_socket());
 	assert_string_equal(l.config->state_directory, config_default_state_directory());
 	assert_int_equal(l.config->shows_count, 1);

@@ -51,6 +51,7 @@ static void finish(struct show *s)
 	header_set_finish(&s->headers);
 }
 
+/* The packet's times are relative to the show's, its pts to its dts. */
 static int offer(struct show *s, struct packet p)
 {
 	static const uint8_t payload[100000];
@@ -58,7 +59,7 @@ static int offer(struct show *s, struct packet p)
 	int error;
 
 	p.dts_90k += s->next_90k;
-	p.pts_90k = p.dts_90k;
+	p.pts_90k += p.dts_90k;
 	p.arrival_us = s->next_us;
 	m = message_create(&p, payload);
 	assert_non_null(m);
@@ -168,6 +169,32 @@ static void leading_pictures_after_a_recovery_point_are_left_out(void **state)
 	tick(&s, PACKET_RECOVERY | PACKET_JOIN);
 	tick(&s, PACKET_LEADING);
 	assert_int_equal(count_video(&s), 4);
+	finish(&s);
+}
+
+static void pictures_shown_before_a_recovery_point_are_left_out(void **state)
+{
+	struct packet p = frame(PACKET_VIDEO, PACKET_RECOVERY | PACKET_JOIN);
+	struct show s;
+
+	setup(&s);
+	p.pts_90k = 2 * 3000;
+	assert_int_equal(offer(&s, p), 0);
+	for (int at = 1; at < 4; at++) { /* the first is shown before it, and marked by nobody */
+		p = frame(PACKET_VIDEO, 0);
+		p.dts_90k = at * 3000;
+		assert_int_equal(offer(&s, p), 0);
+	}
+	assert_int_equal(count_video(&s), 3);
+	/* In the middle of a session all is there that such pictures refer to. */
+	p = frame(PACKET_VIDEO, PACKET_RECOVERY | PACKET_JOIN);
+	p.dts_90k = 4 * 3000;
+	p.pts_90k = 2 * 3000;
+	assert_int_equal(offer(&s, p), 0);
+	p = frame(PACKET_VIDEO, 0);
+	p.dts_90k = 5 * 3000;
+	assert_int_equal(offer(&s, p), 0);
+	assert_int_equal(count_video(&s), 5);
 	finish(&s);
 }
 
@@ -281,6 +308,7 @@ int main(void)
 		cmocka_unit_test(media_from_before_time_zero_and_goodbyes_are_left_out),
 		cmocka_unit_test(another_video_track_starts_at_its_own_key_frame),
 		cmocka_unit_test(leading_pictures_after_a_recovery_point_are_left_out),
+		cmocka_unit_test(pictures_shown_before_a_recovery_point_are_left_out),
 		cmocka_unit_test(after_a_lap_it_goes_on_at_the_next_join_in_the_same_time),
 		cmocka_unit_test(a_new_show_time_goes_on_from_the_old_session_time),
 		cmocka_unit_test(a_slow_platform_loses_whole_groups_of_pictures_and_no_audio),

@@ -73,7 +73,7 @@ static inline void stage_expect(const struct stage_worker *w, enum ipc_type type
 			return;
 		}
 		if (ret->type != IPC_SWITCH_STATUS && ret->type != IPC_SWITCH_EVENT &&
-		    ret->type != IPC_INGEST_STATUS) {
+		    ret->type != IPC_INGEST_STATUS && ret->type != IPC_ALIVE) {
 			fail_msg("%s instead of %s: %s", ipc_type_str(ret->type),
 				 ipc_type_str(type),
 				 ret->type == IPC_INGEST_CLOSED
