@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The two clocks. Programs read them and hand the value to the pure rooms as `now_us`. */
+/* The clocks. Programs read them and hand the value to the pure rooms as `now_us`. */
 #ifndef UNDERSTUDY_CLOCK_H
 #define UNDERSTUDY_CLOCK_H
 
@@ -9,5 +9,7 @@
 
 int64_t clock_monotonic_us(void); /* CLOCK_MONOTONIC, the same in every process */
 int64_t clock_wall_us(void);      /* CLOCK_REALTIME, for people only */
+int64_t clock_boot_us(void);      /* CLOCK_BOOTTIME: counts on while the machine sleeps */
+uint64_t clock_boot(void);        /* which boot of the machine this is; 0 if it does not say */
 
 #endif

@@ -35,6 +35,9 @@
  *                 <- WITNESS_MARK
  *   witness-file  <- WITNESS_FILE(file)                      -> WITNESS_MEDIA, WITNESS_EVENT,
  *                                                               WITNESS_SUMMARY, WITNESS_END
+ *   history       <- HISTORY_START(directory), HISTORY_EVENT -> HISTORY_STATUS
+ *                 <- HISTORY_STATE, HISTORY_WHOLE, HISTORY_LOST, HISTORY_DRILL
+ *      or         <- HISTORY_READ(directory, output)         then exit 0
  *   all           <- STOP                                    then exit 0 within 1 s
  */
 #ifndef UNDERSTUDY_IPC_H
@@ -46,6 +49,7 @@
 #include <sys/socket.h>
 
 #include <understudy/fault.h>
+#include <understudy/history.h>
 #include <understudy/timeline.h>
 #include <understudy/witness.h>
 
@@ -71,6 +75,8 @@ enum ipc_type {
 	IPC_FEED_FAULT, IPC_FEED_RING, IPC_DESTINATION_CUT,
 	IPC_WITNESS_START, IPC_WITNESS_MARK, IPC_WITNESS_FILE, IPC_WITNESS_MEDIA,
 	IPC_WITNESS_EVENT, IPC_WITNESS_SUMMARY, IPC_WITNESS_END, IPC_PULL_START,
+	IPC_HISTORY_START, IPC_HISTORY_EVENT, IPC_HISTORY_STATE, IPC_HISTORY_WHOLE,
+	IPC_HISTORY_LOST, IPC_HISTORY_DRILL, IPC_HISTORY_STATUS, IPC_HISTORY_READ,
 	IPC_TYPES
 };
 const char *ipc_type_str(enum ipc_type type);
@@ -378,6 +384,65 @@ struct ipc_witness_summary {
 };
 /* The recording is read; `error` "" if to its end. */
 struct ipc_witness_end { char error[IPC_TEXT]; };
+
+/* The writer. fds: the directory of the database. The same run goes on in a writer that replaces
+ * another. */
+struct ipc_history_start {
+	uint64_t boot;          /* clock_boot() */
+	struct ledger_time began; /* when the relay was started: names the run */
+	uint32_t keep_days;
+	uint32_t max_mb;
+};
+struct ipc_history_event {
+	int64_t id;             /* unique and rising within a run */
+	struct ledger_time at;
+	char show[HISTORY_NAME];
+	char kind[HISTORY_WORD];
+	char text[HISTORY_TEXT];
+	char extra[HISTORY_EXTRA]; /* JSON object, or "" */
+};
+struct ipc_history_state { /* from `at` on */
+	struct ledger_time at;
+	uint32_t what;          /* enum history_what */
+	uint32_t class;         /* enum ledger_class; of feeds 0 */
+	char show[HISTORY_NAME];
+	char name[HISTORY_NAME]; /* of the destination or feed */
+	char state[HISTORY_WORD];
+	char cause[LEDGER_CAUSE];
+};
+/* The states of everything there is have been told: what was not named is no more. */
+struct ipc_history_whole { struct ledger_time at; };
+/* `count` records since `at` are lost; the states of everything follow. */
+struct ipc_history_lost { struct ledger_time at; uint64_t count; };
+struct ipc_history_drill {
+	struct ledger_time at;
+	uint32_t passed;
+	uint32_t reserved;
+	char show[HISTORY_NAME];
+	char scenario[HISTORY_NAME];
+	char report[HISTORY_REPORT]; /* JSON object, or "" */
+};
+struct ipc_history_status { /* on change and once in five seconds */
+	uint64_t taken;         /* records since HISTORY_START, with those lost */
+	uint64_t lost;          /* of them: could not be written */
+	uint64_t bytes;         /* of the database */
+	uint32_t is_broken;     /* nothing can be written at the moment; `error` says why */
+	uint32_t reserved;
+	char error[IPC_TEXT];
+	char remark[IPC_TEXT];  /* something people should know once, or "" */
+};
+/* A reader: answers one question (history.h) and ends. fds: the directory, where the answer goes
+ * (may be non-blocking). */
+struct ipc_history_read {
+	uint32_t subject;       /* enum history_subject */
+	uint32_t is_running;    /* the last run still goes on */
+	uint32_t limit;         /* events: the newest so many, 0 = all */
+	uint32_t reserved;
+	uint64_t boot;          /* clock_boot() */
+	struct ledger_time now;
+	int64_t since_us;       /* wall; INT64_MIN = all there is */
+	char show[HISTORY_NAME]; /* "" = all */
+};
 
 struct ipc_message {
 	enum ipc_type type;

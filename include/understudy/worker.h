@@ -16,6 +16,8 @@
 #ifndef UNDERSTUDY_WORKER_H
 #define UNDERSTUDY_WORKER_H
 
+struct ipc_message;
+
 #define WORKER_CONTROL_FD 3
 
 /* One row of the sandbox table each (src/worker/sandbox.c). */
@@ -34,6 +36,7 @@ enum worker_role {
 	ROLE_WITNESS,
 	ROLE_WITNESS_FILE,
 	ROLE_INGEST_AV_PULL,
+	ROLE_HISTORY,
 	ROLES
 };
 
@@ -43,5 +46,10 @@ const char *worker_role_str(enum worker_role role);
 /* First thing in main(). Ends the process with a message (exit 2) if it was not started by
  * a supervisor, or if the sandbox cannot be set up. */
 void worker_begin(enum worker_role role);
+
+/* The same for a role that works in a directory: waits for its first order, whose first descriptor
+ * (not taken) is the directory. That becomes the working directory, and no other files exist. The
+ * process ends if the order does not come. */
+void worker_begin_in_directory(enum worker_role role, struct ipc_message *ret);
 
 #endif

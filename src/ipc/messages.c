@@ -190,6 +190,39 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 		LIMIT(ipc_witness_event, event.kind, WITNESS_KINDS - 1),
 		LIMIT(ipc_witness_event, event.media, PACKET_AUDIO),
 	} },
+	[IPC_HISTORY_START] = { BODY(ipc_history_start), .fds_min = 1, .fds_max = 1 },
+	[IPC_HISTORY_EVENT] = { BODY(ipc_history_event), .fields = {
+		TEXT(ipc_history_event, show),
+		TEXT(ipc_history_event, kind),
+		TEXT(ipc_history_event, text),
+		TEXT(ipc_history_event, extra),
+	} },
+	[IPC_HISTORY_STATE] = { BODY(ipc_history_state), .fields = {
+		LIMIT(ipc_history_state, what, HISTORY_WHATS - 1),
+		LIMIT(ipc_history_state, class, LEDGER_CLASSES - 1),
+		TEXT(ipc_history_state, show),
+		TEXT(ipc_history_state, name),
+		TEXT(ipc_history_state, state),
+		TEXT(ipc_history_state, cause),
+	} },
+	[IPC_HISTORY_WHOLE] = { BODY(ipc_history_whole) },
+	[IPC_HISTORY_LOST] = { BODY(ipc_history_lost) },
+	[IPC_HISTORY_DRILL] = { BODY(ipc_history_drill), .fields = {
+		LIMIT(ipc_history_drill, passed, 1),
+		TEXT(ipc_history_drill, show),
+		TEXT(ipc_history_drill, scenario),
+		TEXT(ipc_history_drill, report),
+	} },
+	[IPC_HISTORY_STATUS] = { BODY(ipc_history_status), .fields = {
+		LIMIT(ipc_history_status, is_broken, 1),
+		TEXT(ipc_history_status, error),
+		TEXT(ipc_history_status, remark),
+	} },
+	[IPC_HISTORY_READ] = { BODY(ipc_history_read), .fds_min = 2, .fds_max = 2, .fields = {
+		LIMIT(ipc_history_read, subject, HISTORY_SUBJECTS - 1),
+		LIMIT(ipc_history_read, is_running, 1),
+		TEXT(ipc_history_read, show),
+	} },
 	[IPC_WITNESS_SUMMARY] = { BODY(ipc_witness_summary) },
 	[IPC_WITNESS_END] = { BODY(ipc_witness_end), .fields = {
 		TEXT(ipc_witness_end, error),
@@ -201,6 +234,7 @@ static_assert(sizeof(struct ipc_switch_status) <= IPC_BODY_MAX, "the largest upw
 static_assert(sizeof(struct ipc_srt_feeds) <= IPC_BODY_MAX, "a piece of the feed table fits");
 static_assert(sizeof(struct ipc_switch_start) <= IPC_BODY_MAX, "a show with all feeds fits");
 static_assert(sizeof(struct ipc_resolve_answer) <= IPC_BODY_MAX, "all addresses fit");
+static_assert(sizeof(struct ipc_history_drill) <= IPC_BODY_MAX, "a drill's report fits");
 static_assert(sizeof(struct ipc_destination_add) <= IPC_BODY_MAX, "a destination fits");
 
 const struct ipc_kind *ipc_kind_of(uint32_t type)

@@ -24,8 +24,12 @@ struct path_beneath_attr {
 
 #define CREATE_RULESET_VERSION 1u
 #define RULE_PATH_BENEATH 1
+#define FS_WRITE_FILE (UINT64_C(1) << 1)
 #define FS_READ_FILE (UINT64_C(1) << 2)
 #define FS_READ_DIR (UINT64_C(1) << 3)
+#define FS_REMOVE_FILE (UINT64_C(1) << 5)
+#define FS_MAKE_REG (UINT64_C(1) << 8)
+#define FS_TRUNCATE (UINT64_C(1) << 14)
 #define NET_BIND_TCP (UINT64_C(1) << 0)
 #define NET_CONNECT_TCP (UINT64_C(1) << 1)
 #define SCOPE_ALL UINT64_C(3) /* abstract sockets, signals */
@@ -63,7 +67,20 @@ static int landlock_allow_read(int ruleset, const char *path)
 	return error;
 }
 
-int landlock_apply(const char *const *readable, bool may_connect)
+static int landlock_allow_directory(int ruleset, int directory, int abi)
+{
+	const struct path_beneath_attr rule = {
+		.allowed_access = (FS_WRITE_FILE | FS_READ_FILE | FS_READ_DIR | FS_REMOVE_FILE |
+				   FS_MAKE_REG | FS_TRUNCATE) &
+				  fs_rights(abi),
+		.parent_fd = directory,
+	};
+
+	return syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &rule, 0) < 0 ? -errno
+											: 0;
+}
+
+int landlock_apply(const char *const *readable, int directory, bool may_connect)
 {
 	int abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_RULESET_VERSION);
 	struct ruleset_attr attr;
@@ -83,6 +100,9 @@ int landlock_apply(const char *const *readable, bool may_connect)
 	}
 	for (; readable != NULL && *readable != NULL && error == 0; readable++) {
 		error = landlock_allow_read(ruleset, *readable);
+	}
+	if (error == 0 && directory >= 0) {
+		error = landlock_allow_directory(ruleset, directory, abi);
 	}
 	if (error == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0) {
 		error = -errno;

@@ -21,6 +21,7 @@ const char *worker_role_str(enum worker_role role)
 		[ROLE_WITNESS] = "witness",
 		[ROLE_WITNESS_FILE] = "witness-file",
 		[ROLE_INGEST_AV_PULL] = "ingest-av-pull",
+		[ROLE_HISTORY] = "history",
 	};
 
 	return (unsigned)role < ROLES ? names[role] : "unknown";

@@ -170,6 +170,15 @@ static const struct rule resolve[] = {
 	IF(ioctl, EQ(1, FIONREAD)),
 };
 
+/* SQLite, in the one directory that Landlock leaves it. */
+static const struct rule history[] = {
+	ANY(open), ANY(openat), ANY(stat), ANY(lstat), ANY(statx), ANY(access), ANY(faccessat),
+	ANY(faccessat2), ANY(readlink), ANY(readlinkat), ANY(getcwd), ANY(unlink), ANY(unlinkat),
+	ANY(rename), ANY(renameat), ANY(renameat2), ANY(fchmod),
+	ANY(pread64), ANY(pwrite64), ANY(ftruncate), ANY(fsync), ANY(fdatasync),
+	IF(fcntl, EQ(1, F_SETLK)), IF(fcntl, EQ(1, F_GETLK)),
+};
+
 /* Directories that are named here are replaced as a whole by those who write resolv.conf. */
 static const char *const resolve_files[] = {
 	"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/gai.conf", "/etc/host.conf",
@@ -201,6 +210,7 @@ static const struct row {
 	[ROLE_RELAY_AV] = { 64, 512 * MIB, true, NULL, RULES(relay_av) },
 	[ROLE_RELAY_SRT] = { 128, 1024 * MIB, false, NULL, RULES(relay_srt) },
 	[ROLE_WITNESS] = { 32, 64 * MIB, false, NULL, NULL, 0 },
+	[ROLE_HISTORY] = { 32, 256 * MIB, false, NULL, RULES(history) },
 	[ROLE_WITNESS_FILE] = { 32, 512 * MIB, false, NULL, NULL, 0 },
 };
 
@@ -271,9 +281,9 @@ int sandbox_limit(enum worker_role role)
 	return error;
 }
 
-int sandbox_confine(enum worker_role role)
+int sandbox_confine(enum worker_role role, int directory)
 {
-	return landlock_apply(rows[role].readable, rows[role].may_connect);
+	return landlock_apply(rows[role].readable, directory, rows[role].may_connect);
 }
 
 static int allow(scmp_filter_ctx filter, const struct rule *rules, size_t count)

@@ -19,12 +19,14 @@
 #endif
 
 /* All return 0 or a negative errno and expect no_new_privs to be set. */
-int sandbox_limit(enum worker_role role);   /* rlimits */
-int sandbox_confine(enum worker_role role); /* Landlock; 0 also where the kernel has none */
-int sandbox_filter(enum worker_role role);  /* seccomp: comes last, forbids the others' calls */
+int sandbox_limit(enum worker_role role); /* rlimits */
+/* Landlock; 0 also where the kernel has none. `directory` is free to the role, -1 = none. */
+int sandbox_confine(enum worker_role role, int directory);
+int sandbox_filter(enum worker_role role); /* seccomp: comes last, forbids the others' calls */
 
 /* sandbox_confine()'s hands. `readable`: files and directories that may be read, NULL-terminated,
- * NULL for none; those that do not exist are skipped. */
-int landlock_apply(const char *const *readable, bool may_connect);
+ * NULL for none; those that do not exist are skipped. In `directory`, files may be made, read,
+ * written, renamed and removed. */
+int landlock_apply(const char *const *readable, int directory, bool may_connect);
 
 #endif

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <understudy/ipc.h>
 #include <understudy/log.h>
 
 #include "sandbox.h"
@@ -105,7 +107,7 @@ static void require(enum worker_role role, const char *what, int error)
 	}
 }
 
-void worker_begin(enum worker_role role)
+static void begin(enum worker_role role)
 {
 	if (!has_control_socket()) {
 		log_error("understudy-%s is started by `understudy run`, not by hand",
@@ -119,6 +121,28 @@ void worker_begin(enum worker_role role)
 	require(role, "signals", settle_signals());
 	require(role, "process", settle_process(role));
 	require(role, "limits", sandbox_limit(role));
-	require(role, "landlock", sandbox_confine(role));
+}
+
+void worker_begin(enum worker_role role)
+{
+	begin(role);
+	require(role, "landlock", sandbox_confine(role, -1));
+	require(role, "seccomp", sandbox_filter(role));
+}
+
+void worker_begin_in_directory(enum worker_role role, struct ipc_message *ret)
+{
+	struct pollfd control = { .fd = WORKER_CONTROL_FD, .events = POLLIN };
+	int result;
+
+	begin(role);
+	while ((result = ipc_recv(WORKER_CONTROL_FD, ret)) == -EAGAIN) {
+		poll(&control, 1, -1);
+	}
+	if (result != 1 || ret->fd_count == 0) {
+		exit(result == 0 ? EXIT_SUCCESS : EXIT_USAGE);
+	}
+	require(role, "directory", fchdir(ret->fds[0]) < 0 ? -errno : 0);
+	require(role, "landlock", sandbox_confine(role, ret->fds[0]));
 	require(role, "seccomp", sandbox_filter(role));
 }

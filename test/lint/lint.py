@@ -64,6 +64,7 @@ ALLOWED = {
     ("src/config/*", "understudy/timeline.h"),
     ("include/understudy/ipc.h", "understudy/timeline.h"),
     ("include/understudy/ipc.h", "understudy/witness.h"),
+    ("include/understudy/ipc.h", "understudy/history.h"),
     ("src/cli/*", "understudy/supervisor.h"),
 }
 

@@ -375,7 +375,7 @@ static void failed_assertion_still_aborts(void **state)
 static void files_do_not_exist(void **state)
 {
 	for (int role = ROLE_NONE + 1; role < ROLES; role++) {
-		if (role != ROLE_RESOLVE && role != ROLE_INGEST_AV_PULL) {
+		if (role != ROLE_RESOLVE && role != ROLE_INGEST_AV_PULL && role != ROLE_HISTORY) {
 			assert_int_equal(outcome((enum worker_role)role, open_a_file), ENOENT);
 			assert_int_equal(outcome((enum worker_role)role, stat_a_file), ENOENT);
 		}
@@ -404,6 +404,54 @@ static void pull_opens_what_it_was_given_and_nothing_else(void **state)
 	assert_int_equal(outcome(ROLE_INGEST_AV_PULL, open_a_file), has_landlock() ? EACCES : 0);
 	assert_int_equal(outcome(ROLE_INGEST_AV_PULL, open_for_writing), EPERM);
 	assert_int_equal(outcome(ROLE_INGEST_AV_PULL, stat_a_file), ENOENT);
+}
+
+/* As SQLite does; by names in the directory, and by one outside of it. */
+static int work_in_directory(void)
+{
+	int fd = open("database", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
+
+	if (fd < 0 || pwrite(fd, "x", 1, 0) != 1 || fcntl(fd, F_SETLK, &lock) < 0 ||
+	    ftruncate(fd, 0) < 0 || fdatasync(fd) < 0 || rename("database", "other") < 0 ||
+	    unlink("other") < 0) {
+		return errno;
+	}
+	return 0;
+}
+
+static int in_directory(attempt_fn *attempt)
+{
+	static struct ipc_message m;
+	char directory[] = "/tmp/understudy-sandbox-XXXXXX";
+	struct ipc_history_read body = { .subject = HISTORY_NONE };
+	int pair[2], fds[2], status;
+
+	assert_non_null(mkdtemp(directory));
+	fds[0] = fds[1] = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(ipc_pair(pair), 0);
+	assert_int_equal(ipc_send(pair[0], IPC_HISTORY_READ, &body, fds, 2), 0);
+	pid_t child = fork();
+	if (child == 0) {
+		if (pair[1] != WORKER_CONTROL_FD && dup2(pair[1], WORKER_CONTROL_FD) < 0) {
+			_exit(BROKEN);
+		}
+		worker_begin_in_directory(ROLE_HISTORY, &m);
+		_exit(attempt());
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	close(pair[0]);
+	close(pair[1]);
+	close(fds[0]);
+	rmdir(directory);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static void history_works_in_its_directory_only(void **state)
+{
+	assert_int_equal(in_directory(work_in_directory), 0);
+	assert_int_equal(in_directory(open_a_file), has_landlock() ? EACCES : 0);
+	assert_int_equal(in_directory(make_tcp_socket), EPERM);
 }
 
 static void only_pulls_relays_and_resolve_reach_the_network(void **state)
@@ -538,6 +586,7 @@ int main(void)
 		cmocka_unit_test(failed_assertion_still_aborts),
 		cmocka_unit_test(files_do_not_exist),
 		cmocka_unit_test(resolve_reads_its_own_files_only),
+		cmocka_unit_test(history_works_in_its_directory_only),
 		cmocka_unit_test(pull_opens_what_it_was_given_and_nothing_else),
 		cmocka_unit_test(only_pulls_relays_and_resolve_reach_the_network),
 		cmocka_unit_test(reset_connection_cannot_be_sent_elsewhere),
