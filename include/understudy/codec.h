@@ -13,6 +13,8 @@
 
 #include <understudy/packet.h>
 
+enum codec_scan { SCAN_UNKNOWN, SCAN_PROGRESSIVE, SCAN_INTERLACED };
+
 /* Zero means unknown. */
 struct codec_params {
 	uint32_t codec; /* enum packet_codec */
@@ -23,6 +25,8 @@ struct codec_params {
 	uint8_t chroma;           /* chroma_format_idc + 1; 2 = 4:2:0 */
 	uint8_t nal_length_bytes; /* 1, 2 or 4 for length-prefixed codecs */
 	uint8_t reorder_frames;   /* frames a decoder must hold back; 255 unknown */
+	uint8_t scan;             /* enum codec_scan */
+	uint8_t constraints;      /* H.264: constraint_set flags, the first in the top bit */
 	uint32_t fps_milli;       /* frames per 1000 s from the header's timing, 0 unknown */
 	/* audio */
 	uint32_t sample_rate;
@@ -37,6 +41,12 @@ enum codec_error { CODEC_OK = 0, CODEC_TRUNCATED = -1, CODEC_UNSUPPORTED = -2, C
 /* Reads a PACKET_CONFIG payload. Fields it cannot find stay zero. MP3 and AC-3 have no
  * config: give the first frame. CODEC_OK or enum codec_error; *ret untouched on failure. */
 int codec_parse_config(uint32_t codec, const uint8_t *data, size_t size, struct codec_params *ret);
+
+/* Reads the head of an audio frame: MP3, AC-3 and E-AC-3 have no other header, Opus and FLAC may
+ * have been sent without theirs. Never looks beyond CODEC_FRAME_HEAD_BYTES. CODEC_OK or enum
+ * codec_error; *ret untouched on failure. */
+#define CODEC_FRAME_HEAD_BYTES 32
+int codec_parse_frame(uint32_t codec, const uint8_t *data, size_t size, struct codec_params *ret);
 
 /* Looks at a PACKET_FRAME payload and returns PACKET_KEY, PACKET_RECOVERY, PACKET_LEADING
  * or 0, from the coded data:
@@ -60,6 +70,10 @@ uint64_t media_fingerprint(uint32_t codec, unsigned nal_length_bytes, const uint
 
 /* 8-bit-clean name for people: "H.264", "AAC", ...; unknown FourCC: "unknown". */
 const char *codec_str(uint32_t codec);
+/* "High", "Main 10", ...; a profile without a name by its number; "" if it is not known. */
+void codec_profile_str(const struct codec_params *p, char *to, size_t size);
+/* "4.1"; "" if it is not known. */
+void codec_level_str(const struct codec_params *p, char *to, size_t size);
 
 /*
  * Headers in force: what a joiner needs before its first key frame. Fixed number of

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <understudy/timeline.h>
+
 struct config_listener {
 	char *listen;            /* "0.0.0.0:1935" */
 	char *certificate, *private_key; /* rtmps: PEM file paths */
@@ -109,6 +111,7 @@ struct config_failover {
 	uint32_t stall_ms, hole_ms, return_after_s;
 	int return_mode;         /* enum timeline_return */
 	int on_mismatch;         /* enum timeline_mismatch */
+	struct timeline_thresholds health;
 };
 
 struct config_show {
@@ -141,9 +144,12 @@ struct config_platform_facts {
 	uint32_t max_kbps;            /* picture and sound together, 0 = not known */
 	uint32_t max_gop_ms;          /* key frames further apart are not taken well */
 	uint32_t max_width, max_height; /* 0 = any */
-	bool needs_tls, needs_audio;
+	bool needs_tls, needs_audio, has_least_kbps;
 	const char *video[4], *audio[4]; /* codecs it takes, as codec_str() names them */
 };
+/* The lowest bit rate the platform recommends for such a picture; 0 = not known. */
+uint32_t config_platform_least_kbps(const struct config_platform_facts *facts, uint32_t height,
+				    uint32_t fps_milli);
 /* NULL for PLATFORM_CUSTOM. */
 const struct config_platform_facts *config_platform_facts(int platform);
 

@@ -20,7 +20,8 @@
  *   switch        <- SWITCH_START(show ring [,old ring])     -> RING_READY, SWITCH_STATUS,
  *                                                               SWITCH_EVENT
  *                 <- SOURCE_OPEN(ring [,wake]), SOURCE_CLOSE -> SOURCE_RELEASED
- *                 <- READER_ADD(wake), READER_REMOVE, TAKE
+ *                 <- READER_ADD(wake), READER_REMOVE, TAKE,
+ *                    SWITCH_HEALTH, SWITCH_SETTLE, SOURCE_LOSS
  *   relay-rtmp    <- RELAY_START(ring [,wake [,trust]])      -> DESTINATION_STATUS, RESOLVE_ASK
  *                 <- SHOW_RING(ring [,wake]), DESTINATION_ADD, DESTINATION_REMOVE, RESOLVE_ANSWER,
  *                 <- DESTINATION_CUT
@@ -68,7 +69,8 @@ enum ipc_type {
 	IPC_SRT_START, IPC_SRT_FEEDS, IPC_SRT_ACCEPTED, IPC_SRT_CARRY, IPC_SRT_DROP,
 	IPC_CALLER_STATUS, IPC_SRT_CLOSED, IPC_STREAM_START, IPC_TS_STATUS,
 	IPC_SWITCH_START, IPC_SOURCE_OPEN, IPC_SOURCE_CLOSE, IPC_SOURCE_RELEASED,
-	IPC_READER_ADD, IPC_READER_REMOVE, IPC_TAKE, IPC_SWITCH_STATUS, IPC_SWITCH_EVENT,
+	IPC_READER_ADD, IPC_READER_REMOVE, IPC_TAKE, IPC_SWITCH_HEALTH, IPC_SWITCH_SETTLE,
+	IPC_SOURCE_LOSS, IPC_SWITCH_STATUS, IPC_SWITCH_EVENT,
 	IPC_RELAY_START, IPC_SHOW_RING, IPC_DESTINATION_ADD, IPC_DESTINATION_REMOVE,
 	IPC_DESTINATION_STATUS, IPC_RECORD_START, IPC_RESOLVE_ASK, IPC_RESOLVE_ANSWER,
 	IPC_OUTPUT_START, IPC_FILE_ASK, IPC_FILE_GIVE, IPC_FILE_DONE,
@@ -205,7 +207,20 @@ struct ipc_switch_start {
 	uint32_t return_mode, on_mismatch; /* enum timeline_return, timeline_mismatch */
 	uint32_t feed_count;
 	uint16_t taken_feed, reserved;
+	uint16_t reference_feed, is_reference_settled;
+	struct format reference; /* of the show so far, if it is settled */
+	struct timeline_thresholds health;
 	struct ipc_feed feeds[TIMELINE_FEEDS_MAX];
+};
+/* The thresholds were changed. */
+struct ipc_switch_health { struct timeline_thresholds health; };
+/* timeline_settle_reference() */
+struct ipc_switch_settle { uint32_t is_settled; };
+/* timeline_note_loss() */
+struct ipc_source_loss {
+	uint16_t feed, reserved;
+	uint32_t incarnation;
+	uint64_t packets, lost;
 };
 /* fds: feed ring (sealed, to read), wake-up unless the show has a delay */
 struct ipc_source_open { uint16_t feed, reserved; uint32_t incarnation; };

@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <understudy/codec.h>
+#include <understudy/format.h>
 #include <understudy/packet.h>
 
 #define TIMELINE_FEEDS_MAX 16
@@ -28,6 +28,58 @@
 
 enum timeline_return { RETURN_AUTO, RETURN_MANUAL, RETURN_NEVER };
 enum timeline_mismatch { MISMATCH_PREFER_MATCHING, MISMATCH_ALLOW, MISMATCH_REFUSE };
+
+/*
+ * What can be wrong with a feed that may still go on. Each signal measures a number, in the unit
+ * that its threshold has; it is entered at `enter`, and left once the number has been on the good
+ * side of `leave` for `hold_ms` without a break.
+ *
+ *   quiet --at or beyond enter--> ON --beyond leave--> (calm) --hold_ms--> quiet
+ *                                  ^                      |
+ *                                  '----- leave again ----'
+ */
+enum timeline_signal {
+	SIGNAL_NO_VIDEO,     /* ms since the last packet; never entered below 3 frames */
+	SIGNAL_NO_AUDIO,     /* likewise */
+	SIGNAL_LOW_BITRATE,  /* kb/s over 5 s; a floor */
+	SIGNAL_HOLES,        /* % of 20 s that is missing, in more than one hole */
+	SIGNAL_STARVED,      /* % of real time at which media came, over 5 s; a floor */
+	SIGNAL_NO_KEY_FRAME, /* ms since the last random-access point; never below 2 GOPs */
+	SIGNAL_STUCK,        /* packets of 10 s whose time did not move on */
+	SIGNAL_JUMPS,        /* leaps of media time in 20 s */
+	SIGNAL_UNUSABLE,     /* packets of 10 s that make no sense */
+	SIGNAL_AV_DRIFT,     /* ms that audio and video have moved apart since it connected */
+	SIGNAL_FRAME_RATE,   /* % of the feed's best frame rate, over 5 s; a floor */
+	SIGNAL_SRT_LOSS,     /* of 1000 packets in 10 s, how many SRT could not bring again */
+	TIMELINE_SIGNALS
+};
+const char *timeline_signal_str(enum timeline_signal signal); /* "no_video" */
+const char *timeline_signal_unit(enum timeline_signal signal); /* "ms" */
+/* Trouble lies below its threshold, not above. */
+bool timeline_signal_is_floor(enum timeline_signal signal);
+
+struct timeline_threshold {
+	uint32_t enter;   /* 0 = off; of NO_VIDEO and NO_AUDIO: stall_us */
+	uint32_t leave;   /* 0 = chosen from enter: timeline_leave_of() */
+	uint32_t hold_ms;
+};
+struct timeline_thresholds { struct timeline_threshold of[TIMELINE_SIGNALS]; };
+/* What the configuration has where it says nothing. */
+extern const struct timeline_thresholds timeline_thresholds_usual;
+/* Half of what it is entered at; of a floor, a quarter above or halfway to 100 %. */
+uint32_t timeline_leave_of(const struct timeline_thresholds *t, enum timeline_signal signal);
+
+/* A signal that is on. */
+struct timeline_symptom {
+	uint32_t signal;  /* enum timeline_signal */
+	uint32_t value;   /* when it last was beyond `leave` */
+	uint32_t detail;  /* HOLES: enum packet_kind; JUMPS: ms of the last; FRAME_RATE: the best,
+			   * in frames per 1000 s; else 0 */
+	uint32_t is_calm; /* it is over for now, and held */
+	int64_t since_us;
+};
+/* "holes in the video: 42 % of the last 20 s are missing" */
+void timeline_symptom_str(const struct timeline_symptom *symptom, char *to, size_t size);
 
 struct timeline_feed_config {
 	uint16_t id;        /* stable across restarts of the switch; nonzero */
@@ -42,6 +94,7 @@ struct timeline_config {
 	int64_t return_after_us; /* 30 s */
 	enum timeline_return return_mode;
 	enum timeline_mismatch on_mismatch;
+	struct timeline_thresholds health;
 	unsigned feed_count;     /* in order of preference */
 	struct timeline_feed_config feeds[TIMELINE_FEEDS_MAX];
 };
@@ -67,8 +120,21 @@ int timeline_push(struct timeline *tl, int source, uint64_t seq, const struct pa
 /* Packets of the source before `seq` were lapped in the ring and can no longer be sent. */
 void timeline_lapped(struct timeline *tl, int source, uint64_t seq, int64_t now_us);
 
-/* Operator: hold this feed while it can go on; feed 0 = auto. Returns 0, or -ENOENT. */
+/* What SRT told of the source's connection so far: packets that came, and that never will. */
+void timeline_note_loss(struct timeline *tl, int source, uint64_t packets, uint64_t lost,
+			int64_t now_us);
+
+/* Operator: hold this feed while it can go on; feed 0 = auto, which also means: go back to the
+ * preferred feed now, where RETURN_MANUAL waits for that word. Returns 0, or -ENOENT. */
 int timeline_take(struct timeline *tl, uint16_t feed, int64_t now_us);
+/* From now on these are in force; signals that are on are held against the new `leave`. */
+void timeline_set_thresholds(struct timeline *tl, const struct timeline_thresholds *health);
+/* A destination went live: the reference format stays, until a take. False: the show has ended
+ * there; until it is on air again the reference is the most preferred encoder's that was seen. */
+void timeline_settle_reference(struct timeline *tl, bool is_settled);
+/* After a restart: it is settled, and this. */
+void timeline_restore_reference(struct timeline *tl, const struct format *reference,
+				uint16_t feed);
 
 enum timeline_action {
 	TIMELINE_WAIT,    /* nothing more now: call again at deadline_us or after a push */
@@ -119,15 +185,14 @@ struct timeline_feed_status {
 	int64_t since_us;
 	uint32_t incarnation;        /* newest source, 0 if none */
 	bool has_video, has_audio;
-	bool is_compatible;          /* with the reference format */
-	struct codec_params video, audio;
-	uint32_t fps_milli;          /* measured */
+	bool is_compatible;          /* with the reference: no incompatible bit in `mismatch` */
+	struct format format;        /* last known */
 	uint32_t kbps;               /* measured over ~2 s */
-	int32_t gop_ms;              /* last distance of random-access points; -1 unknown */
 	int64_t horizon_90k;         /* show time; INT64_MIN unknown */
 	uint64_t packets, nonsense, late_dropped;
-	char health[TIMELINE_TEXT_MAX]; /* "" = healthy; else "no packet for 700 ms", ... */
-	char mismatch[TIMELINE_TEXT_MAX]; /* "" or "resolution 1280x720 instead of ..." */
+	uint32_t mismatch;           /* FORMAT_BITs, against the reference */
+	uint32_t symptom_count;
+	struct timeline_symptom symptoms[TIMELINE_SIGNALS];
 };
 
 struct timeline_status {
@@ -136,6 +201,9 @@ struct timeline_status {
 	uint16_t taken;          /* feed an operator holds, 0 auto */
 	char why[TIMELINE_TEXT_MAX]; /* why this feed is live */
 	int64_t now_90k;         /* show time of the last packet sent */
+	struct format reference; /* what feeds are held against; empty: none yet */
+	uint16_t reference_feed; /* whose it was, 0 none */
+	uint16_t is_reference_settled;
 	unsigned feed_count;
 	struct timeline_feed_status feeds[TIMELINE_FEEDS_MAX]; /* in order of preference */
 };

@@ -5,6 +5,7 @@
 #include <understudy/text.h>
 
 #include "explain.h"
+#include "status.h"
 
 /* ---- out of a configuration ---- */
 
@@ -74,18 +75,41 @@ static int64_t take_number(const json_t *object, const char *key, int64_t otherw
 	return (int64_t)value;
 }
 
-static void take_list(const json_t *object, const char *key, char *to, size_t size)
+static void add_item(char *to, size_t size, const char *text)
+{
+	size_t used = strlen(to);
+
+	text_format(to + used, size - used, "%s%s", used > 0 ? ", " : "", text);
+}
+
+static void take_health(const json_t *feed, char *to, size_t size)
 {
 	const json_t *item;
 	size_t i;
 
 	to[0] = '\0';
-	json_array_foreach(json_object_get(object, key), i, item) {
-		size_t used = strlen(to);
-		const char *text = json_string_value(item);
+	json_array_foreach(json_object_get(feed, "health"), i, item) {
+		const char *text = json_string_value(json_object_get(item, "text"));
 
-		text_format(to + used, size - used, "%s%s", used > 0 ? ", " : "",
-			    text != NULL ? text : "?");
+		add_item(to, size, text != NULL ? text : "?");
+	}
+}
+
+/* What differs, and either is incompatible or is not. */
+static void take_mismatch(const json_t *feed, bool is_incompatible, char *to, size_t size)
+{
+	char text[TIMELINE_TEXT_MAX];
+	const json_t *item;
+	size_t i;
+
+	to[0] = '\0';
+	json_array_foreach(json_object_get(feed, "mismatch"), i, item) {
+		const char *severity = json_string_value(json_object_get(item, "severity"));
+
+		if (is_incompatible == (severity == NULL || strcmp(severity, "warning") != 0)) {
+			mismatch_str(item, text, sizeof(text));
+			add_item(to, size, text);
+		}
 	}
 }
 
@@ -142,8 +166,9 @@ static void take_feed(const json_t *json, struct explain_feed *ret)
 	ret->is_slate = strcmp(kind, "slate") == 0;
 	take_text(json, "name", ret->name, sizeof(ret->name));
 	take_text(json, "state", ret->state, sizeof(ret->state));
-	take_list(json, "health", ret->health, sizeof(ret->health));
-	take_list(json, "mismatch", ret->mismatch, sizeof(ret->mismatch));
+	take_health(json, ret->health, sizeof(ret->health));
+	take_mismatch(json, true, ret->mismatch, sizeof(ret->mismatch));
+	take_mismatch(json, false, ret->differs, sizeof(ret->differs));
 	take_format(json, ret->format, sizeof(ret->format));
 }
 

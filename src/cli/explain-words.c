@@ -139,6 +139,9 @@ static void say_feed(struct explanation *e, const struct explain_feed *feed)
 	if (feed->mismatch[0] != '\0') {
 		SAY(item, "; does not match: %s", feed->mismatch);
 	}
+	if (feed->differs[0] != '\0') {
+		SAY(item, "; differs in %s", feed->differs);
+	}
 }
 
 /* ---- how it is set up ---- */

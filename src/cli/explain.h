@@ -31,10 +31,12 @@ struct explain_feed {
 	/* measured; without a running relay the state is empty and the rest unknown */
 	char state[16];  /* "live", "standby", "degraded", "stalled", "offline" */
 	char format[96]; /* "H.264 1920x1080, AAC 48 kHz" */
-	char health[TIMELINE_TEXT_MAX], mismatch[TIMELINE_TEXT_MAX];
-	int64_t gop_ms;         /* between key frames */
-	int64_t fps_milli;      /* 0 = unknown */
-	int64_t reorder_frames; /* what B-frames make a decoder hold back */
+	char health[TIMELINE_TEXT_MAX];
+	char mismatch[TIMELINE_TEXT_MAX]; /* what makes it incompatible with the others ... */
+	char differs[TIMELINE_TEXT_MAX];  /* ... and what else is not the same */
+	int64_t gop_ms;                   /* between key frames */
+	int64_t fps_milli;                /* 0 = unknown */
+	int64_t reorder_frames;           /* what B-frames make a decoder hold back */
 	bool has_video;
 };
 

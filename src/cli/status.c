@@ -70,26 +70,29 @@ static void format_audio(struct table_cell *cell, const json_t *audio)
 		 (long long)number_of(audio, "channels"));
 }
 
-static void join(char *to, size_t size, const json_t *list)
+void mismatch_str(const json_t *item, char *to, size_t size)
 {
-	const json_t *item;
-	size_t i;
+	text_format(to, size, "%s %s instead of %s", text_of(item, "field"), text_of(item, "this"),
+		    text_of(item, "reference"));
+}
 
-	json_array_foreach(list, i, item) {
-		size_t used = strlen(to);
-		const char *text = json_string_value(item);
+static void add_text(char *to, size_t size, const char *text)
+{
+	size_t used = strlen(to);
 
-		text_format(to + used, size - used, "%s%s", used > 0 ? ", " : "",
-			    text ? text : "?");
-	}
+	text_format(to + used, size - used, "%s%s", used > 0 ? ", " : "", text);
 }
 
 static void format_health(struct table_cell *cell, const json_t *feed)
 {
 	char text[TABLE_CELL] = "";
 	const char *state = text_of(feed, "state");
+	const json_t *item;
+	size_t i;
 
-	join(text, sizeof(text), json_object_get(feed, "health"));
+	json_array_foreach(json_object_get(feed, "health"), i, item) {
+		add_text(text, sizeof(text), text_of(item, "text"));
+	}
 	if (text[0] != '\0') {
 		cell_set(cell, PAINT_WARN, "%s", text);
 	} else if (strcmp(state, "offline") == 0) {
@@ -195,32 +198,45 @@ static void print_destinations(const struct terminal *t, const json_t *destinati
 
 static void print_warning(const struct terminal *t, const char *text)
 {
-	char safe[512];
+	char safe[768];
 
 	terminal_copy(safe, sizeof(safe), text);
 	fprintf(t->out, "  %s!%s %s\n", terminal_begin(t, PAINT_WARN), terminal_end(t, PAINT_WARN),
 		safe);
 }
 
+static void print_mismatch(const struct terminal *t, const json_t *show, const json_t *feed)
+{
+	const json_t *item;
+	char text[768], differs[640] = "", one[160];
+	bool is_incompatible = false;
+	size_t i;
+
+	json_array_foreach(json_object_get(feed, "mismatch"), i, item) {
+		mismatch_str(item, one, sizeof(one));
+		add_text(differs, sizeof(differs), one);
+		is_incompatible |= strcmp(text_of(item, "severity"), "incompatible") == 0;
+	}
+	if (differs[0] == '\0') {
+		return;
+	}
+	text_format(text, sizeof(text), "feed %s %s %s: %s; set both encoders alike",
+		    text_of(feed, "name"), is_incompatible ? "does not match" : "differs from",
+		    text_of(json_object_get(show, "reference"), "feed"), differs);
+	print_warning(t, text);
+}
+
 static void print_warnings(const struct terminal *t, const json_t *show)
 {
 	const json_t *item;
-	char text[512], mismatch[256];
+	char text[512];
 	size_t i;
 
 	json_array_foreach(json_object_get(show, "warnings"), i, item) {
 		print_warning(t, json_is_string(item) ? json_string_value(item) : "?");
 	}
 	json_array_foreach(json_object_get(show, "feeds"), i, item) {
-		mismatch[0] = '\0';
-		join(mismatch, sizeof(mismatch), json_object_get(item, "mismatch"));
-		if (mismatch[0] != '\0') {
-			text_format(text, sizeof(text),
-				    "feed %s does not match the others: %s; set both "
-				    "encoders alike",
-				    text_of(item, "name"), mismatch);
-			print_warning(t, text);
-		}
+		print_mismatch(t, show, item);
 	}
 	json_array_foreach(json_object_get(show, "destinations"), i, item) {
 		if (json_is_string(json_object_get(item, "remark"))) {

@@ -305,6 +305,27 @@ static void check_times(const struct config_show *show, unsigned index, struct r
 	}
 }
 
+/* A signal that is left where it is entered would come and go. */
+static void check_health(const struct config_show *show, unsigned index, struct report *r)
+{
+	char path[CONFIG_PATH_MAX];
+
+	for (unsigned i = 0; i < TIMELINE_SIGNALS; i++) {
+		enum timeline_signal signal = (enum timeline_signal)i;
+		const struct timeline_threshold *t = &show->failover.health.of[i];
+		bool is_floor = timeline_signal_is_floor(signal);
+
+		if (t->enter == 0 || t->leave == 0 ||
+		    (is_floor ? t->leave > t->enter : t->leave < t->enter)) {
+			continue;
+		}
+		text_format(path, sizeof(path), "shows[%u].failover.health.%s.leave_%s", index,
+			    timeline_signal_str(signal), timeline_signal_unit(signal));
+		report_add_at(r, CONFIG_ERROR, path, "must be %s enter_%s, which is %u",
+			      is_floor ? "above" : "below", timeline_signal_unit(signal), t->enter);
+	}
+}
+
 static bool has_keys(const struct config *c)
 {
 	for (unsigned s = 0; s < c->shows_count; s++) {
@@ -395,6 +416,7 @@ void check_config(struct config *c, struct report *r)
 		check_destinations(&c->shows[i], i, r);
 		add_twins(&c->shows[i], r);
 		check_times(&c->shows[i], i, r);
+		check_health(&c->shows[i], i, r);
 	}
 	if (has_keys(c) && !report_has(r, "rtmp") && !report_has(r, "rtmps") &&
 	    !report_has(r, "srt")) {

@@ -21,6 +21,31 @@
 	.offset = offsetof(struct structure, member), \
 	.size = sizeof(*((struct structure *)NULL)->member)
 
+/* One signal of a feed's health (enum timeline_signal): when it is entered and left. */
+#define SIGNAL(signal, name, unit, most, enter_text, hold_text, about)                             \
+	{ "shows[].failover.health." name, KEY_MAP, MEMBER(timeline_thresholds, of[signal]),       \
+	  .help = about },                                                                         \
+		{ "shows[].failover.health." name ".enter_" unit,                                  \
+		  KEY_INTEGER,                                                                     \
+		  0,                                                                               \
+		  0,                                                                               \
+		  most,                                                                            \
+		  enter_text,                                                                      \
+		  MEMBER(timeline_threshold, enter),                                               \
+		  .help = "trouble begins here; 0 = off" },                                        \
+		{ "shows[].failover.health." name ".leave_" unit,                                  \
+		  KEY_INTEGER,                                                                     \
+		  0,                                                                               \
+		  0,                                                                               \
+		  most,                                                                            \
+		  MEMBER(timeline_threshold, leave),                                               \
+		  .help = "and is over from here on" },                                            \
+	{                                                                                          \
+		"shows[].failover.health." name ".hold_ms", KEY_INTEGER, 0, 0, 3600000, hold_text, \
+			MEMBER(timeline_threshold, hold_ms),                                       \
+			.help = "once it has been so for this long"                                \
+	}
+
 static const char *const return_modes[] = {
 	[RETURN_AUTO] = "auto",
 	[RETURN_MANUAL] = "manual",
@@ -127,6 +152,24 @@ const struct config_key config_keys[] = {
 	{ "shows[].failover.on_mismatch", KEY_CHOICE, .default_text = "prefer_matching",
 	  .choices = mismatch_modes, MEMBER(config_failover, on_mismatch),
 	  .help = "feeds of another format" },
+	{ "shows[].failover.health", KEY_MAP, MEMBER(config_failover, health),
+	  .help = "what makes a feed degraded" },
+	SIGNAL(SIGNAL_NO_VIDEO, "no_video", "ms", 60000, "0", "2000", "no picture comes"),
+	SIGNAL(SIGNAL_NO_AUDIO, "no_audio", "ms", 60000, "0", "2000", "no sound comes"),
+	SIGNAL(SIGNAL_LOW_BITRATE, "low_bitrate", "kbps", 1000000, "0", "5000", "too little comes"),
+	SIGNAL(SIGNAL_HOLES, "holes", "percent", 100, "10", "10000", "media is missing repeatedly"),
+	SIGNAL(SIGNAL_STARVED, "starved", "percent", 100, "80", "5000", "media comes too slowly"),
+	SIGNAL(SIGNAL_NO_KEY_FRAME, "no_key_frame", "ms", 3600000, "15000", "1000",
+	       "no key frame comes"),
+	SIGNAL(SIGNAL_STUCK, "stuck", "packets", 100000, "10", "5000", "time does not move on"),
+	SIGNAL(SIGNAL_JUMPS, "jumps", "times", 1000, "3", "5000", "time leaps"),
+	SIGNAL(SIGNAL_UNUSABLE, "unusable", "packets", 100000, "10", "5000",
+	       "packets make no sense"),
+	SIGNAL(SIGNAL_AV_DRIFT, "av_drift", "ms", 60000, "500", "5000", "picture and sound part"),
+	SIGNAL(SIGNAL_FRAME_RATE, "frame_rate", "percent", 100, "65", "5000",
+	       "frames are left out"),
+	SIGNAL(SIGNAL_SRT_LOSS, "srt_loss", "permille", 1000, "5", "5000",
+	       "SRT loses packets for good"),
 	{ "shows[].destinations", KEY_LIST, 0, 0, 200, ITEMS(config_show, destinations),
 	  .help = "where the show is sent to" },
 	{ "shows[].destinations[].name", KEY_NAME, KEY_REQUIRED, MEMBER(config_destination, name),

@@ -48,7 +48,7 @@ struct config_key {
 	const char *help;
 };
 
-#define CONFIG_KEYS_MAX 128
+#define CONFIG_KEYS_MAX 192
 extern const struct config_key config_keys[];
 extern const size_t config_key_count;
 

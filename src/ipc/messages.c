@@ -88,6 +88,7 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 		LIMIT(ipc_switch_start, return_mode, RETURN_NEVER),
 		LIMIT(ipc_switch_start, on_mismatch, MISMATCH_REFUSE),
 		LIMIT(ipc_switch_start, feed_count, TIMELINE_FEEDS_MAX),
+		LIMIT(ipc_switch_start, is_reference_settled, 1),
 		EACH_LIMIT(ipc_switch_start, feeds, is_slate, 1),
 		EACH_TEXT(ipc_switch_start, feeds, name),
 	} },
@@ -99,6 +100,11 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 	[IPC_READER_ADD] = { BODY(ipc_reader_add), .fds_min = 1, .fds_max = 1 },
 	[IPC_READER_REMOVE] = { BODY(ipc_reader_remove) },
 	[IPC_TAKE] = { BODY(ipc_take) },
+	[IPC_SWITCH_HEALTH] = { BODY(ipc_switch_health) },
+	[IPC_SWITCH_SETTLE] = { BODY(ipc_switch_settle), .fields = {
+		LIMIT(ipc_switch_settle, is_settled, 1),
+	} },
+	[IPC_SOURCE_LOSS] = { BODY(ipc_source_loss) },
 	[IPC_SWITCH_STATUS] = { BODY(ipc_switch_status), .fields = {
 		LIMIT(ipc_switch_status, timeline.is_on, 1),
 		TEXT(ipc_switch_status, timeline.why),
@@ -107,8 +113,7 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 		EACH_LIMIT(ipc_switch_status, timeline.feeds, has_video, 1),
 		EACH_LIMIT(ipc_switch_status, timeline.feeds, has_audio, 1),
 		EACH_LIMIT(ipc_switch_status, timeline.feeds, is_compatible, 1),
-		EACH_TEXT(ipc_switch_status, timeline.feeds, health),
-		EACH_TEXT(ipc_switch_status, timeline.feeds, mismatch),
+		EACH_LIMIT(ipc_switch_status, timeline.feeds, symptom_count, TIMELINE_SIGNALS),
 	} },
 	[IPC_SWITCH_EVENT] = { BODY(ipc_switch_event), .fields = {
 		LIMIT(ipc_switch_event, event.kind, TIMELINE_STATE),

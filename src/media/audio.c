@@ -2,7 +2,7 @@
 /*
  * Opus, FLAC, MP3 and (E-)AC-3 headers. Pure.
  * Sources: RFC 7845 5.1; RFC 9639 8.2; ISO/IEC 11172-3 2.4.1.3 and 13818-3; ETSI TS 102 366
- * 4.3 and E.1.2.
+ * 4.3 and E.1.2. Of frames: RFC 6716 3.1 (Opus); RFC 9639 9.1 (FLAC).
  */
 #include <string.h>
 
@@ -59,6 +59,41 @@ int flac_parse_config(const uint8_t *data, size_t size, struct codec_params *p)
 		p->frame_samples = get_be16(info);
 	}
 	return p->sample_rate == 0 ? CODEC_BAD : CODEC_OK;
+}
+
+/* The table of contents says how many channels the first stream has: of more, only the header
+ * knows. */
+int opus_parse_frame(const uint8_t *data, size_t size, struct codec_params *p)
+{
+	if (size == 0) {
+		return CODEC_TRUNCATED;
+	}
+	p->sample_rate = OPUS_RATE;
+	p->channels = data[0] & 4 ? 2 : 1;
+	return CODEC_OK;
+}
+
+int flac_parse_frame(const uint8_t *data, size_t size, struct codec_params *p)
+{
+	/* 0: as in STREAMINFO; above 11: written out further on. */
+	static const uint32_t rates[12] = { 0,     88200, 176400, 192000, 8000,  16000,
+					    22050, 24000, 32000,  44100,  48000, 96000 };
+	struct bits b = bits_over(data, size, false);
+	uint32_t sync = bits_u(&b, 15);
+	unsigned rate, channels;
+
+	bits_skip(&b, 1 + 4);
+	rate = bits_u(&b, 4);
+	channels = bits_u(&b, 4);
+	if (b.failed) {
+		return CODEC_TRUNCATED;
+	}
+	if (sync != 0x7ffc || channels > 10) {
+		return CODEC_BAD;
+	}
+	p->sample_rate = rate < 12 ? rates[rate] : 0;
+	p->channels = (uint8_t)(channels < 8 ? channels + 1 : 2);
+	return CODEC_OK;
 }
 
 int mp3_parse_frame(const uint8_t *data, size_t size, struct codec_params *p)

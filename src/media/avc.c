@@ -169,11 +169,12 @@ static bool read_picture_size(struct bits *b, struct codec_params *p)
 {
 	uint64_t width = ((uint64_t)bits_ue(b) + 1) * 16;
 	uint64_t height = ((uint64_t)bits_ue(b) + 1) * 16;
-	bool is_progressive = bits_flag(b); /* frame_mbs_only */
+	bool is_progressive = bits_flag(b); /* frame_mbs_only: fields cannot be coded */
 	uint64_t crop[4] = { 0 };
 	unsigned unit_x = p->chroma == 2 || p->chroma == 3 ? 2 : 1;
 	unsigned unit_y = p->chroma == 2 ? 2 : 1;
 
+	p->scan = is_progressive ? SCAN_PROGRESSIVE : SCAN_INTERLACED;
 	if (!is_progressive) {
 		bits_skip(b, 1);
 		height *= 2;
@@ -197,6 +198,7 @@ static int parse_sps(const uint8_t *data, size_t size, struct codec_params *p)
 	bits_skip(&b, 8); /* NAL header */
 	p->profile = (uint8_t)bits_u(&b, 8);
 	constraints = bits_u(&b, 8);
+	p->constraints = (uint8_t)constraints;
 	p->level = (uint8_t)bits_u(&b, 8);
 	bits_ue(&b);
 	p->chroma = 2;
@@ -235,7 +237,7 @@ int avc_parse_config(const uint8_t *data, size_t size, struct codec_params *p)
 	const uint8_t *sps;
 
 	p->profile = reader_u8(&in);
-	reader_u8(&in);
+	p->constraints = reader_u8(&in);
 	p->level = reader_u8(&in);
 	length_bytes = (reader_u8(&in) & 3u) + 1;
 	count = reader_u8(&in) & 0x1fu;

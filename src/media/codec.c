@@ -13,13 +13,21 @@ static const struct {
 	uint32_t codec;
 	int (*parse)(const uint8_t *data, size_t size, struct codec_params *p);
 	const char *name;
+	/* of the head of a frame; NULL: it says nothing */
+	int (*parse_frame)(const uint8_t *data, size_t size, struct codec_params *p);
 } codecs[] = {
-	{ CODEC_AVC, avc_parse_config, "H.264" },  { CODEC_HEVC, hevc_parse_config, "HEVC" },
-	{ CODEC_VVC, vvc_parse_config, "VVC" },    { CODEC_AV1, av1_parse_config, "AV1" },
-	{ CODEC_VP8, vpx_parse_config, "VP8" },    { CODEC_VP9, vpx_parse_config, "VP9" },
-	{ CODEC_AAC, aac_parse_config, "AAC" },    { CODEC_MP3, mp3_parse_frame, "MP3" },
-	{ CODEC_OPUS, opus_parse_config, "Opus" }, { CODEC_FLAC, flac_parse_config, "FLAC" },
-	{ CODEC_AC3, ac3_parse_frame, "AC-3" },    { CODEC_EAC3, ac3_parse_frame, "E-AC-3" },
+	{ CODEC_AVC, avc_parse_config, "H.264", NULL },
+	{ CODEC_HEVC, hevc_parse_config, "HEVC", NULL },
+	{ CODEC_VVC, vvc_parse_config, "VVC", NULL },
+	{ CODEC_AV1, av1_parse_config, "AV1", NULL },
+	{ CODEC_VP8, vpx_parse_config, "VP8", NULL },
+	{ CODEC_VP9, vpx_parse_config, "VP9", NULL },
+	{ CODEC_AAC, aac_parse_config, "AAC", NULL },
+	{ CODEC_MP3, mp3_parse_frame, "MP3", mp3_parse_frame },
+	{ CODEC_OPUS, opus_parse_config, "Opus", opus_parse_frame },
+	{ CODEC_FLAC, flac_parse_config, "FLAC", flac_parse_frame },
+	{ CODEC_AC3, ac3_parse_frame, "AC-3", ac3_parse_frame },
+	{ CODEC_EAC3, ac3_parse_frame, "E-AC-3", ac3_parse_frame },
 };
 
 #define CODECS (sizeof(codecs) / sizeof(codecs[0]))
@@ -38,6 +46,25 @@ int codec_parse_config(uint32_t codec, const uint8_t *data, size_t size, struct 
 		}
 	}
 	return CODEC_UNSUPPORTED;
+}
+
+int codec_parse_frame(uint32_t codec, const uint8_t *data, size_t size, struct codec_params *ret)
+{
+	struct codec_params p = { .codec = codec };
+	int r = CODEC_UNSUPPORTED;
+
+	if (size > CODEC_FRAME_HEAD_BYTES) {
+		size = CODEC_FRAME_HEAD_BYTES;
+	}
+	for (size_t i = 0; i < CODECS; i++) {
+		if (codecs[i].codec == codec && codecs[i].parse_frame != NULL) {
+			r = codecs[i].parse_frame(data, size, &p);
+		}
+	}
+	if (r == CODEC_OK) {
+		*ret = p;
+	}
+	return r;
 }
 
 const char *codec_str(uint32_t codec)

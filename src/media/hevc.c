@@ -256,6 +256,19 @@ static int parse_sps(const uint8_t *data, size_t size, struct codec_params *p)
 	return CODEC_OK;
 }
 
+/* general_progressive_source_flag and general_interlaced_source_flag. */
+static uint8_t hevc_scan(uint8_t constraints)
+{
+	switch (constraints >> 6) {
+	case 2:
+		return SCAN_PROGRESSIVE;
+	case 1:
+		return SCAN_INTERLACED;
+	default:
+		return SCAN_UNKNOWN;
+	}
+}
+
 int hevc_parse_config(const uint8_t *data, size_t size, struct codec_params *p)
 {
 	struct reader in = reader_over(data, size);
@@ -272,6 +285,7 @@ int hevc_parse_config(const uint8_t *data, size_t size, struct codec_params *p)
 	fps = get_be16(head + 19);
 	p->profile = head[1] & 0x1f;
 	p->level = head[12];
+	p->scan = hevc_scan(head[6]);
 	p->chroma = (uint8_t)((head[16] & 3) + 1);
 	p->bit_depth = (uint8_t)((head[17] & 7) + 8);
 	p->fps_milli = fps_milli_of(fps, 256);

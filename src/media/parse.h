@@ -33,6 +33,8 @@ int mp3_parse_frame(const uint8_t *data, size_t size, struct codec_params *p);
 int ac3_parse_frame(const uint8_t *data, size_t size, struct codec_params *p);
 int opus_parse_config(const uint8_t *data, size_t size, struct codec_params *p);
 int flac_parse_config(const uint8_t *data, size_t size, struct codec_params *p);
+int opus_parse_frame(const uint8_t *data, size_t size, struct codec_params *p);
+int flac_parse_frame(const uint8_t *data, size_t size, struct codec_params *p);
 
 /* Frames per 1000 s of `ticks` a second with `ticks_per_frame` each; 0 if that is no rate. */
 static inline uint32_t fps_milli_of(uint64_t ticks, uint64_t ticks_per_frame)

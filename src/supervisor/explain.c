@@ -32,7 +32,7 @@ static json_t *reorder_json(const struct feed *feed)
 	const struct timeline_status *t = &feed->show->status.timeline;
 
 	for (unsigned i = 0; i < t->feed_count; i++) {
-		const struct codec_params *video = &t->feeds[i].video;
+		const struct codec_params *video = &t->feeds[i].format.video;
 
 		if (t->feeds[i].id == feed->id && video->codec != CODEC_NONE &&
 		    video->reorder_frames != REORDER_UNKNOWN) {

@@ -357,6 +357,9 @@ static void destination_report(struct destination *d, const struct ipc_destinati
 	if (d->status.restarts < restarts) {
 		d->status.restarts = restarts; /* counted by a relay that has died since */
 	}
+	if (d->status.state == DESTINATION_LIVE) {
+		show_settle_reference(d->show);
+	}
 	if (was_up == goes_up || d->show->supervisor->is_ending) {
 		return;
 	}

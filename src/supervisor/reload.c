@@ -8,6 +8,7 @@
  *   feed removed, or its key changed      its encoder is disconnected
  *   pulled feed's source changed          it is fetched anew
  *   feeds, delay, failover changed        the switch is replaced and goes on where it was
+ *   failover.health changed               the switch is told
  *   listener changed                      the new one must open before the old one closes, unless
  *                                         both have the same port
  *   batch_ms changed                      taken by relays that start from now on
@@ -200,6 +201,8 @@ static void sync_destinations(struct show *show, const struct config_show *confi
 void show_sync(struct show *show, const struct config_show *config)
 {
 	bool keeps_switch = is_same_for_switch(show->config, config);
+	bool keeps_thresholds = memcmp(&show->config->failover.health, &config->failover.health,
+				       sizeof(config->failover.health)) == 0;
 
 	sync_feeds(show, config);
 	sync_destinations(show, config);
@@ -207,6 +210,8 @@ void show_sync(struct show *show, const struct config_show *config)
 	if (!keeps_switch) {
 		show_tell_pace(show);
 		show_restart_switch(show);
+	} else if (!keeps_thresholds) {
+		show_tell_thresholds(show);
 	}
 	if (show->is_started) {
 		show_go(show);

@@ -34,6 +34,47 @@ struct show *show_find(struct supervisor *sup, const char *name)
 	return NULL;
 }
 
+/* ---- what the switch is told ---- */
+
+static void show_tell_settled(struct show *show, bool is_settled)
+{
+	struct ipc_switch_settle settle = { .is_settled = is_settled };
+
+	show->is_on_air = is_settled;
+	if (show->switcher != NULL) {
+		child_send(show->switcher, IPC_SWITCH_SETTLE, &settle, NULL, 0);
+	}
+}
+
+void show_settle_reference(struct show *show)
+{
+	if (!show->is_on_air) {
+		show_tell_settled(show, true);
+	}
+}
+
+void show_tell_thresholds(struct show *show)
+{
+	struct ipc_switch_health order = { .health = show->config->failover.health };
+
+	if (show->switcher != NULL) {
+		child_send(show->switcher, IPC_SWITCH_HEALTH, &order, NULL, 0);
+	}
+}
+
+void show_note_loss(struct show *show, const struct source *source,
+		    const struct ipc_caller_status *srt)
+{
+	struct ipc_source_loss loss = { .feed = source->feed->id,
+					.incarnation = source->incarnation,
+					.packets = srt->packets,
+					.lost = srt->dropped + srt->undecrypted };
+
+	if (show->switcher != NULL) {
+		child_send(show->switcher, IPC_SOURCE_LOSS, &loss, NULL, 0);
+	}
+}
+
 /* ---- the switch ---- */
 
 static void switch_describe(const struct show *show, struct ipc_switch_start *start)
@@ -49,6 +90,10 @@ static void switch_describe(const struct show *show, struct ipc_switch_start *st
 		.span_us = SHOW_SPAN_US,
 		.return_mode = (uint32_t)config->failover.return_mode,
 		.on_mismatch = (uint32_t)config->failover.on_mismatch,
+		.health = config->failover.health,
+		.reference = show->status.timeline.reference,
+		.reference_feed = show->status.timeline.reference_feed,
+		.is_reference_settled = show->status.timeline.is_reference_settled != 0,
 		.taken_feed = show->taken_feed,
 	};
 	text_copy(start->show, sizeof(start->show), config->name);
@@ -141,6 +186,9 @@ void show_start_switch(struct show *show)
 	switch_describe(show, &start);
 	child_send(show->switcher, IPC_SWITCH_START, &start, fds, resume ? 2 : 1);
 	switch_introduce(show);
+	if (show->is_on_air) {
+		show_tell_settled(show, true);
+	}
 }
 
 void show_restart_switch(struct show *show)
@@ -292,20 +340,26 @@ static void switch_released(struct show *show, const struct ipc_source_released 
 	}
 }
 
+/* What a worker says is made sane before anybody relies on it. */
+static void feed_status_tame(struct timeline_feed_status *s)
+{
+	s->mismatch &= FORMAT_BIT(FORMAT_FIELDS) - 1;
+	for (unsigned i = 0; i < s->symptom_count; i++) {
+		if (s->symptoms[i].signal >= TIMELINE_SIGNALS) {
+			s->symptom_count = i;
+		}
+	}
+}
+
 static void switch_status(struct show *show, const struct ipc_switch_status *status)
 {
 	struct timeline_status *t = &show->status.timeline;
 
 	memcpy(&show->status, status, sizeof(show->status));
-	t->why[sizeof(t->why) - 1] = '\0';
-	t->feed_count = t->feed_count > TIMELINE_FEEDS_MAX ? TIMELINE_FEEDS_MAX : t->feed_count;
 	for (unsigned i = 0; i < t->feed_count; i++) {
-		t->feeds[i].health[TIMELINE_TEXT_MAX - 1] = '\0';
-		t->feeds[i].mismatch[TIMELINE_TEXT_MAX - 1] = '\0';
-		if (t->feeds[i].state > FEED_LIVE) {
-			t->feeds[i].state = FEED_OFFLINE;
-		}
+		feed_status_tame(&t->feeds[i]);
 	}
+	condition_update(show);
 }
 
 static void switch_message(struct child *child, struct ipc_message *m)
@@ -365,6 +419,7 @@ void show_end(struct show *show)
 	TAILQ_FOREACH(feed, &show->feeds, entry) {
 		pull_stop(feed, "the show was ended");
 	}
+	show_tell_settled(show, false);
 	TAILQ_FOREACH(d, &show->destinations, entry) {
 		d->relay = NULL;
 		memset(&d->status, 0, sizeof(d->status));

@@ -215,6 +215,9 @@ static void srt_message(struct child *child, struct ipc_message *m)
 		if (c != NULL) {
 			c->srt = *s;
 		}
+		if (c != NULL && c->source != NULL) {
+			show_note_loss(c->source->feed->show, c->source, s);
+		}
 	} else if (m->type == IPC_SRT_CLOSED) {
 		const struct ipc_srt_closed *closed = (const struct ipc_srt_closed *)m->body;
 		struct connection *c = srt_connection(sup, closed->connection);

@@ -18,7 +18,7 @@ void status_time(char to[32], int64_t wall_us)
 	text_format(to + size, 32 - size, ".%03dZ", (int)(wall_us / 1000 % 1000));
 }
 
-static json_t *since_json(int64_t monotonic_us)
+json_t *status_since_json(int64_t monotonic_us)
 {
 	char text[32];
 
@@ -31,41 +31,38 @@ static json_t *text_or_null(const char *text)
 	return text != NULL && text[0] != '\0' ? json_string(text) : json_null();
 }
 
-/* "a, b" -> ["a","b"]; what a worker says is escaped first. */
-static json_t *list_json(const char *text)
-{
-	json_t *list = json_array();
-	char safe[2 * TIMELINE_TEXT_MAX];
-	char *rest = safe, *item;
-
-	text_escape(safe, sizeof(safe), text, strlen(text));
-	while ((item = strsep(&rest, ",")) != NULL) {
-		item += strspn(item, " ");
-		if (*item != '\0') {
-			json_array_append_new(list, json_string(item));
-		}
-	}
-	return list;
-}
-
 static json_t *video_json(const struct timeline_feed_status *s)
 {
+	const struct codec_params *v = &s->format.video;
+	char profile[32], level[16];
+	json_t *json;
+
 	if (!s->has_video) {
 		return json_null();
 	}
-	return json_pack("{s:s, s:i, s:i, s:f, s:i, s:i}", "codec", codec_str(s->video.codec),
-			 "width", s->video.width, "height", s->video.height, "fps",
-			 s->fps_milli / 1000.0, "profile", s->video.profile, "level",
-			 s->video.level);
+	codec_profile_str(v, profile, sizeof(profile));
+	codec_level_str(v, level, sizeof(level));
+	json = json_pack("{s:s, s:i, s:i, s:f, s:i, s:i, s:i, s:b, s:b, s:b}", "codec",
+			 codec_str(v->codec), "width", v->width, "height", v->height, "fps",
+			 s->format.fps_milli / 1000.0, "profile", v->profile, "level", v->level,
+			 "kbps", (int)s->format.video_kbps, "interlaced",
+			 v->scan == SCAN_INTERLACED, "open_gops", s->format.has_open_gops != 0,
+			 "b_frames", s->format.has_b_frames != 0);
+	json_object_set_new(json, "profile_name", text_or_null(profile));
+	json_object_set_new(json, "level_name", text_or_null(level));
+	return json;
 }
 
 static json_t *audio_json(const struct timeline_feed_status *s)
 {
+	const struct codec_params *a = &s->format.audio;
+
 	if (!s->has_audio) {
 		return json_null();
 	}
-	return json_pack("{s:s, s:i, s:i}", "codec", codec_str(s->audio.codec), "sample_rate",
-			 (int)s->audio.sample_rate, "channels", s->audio.channels);
+	return json_pack("{s:s, s:i, s:i, s:i}", "codec", codec_str(a->codec), "sample_rate",
+			 (int)a->sample_rate, "channels", a->channels, "kbps",
+			 (int)s->format.audio_kbps);
 }
 
 const struct timeline_feed_status *status_of_feed(const struct show *show, uint16_t id)
@@ -104,20 +101,6 @@ static json_t *transport_json(const struct connection *c)
 			 "gaps", (json_int_t)s->gaps, "pcr_jitter_ms", s->clock_jitter_us / 1000.0);
 }
 
-/* What the switch says of it and, of a feed that is fetched, why nothing comes. */
-static json_t *health_json(const struct feed *feed, const struct source *source)
-{
-	const struct pull *pull = &feed->pull;
-	json_t *list = list_json(status_of_feed(feed->show, feed->id)->health);
-
-	if (pull->trouble[0] != '\0') {
-		json_array_append_new(list, json_string(pull->trouble));
-	} else if (pull->connection != NULL && source != NULL && !source->is_ready) {
-		json_array_append_new(list, json_string("connecting"));
-	}
-	return list;
-}
-
 static json_t *feed_json(const struct feed *feed)
 {
 	const struct timeline_feed_status *s = status_of_feed(feed->show, feed->id);
@@ -125,11 +108,11 @@ static json_t *feed_json(const struct feed *feed)
 	const struct connection *c = source != NULL ? source->connection : NULL;
 	json_t *json = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:n, s:n, s:o}", "name",
 				 feed->config->name, "state", timeline_feed_state_str(s->state),
-				 "health", health_json(feed, source), "peer",
+				 "health", condition_health_json(feed), "peer",
 				 text_or_null(c != NULL ? c->peer : NULL), "encoder", json_null(),
 				 "video", video_json(s), "audio", audio_json(s), "kbps",
 				 (int)s->kbps, "lag_ms", "twin_of", "mismatch",
-				 list_json(s->mismatch));
+				 condition_mismatch_json(feed));
 
 	if (c != NULL && c->status.encoder[0] != '\0') {
 		char safe[2 * IPC_TEXT];
@@ -143,8 +126,13 @@ static json_t *feed_json(const struct feed *feed)
 	if (c != NULL && (c->is_srt || c->ts.packets > 0)) {
 		json_object_set_new(json, "ts", transport_json(c));
 	}
-	json_object_set_new(json, "gop_ms", s->gop_ms > 0 ? json_integer(s->gop_ms) : json_null());
-	json_object_set_new(json, "since", s->since_us > 0 ? since_json(s->since_us) : json_null());
+	json_object_set_new(json, "gop_ms",
+			    s->format.gop_ms > 0 ? json_integer(s->format.gop_ms) : json_null());
+	json_object_set_new(json, "warnings", condition_warnings_json(feed));
+	json_object_set_new(json, "admin",
+			    json_string(feed->show->taken_feed == feed->id ? "taken" : "auto"));
+	json_object_set_new(json, "since",
+			    s->since_us > 0 ? status_since_json(s->since_us) : json_null());
 	return json;
 }
 
@@ -156,6 +144,12 @@ static json_t *srt_json(const struct ipc_srt_status *s)
 			 "dropped", (json_int_t)s->dropped);
 }
 
+/* What the operator wants of it; `state` is what it does. */
+static const char *destination_admin(const struct destination *d)
+{
+	return d->is_paused ? "paused" : d->show->is_started ? "on" : "held";
+}
+
 static json_t *destination_json(const struct destination *d)
 {
 	const struct ipc_destination_status *s = &d->status;
@@ -164,7 +158,7 @@ static json_t *destination_json(const struct destination *d)
 	json_t *json = json_pack(
 		"{s:s, s:s, s:o, s:i, s:o, s:i, s:I, s:I, s:o, s:s}", "name", d->config->name,
 		"state", destination_state_str((enum destination_state)s->state), "since",
-		since_json(s->since_us), "restarts", (int)s->restarts, "last_error",
+		status_since_json(s->since_us), "restarts", (int)s->restarts, "last_error",
 		is_inactive ? json_string("this kind of destination is not carried out by this "
 					  "version")
 			    : text_or_null(s->last_error),
@@ -173,6 +167,7 @@ static json_t *destination_json(const struct destination *d)
 		s->endpoint == 0 ? "primary" : "backup");
 
 	json_object_set_new(json, "remark", text_or_null(s->remark));
+	json_object_set_new(json, "admin", json_string(destination_admin(d)));
 	if (s->srt.is_known) {
 		json_object_set_new(json, "srt", srt_json(&s->srt));
 	}
@@ -195,15 +190,16 @@ static json_t *show_json(const struct show *show)
 		json_array_append_new(destinations, destination_json(d));
 	}
 	text_escape(why, sizeof(why), t->why, strlen(t->why));
-	return json_pack("{s:s, s:b, s:b, s:o, s:s, s:s, s:o, s:I, s:i, s:o, s:o, s:o}", "name",
-			 show->config->name, "on_air", show->is_started && t->is_on, "started",
-			 show->is_started, "live",
+	return json_pack("{s:s, s:b, s:b, s:o, s:s, s:s, s:o, s:I, s:i, s:o, s:o, s:o, s:o}",
+			 "name", show->config->name, "on_air", show->is_started && t->is_on,
+			 "started", show->is_started, "live",
 			 live != NULL ? json_string(live->config->name) : json_null(), "why", why,
 			 "admin", taken != NULL ? "take" : "auto", "taken",
 			 taken != NULL ? json_string(taken->config->name) : json_null(),
 			 "timeline_90k", (json_int_t)t->now_90k, "delay_ms",
 			 (int)show->config->delay_ms, "feeds", feeds, "destinations", destinations,
-			 "warnings", warnings_json(show));
+			 "warnings", warnings_json(show), "reference",
+			 condition_reference_json(show));
 }
 
 json_t *status_json(struct supervisor *sup)

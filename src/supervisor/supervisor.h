@@ -217,8 +217,9 @@ struct feed {
 	struct show *show;
 	const struct config_feed *config;
 	uint16_t id;
-	int64_t takeover_us; /* when a second connection last took over */
-	unsigned takeovers;  /* in quick succession */
+	int64_t takeover_us;                      /* when a second connection last took over */
+	unsigned takeovers;                       /* in quick succession */
+	uint32_t told_incarnation, told_mismatch; /* people were told of its format */
 	struct source_list sources;
 	struct pull pull;
 };
@@ -264,6 +265,7 @@ struct show {
 	struct child *witness; /* while somebody watches */
 	bool is_watched;
 	bool is_started; /* administrative: destinations shall be served */
+	bool is_on_air;  /* a destination has been live since: the reference format is settled */
 	uint16_t taken_feed;
 	uint16_t next_feed_id;
 	uint32_t next_incarnation;
@@ -285,6 +287,13 @@ void show_restart_switch(struct show *show);
 void show_go(struct show *show);  /* start: serve destinations */
 void show_end(struct show *show); /* end: unpublish them */
 void show_take(struct show *show, uint16_t feed);
+/* The thresholds of its feeds' health were changed. */
+void show_tell_thresholds(struct show *show);
+/* A destination went live. */
+void show_settle_reference(struct show *show);
+/* What SRT told of the feed's connection so far. */
+void show_note_loss(struct show *show, const struct source *source,
+		    const struct ipc_caller_status *srt);
 int64_t show_feed_span_us(const struct show *show);
 int64_t show_feed_gather_us(const struct show *show);
 /* After a reload: brings the show in line with `config`, touching nothing that did not change. */
@@ -377,6 +386,19 @@ void output_brief(struct relay *relay, struct destination *d);
 /* False if the message is not its business. */
 bool output_message(struct relay *relay, struct destination *d, const struct ipc_message *m);
 
+/* ---- condition.c: how feeds are ---- */
+
+/* [{signal, text, acute, value, unit, since, enter, leave, hold_ms}]: what is wrong with it now. */
+json_t *condition_health_json(const struct feed *feed);
+/* [{field, name, severity, this, reference}]: how it differs from the reference format. */
+json_t *condition_mismatch_json(const struct feed *feed);
+/* [{name, text}]: what is unwise about it, whatever the others are like. */
+json_t *condition_warnings_json(const struct feed *feed);
+/* {feed, format, settled} or null. */
+json_t *condition_reference_json(const struct show *show);
+/* A new status has come: tells people once of each connection's format. */
+void condition_update(struct show *show);
+
 /* ---- explain.c ---- */
 
 /* The show's part of the status, with what `explain` needs of its configuration. */
@@ -410,6 +432,7 @@ json_t *status_json(struct supervisor *sup);
 /* warnings.c: what the operator should mend before the event. */
 json_t *warnings_json(const struct show *show);
 const struct timeline_feed_status *status_of_feed(const struct show *show, uint16_t id);
+json_t *status_since_json(int64_t monotonic_us);
 /* RFC 3339 with milliseconds, UTC. */
 void status_time(char to[32], int64_t wall_us);
 

@@ -19,18 +19,19 @@ static void warn_of_delay(const struct show *show, const struct feed *feed, json
 {
 	const struct timeline_feed_status *s = status_of_feed(show, feed->id);
 	const struct config_show *config = show->config;
-	int64_t needed_ms = (int64_t)s->gop_ms + config->failover.stall_ms + 250;
+	int64_t needed_ms = (int64_t)s->format.gop_ms + config->failover.stall_ms + 250;
 
-	if (s->gop_ms <= 0 || config->delay_ms == 0 || needed_ms <= (int64_t)config->delay_ms) {
+	if (s->format.gop_ms == 0 || config->delay_ms == 0 ||
+	    needed_ms <= (int64_t)config->delay_ms) {
 		return;
 	}
 	json_array_append_new(
-		list,
-		json_sprintf("feed %s: key frames are %d ms apart, too far for a delay of %u "
-			     "ms: leaving another feed for it can show a gap; set the key "
-			     "frame interval to 2 s in the encoder or delay_ms to at least "
-			     "%d",
-			     feed->config->name, (int)s->gop_ms, config->delay_ms, (int)needed_ms));
+		list, json_sprintf("feed %s: key frames are %d ms apart, too far for a delay of %u "
+				   "ms: leaving another feed for it can show a gap; set the key "
+				   "frame interval to 2 s in the encoder or delay_ms to at least "
+				   "%d",
+				   feed->config->name, (int)s->format.gop_ms, config->delay_ms,
+				   (int)needed_ms));
 }
 
 /* `codecs` ends with NULL. */
@@ -61,18 +62,18 @@ static void warn_of_codecs(const struct config_platform_facts *facts, const stru
 {
 	char text[192];
 
-	if (s->has_video && !is_taken(facts->video, s->video.codec)) {
+	if (s->has_video && !is_taken(facts->video, s->format.video.codec)) {
 		text_format(text, sizeof(text),
 			    "%s does not take %s (videoCodec); set the encoder to "
 			    "H.264",
-			    facts->name, codec_str(s->video.codec));
+			    facts->name, codec_str(s->format.video.codec));
 		warn(list, d, feed, text);
 	}
-	if (s->has_audio && !is_taken(facts->audio, s->audio.codec)) {
+	if (s->has_audio && !is_taken(facts->audio, s->format.audio.codec)) {
 		text_format(text, sizeof(text),
 			    "%s does not take %s (audioCodec); set the encoder to "
 			    "AAC",
-			    facts->name, codec_str(s->audio.codec));
+			    facts->name, codec_str(s->format.audio.codec));
 		warn(list, d, feed, text);
 	}
 	if (s->has_video && !s->has_audio && facts->needs_audio) {
@@ -86,12 +87,13 @@ static void warn_of_limits(const struct config_platform_facts *facts, const stru
 			   json_t *list)
 {
 	char text[192];
+	uint32_t least_kbps;
 
-	if (facts->max_gop_ms > 0 && s->gop_ms > (int32_t)facts->max_gop_ms) {
+	if (facts->max_gop_ms > 0 && s->format.gop_ms > facts->max_gop_ms) {
 		text_format(text, sizeof(text),
 			    "key frames are %d ms apart, %s takes %u at most "
 			    "(gopSizeOver); set the key frame interval to 2 s",
-			    (int)s->gop_ms, facts->name, facts->max_gop_ms);
+			    (int)s->format.gop_ms, facts->name, facts->max_gop_ms);
 		warn(list, d, feed, text);
 	}
 	if (facts->max_kbps > 0 &&
@@ -102,16 +104,60 @@ static void warn_of_limits(const struct config_platform_facts *facts, const stru
 			    (unsigned)s->kbps, facts->name, facts->max_kbps);
 		warn(list, d, feed, text);
 	}
+	least_kbps = config_platform_least_kbps(facts, s->format.video.height, s->format.fps_milli);
+	if (s->has_video && s->format.is_measured != 0 && s->kbps < least_kbps) {
+		text_format(text, sizeof(text),
+			    "%u kb/s are sent, %s wants at least %u for a picture of this size "
+			    "(bitrateLow); raise the encoder's bit rate",
+			    (unsigned)s->kbps, facts->name, (unsigned)least_kbps);
+		warn(list, d, feed, text);
+	}
 	if (facts->max_width > 0 && s->has_video &&
-	    ((uint32_t)s->video.width > facts->max_width ||
-	     (uint32_t)s->video.height > facts->max_height)) {
+	    ((uint32_t)s->format.video.width > facts->max_width ||
+	     (uint32_t)s->format.video.height > facts->max_height)) {
 		text_format(text, sizeof(text),
 			    "%dx%d is more than the %ux%u that %s takes "
 			    "(resolution)",
-			    (int)s->video.width, (int)s->video.height, facts->max_width,
-			    facts->max_height, facts->name);
+			    (int)s->format.video.width, (int)s->format.video.height,
+			    facts->max_width, facts->max_height, facts->name);
 		warn(list, d, feed, text);
 	}
+}
+
+/* A destination's platform has a limit of its own for it, which is named instead. */
+static bool is_platforms_matter(const struct show *show, const char *name)
+{
+	const struct destination *d;
+
+	TAILQ_FOREACH(d, &show->destinations, entry) {
+		const struct config_platform_facts *facts = config_platform_facts(
+			d->config->platform);
+
+		if (facts != NULL && !d->is_paused &&
+		    ((strcmp(name, "gopSizeLong") == 0 && facts->max_gop_ms > 0) ||
+		     (strcmp(name, "noAudioStream") == 0 && facts->needs_audio))) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Once of each feed, whatever the destinations are. */
+static void warn_of_condition(const struct show *show, const struct feed *feed, json_t *list)
+{
+	json_t *found = condition_warnings_json(feed), *item;
+	size_t i;
+
+	json_array_foreach(found, i, item) {
+		if (is_platforms_matter(show, json_string_value(json_object_get(item, "name")))) {
+			continue;
+		}
+		json_array_append_new(
+			list, json_sprintf("feed %s: %s (%s)", feed->config->name,
+					   json_string_value(json_object_get(item, "text")),
+					   json_string_value(json_object_get(item, "name"))));
+	}
+	json_decref(found);
 }
 
 static void warn_of_feed(const struct config_platform_facts *facts, const struct destination *d,
@@ -149,6 +195,7 @@ json_t *warnings_json(const struct show *show)
 
 	TAILQ_FOREACH(feed, &show->feeds, entry) {
 		warn_of_delay(show, feed, list);
+		warn_of_condition(show, feed, list);
 	}
 	TAILQ_FOREACH(d, &show->destinations, entry) {
 		const struct config_platform_facts *facts = config_platform_facts(

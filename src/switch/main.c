@@ -264,6 +264,16 @@ static void program_close(struct program *p, const struct ipc_source_close *orde
 	}
 }
 
+static void program_note_loss(struct program *p, const struct ipc_source_loss *loss)
+{
+	struct slot *slot = program_find(p, loss->feed, loss->incarnation);
+
+	if (slot != NULL && !slot->source->is_closed) {
+		timeline_note_loss(p->timeline, slot->source->handle, loss->packets, loss->lost,
+				   clock_monotonic_us());
+	}
+}
+
 static void program_remove_reader(struct program *p, uint32_t id)
 {
 	for (unsigned i = 0; i < p->reader_count; i++) {
@@ -325,6 +335,19 @@ static void program_obey(struct program *p, struct ipc_message *m)
 	case IPC_TAKE:
 		program_take(p, ((const struct ipc_take *)(const void *)m->body)->feed);
 		break;
+	case IPC_SWITCH_HEALTH:
+		timeline_set_thresholds(
+			p->timeline,
+			&((const struct ipc_switch_health *)(const void *)m->body)->health);
+		break;
+	case IPC_SWITCH_SETTLE:
+		timeline_settle_reference(
+			p->timeline,
+			((const struct ipc_switch_settle *)(const void *)m->body)->is_settled != 0);
+		break;
+	case IPC_SOURCE_LOSS:
+		program_note_loss(p, (const void *)m->body);
+		break;
 	case IPC_STOP:
 		event_base_loopbreak(p->base);
 		break;
@@ -362,6 +385,7 @@ static struct timeline *program_timeline(const struct ipc_switch_start *start, i
 		.return_after_us = start->return_after_us,
 		.return_mode = (enum timeline_return)start->return_mode,
 		.on_mismatch = (enum timeline_mismatch)start->on_mismatch,
+		.health = start->health,
 		.feed_count = start->feed_count,
 	};
 
@@ -411,6 +435,9 @@ static int program_start(struct program *p, struct ipc_message *m)
 	}
 	if (error == 0 && old_ring >= 0) {
 		program_inherit(p, old_ring, now_us);
+	}
+	if (error == 0 && start->is_reference_settled != 0) {
+		timeline_restore_reference(p->timeline, &start->reference, start->reference_feed);
 	}
 	if (error == 0 && timeline_take(p->timeline, start->taken_feed, now_us) != 0) {
 		log_warn("the feed taken is not there any more show=%s", p->report.show);

@@ -70,6 +70,10 @@ static bool source_examine_header(struct source *s, const struct packet *p, cons
 	if (is_parsed && p->kind == PACKET_VIDEO && ret_params->nal_length_bytes != 0) {
 		s->nal_length_bytes[p->track] = ret_params->nal_length_bytes;
 	}
+	if (p->kind == PACKET_AUDIO && p->track == 0 && is_parsed && ret_params->channels != 0) {
+		s->sound = *ret_params;
+		s->has_sound_header = true;
+	}
 	header_history_put(&s->headers, p, copy);
 	return is_parsed;
 }
@@ -100,6 +104,32 @@ static void source_lapped(struct source *s, struct timeline *tl, int64_t now_us)
 	timeline_lapped(tl, s->handle, oldest, now_us);
 }
 
+/* Sound whose frames say what they are, and that no header has told of: true if it is news. */
+static bool source_examine_sound(struct source *s, const struct packet *p, const uint8_t *payload,
+				 struct codec_params *ret_params)
+{
+	uint8_t head[CODEC_FRAME_HEAD_BYTES];
+	size_t size = p->size < sizeof(head) ? p->size : sizeof(head);
+	struct codec_params *known = &s->sound;
+
+	if (p->kind != PACKET_AUDIO || p->track != 0 || size == 0 ||
+	    (s->has_sound_header && p->codec == known->codec)) {
+		return false;
+	}
+	memcpy(head, payload, size); /* it may change while it is read */
+	if (!ring_is_valid(s->ring, s->next_seq) ||
+	    codec_parse_frame(p->codec, head, size, ret_params) != CODEC_OK) {
+		return false;
+	}
+	if (known->codec == ret_params->codec && known->sample_rate == ret_params->sample_rate &&
+	    known->channels == ret_params->channels) {
+		return false;
+	}
+	*known = *ret_params;
+	s->has_sound_header = false;
+	return true;
+}
+
 /* One packet. False if there is none. */
 static bool source_take(struct source *s, struct timeline *tl, int64_t now_us)
 {
@@ -121,6 +151,7 @@ static bool source_take(struct source *s, struct timeline *tl, int64_t now_us)
 			has_params = source_examine_header(s, &p, payload, &params);
 		} else if (p.type == PACKET_FRAME) {
 			source_examine_frame(s, &p, payload, claimed);
+			has_params = source_examine_sound(s, &p, payload, &params);
 		}
 	}
 	if (error == -ESTALE || (error == 0 && !ring_is_valid(s->ring, s->next_seq))) {

@@ -32,6 +32,8 @@ struct source {
 	uint64_t seed; /* of fingerprints; unknown to every writer */
 	struct header_history headers;
 	uint8_t nal_length_bytes[PACKET_TRACKS_MAX];
+	struct codec_params sound; /* of the main audio, as last told ... */
+	bool has_sound_header;     /* ... by a header, so frames are not asked */
 };
 
 /* Maps the ring (descriptor not kept) and opens the source in the timeline. 0 or a negative

@@ -5,127 +5,9 @@
  * before not; without a gap before with one; the config's order. When to go there is not
  * decided here (decide.c).
  */
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <understudy/text.h>
-
 #include "private.h"
 
 #define NONSENSE_MAX 50 /* bad packets in 10 s: not to be chosen */
-
-/* ---- formats ---- */
-
-/* Adds ", what" to the text. */
-static void mismatch_add(char *text, size_t size, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void mismatch_add(char *text, size_t size, const char *format, ...)
-{
-	size_t used = strlen(text);
-	va_list args;
-
-	if (used > 0 && used + 3 < size) {
-		text_copy(text + used, size - used, ", ");
-		used += 2;
-	}
-	va_start(args, format);
-	vsnprintf(text + used, size - used, format, args);
-	va_end(args);
-}
-
-static void mismatch_video(const struct codec_params *is, const struct codec_params *want,
-			   char *text, size_t size)
-{
-	if (is->codec != want->codec) {
-		mismatch_add(text, size, "video %s instead of %s", codec_str(is->codec),
-			     codec_str(want->codec));
-		return;
-	}
-	if (is->width != want->width || is->height != want->height) {
-		mismatch_add(text, size, "resolution %ux%u instead of %ux%u", is->width, is->height,
-			     want->width, want->height);
-	}
-	if (is->chroma != want->chroma && is->chroma != 0 && want->chroma != 0) {
-		mismatch_add(text, size, "another chroma format");
-	}
-	if (is->bit_depth != want->bit_depth && is->bit_depth != 0 && want->bit_depth != 0) {
-		mismatch_add(text, size, "%u bits instead of %u", is->bit_depth, want->bit_depth);
-	}
-}
-
-static void mismatch_audio(const struct codec_params *is, const struct codec_params *want,
-			   char *text, size_t size)
-{
-	if (is->codec != want->codec) {
-		mismatch_add(text, size, "audio %s instead of %s", codec_str(is->codec),
-			     codec_str(want->codec));
-		return;
-	}
-	if (is->sample_rate != want->sample_rate) {
-		mismatch_add(text, size, "audio rate %u instead of %u", is->sample_rate,
-			     want->sample_rate);
-	}
-	if (is->channels != want->channels) {
-		mismatch_add(text, size, "%u audio channels instead of %u", is->channels,
-			     want->channels);
-	}
-}
-
-/* What is not known is not held against anybody. */
-static bool mismatch_is_known(const struct codec_params *a, const struct codec_params *b)
-{
-	return a->codec != CODEC_NONE && b->codec != CODEC_NONE;
-}
-
-bool tl_mismatch(const struct timeline *tl, const struct codec_params params[PACKET_KINDS],
-		 char *text, size_t size)
-{
-	const struct codec_params *want = tl->reference;
-
-	text[0] = '\0';
-	if (mismatch_is_known(&params[PACKET_VIDEO], &want[PACKET_VIDEO])) {
-		mismatch_video(&params[PACKET_VIDEO], &want[PACKET_VIDEO], text, size);
-	} else if (want[PACKET_VIDEO].codec != CODEC_NONE &&
-		   params[PACKET_AUDIO].codec != CODEC_NONE) {
-		mismatch_add(text, size, "no video");
-	}
-	if (mismatch_is_known(&params[PACKET_AUDIO], &want[PACKET_AUDIO])) {
-		mismatch_audio(&params[PACKET_AUDIO], &want[PACKET_AUDIO], text, size);
-	}
-	return text[0] != '\0';
-}
-
-bool tl_is_compatible(const struct timeline *tl, const struct tl_source *s)
-{
-	char text[TIMELINE_TEXT_MAX];
-
-	return !tl_mismatch(tl, s->params, text, sizeof(text));
-}
-
-bool tl_audio_is_compatible(const struct timeline *tl, const struct tl_source *s)
-{
-	const struct codec_params *is = &s->params[PACKET_AUDIO],
-				  *want = &tl->reference[PACKET_AUDIO];
-	char text[TIMELINE_TEXT_MAX] = "";
-
-	if (mismatch_is_known(is, want)) {
-		mismatch_audio(is, want, text, sizeof(text));
-	}
-	return text[0] == '\0';
-}
-
-void tl_set_reference(struct timeline *tl, unsigned feed)
-{
-	const struct tl_source *s = tl_newest_source(tl, feed);
-
-	if (s != NULL) {
-		memcpy(tl->reference, s->params, sizeof(tl->reference));
-	}
-}
-
-/* ---- ranking ---- */
 
 bool tl_can_go_on(const struct timeline *tl, const struct tl_source *s, int64_t now_us)
 {
@@ -157,7 +39,7 @@ static struct rank choice_rank(const struct timeline *tl, const struct tl_source
 	return (struct rank){
 		.is_taken = s->feed_id == tl->taken,
 		.is_encoder = !tl->config.feeds[s->feed].is_slate,
-		.is_healthy = !tl_is_degraded(tl, s, now_us, NULL, 0),
+		.is_healthy = !tl_is_degraded(tl, s, now_us),
 		.is_compatible = tl->config.on_mismatch == MISMATCH_ALLOW ||
 				 tl_is_compatible(tl, s),
 		.is_safe = s == tl->live || safe_90k == TL_UNKNOWN ||

@@ -167,7 +167,7 @@ static int64_t decide_change_at_us(const struct timeline *tl, const struct tl_so
 		*ret_cause = "taken by the operator";
 		return now_us;
 	}
-	if (!tl_is_degraded(tl, to, now_us, NULL, 0) && tl_is_degraded(tl, live, now_us, NULL, 0)) {
+	if (!tl_is_degraded(tl, to, now_us) && tl_is_degraded(tl, live, now_us)) {
 		*ret_cause = "the live feed is degraded";
 		return now_us;
 	}
@@ -210,7 +210,9 @@ static void decide_change(struct timeline *tl, struct tl_source *best, int64_t n
 		return;
 	}
 	tl_note_change(tl, now_us, "%s", cause);
-	tl->returns_once = false;
+	if (best->feed_id != tl->taken && tl_is_degraded(tl, tl->live, now_us)) {
+		tl_failback_left(tl, tl->live->feed, now_us);
+	}
 	tl_enter(tl, best, point, now_us);
 }
 

@@ -20,7 +20,6 @@
 #define OPEN_FRAMES_MAX 32 /* none closed for so long: the depth was mislearned */
 #define FRAME_DEFAULT_90k 3000
 #define PATIENCE_FRAMES 3
-#define HOLES_WINDOW_US 10000000
 
 /* Single odd steps are dropped frames; several in a row are another frame rate. */
 static void flow_learn_frame(struct tl_flow *flow, int64_t step_90k, bool is_hole)
@@ -53,11 +52,6 @@ static void flow_note_hole(struct tl_flow *flow, uint64_t n, const struct packet
 		flow->hole_end_90k = flow->end_90k;
 		flow->hole_us = flow->last_us;
 	}
-	if (p->arrival_us - flow->holes_us > HOLES_WINDOW_US) {
-		flow->holes_us = p->arrival_us;
-		flow->holes_recent = 0;
-	}
-	flow->holes_recent++;
 	flow->run_90k = p->pts_90k;
 	flow->max_pts_90k = p->pts_90k;
 }

@@ -10,7 +10,10 @@
  *   map     maps.c     media -> show of one source: tracked on standby, frozen while live
  *   index   index.c    the packets of a source that may still be sent, one FIFO per track
  *   flow    flow.c     main video or main audio of a source: frame time, reordering, horizon
+ *   gauge   gauge.c    what came in each of the last 20 s: bytes, frames, holes, trouble
  *   source  source.c   one connection: an index, its flows, its lag
+ *   signal  health.c   something that is wrong with a source, with thresholds and a hold time
+ *   format  reference.c   what a source is made of, and the format others are held against
  *   choice  choice.c   which source the show should be made of
  *   cut     cut.c      where a point is put, and where the left source ends for it
  *   enter   splice.c   making a source live at one of its random-access points
@@ -191,9 +194,7 @@ struct tl_flow {
 	uint64_t hole;        /* the first of them */
 	int64_t hole_end_90k; /* complete up to here before it */
 	int64_t hole_us;
-	int64_t run_90k;       /* pts where the newest unbroken run began */
-	unsigned holes_recent; /* in the current window */
-	int64_t holes_us;      /* when that began */
+	int64_t run_90k; /* pts where the newest unbroken run began */
 };
 
 /* Takes in a main frame, entry n; fills e->flags and e->closed_90k. */
@@ -209,13 +210,52 @@ int64_t tl_flow_patience_us(const struct tl_flow *flow, int64_t stall_us);
 /* Nothing came for longer than that. */
 bool tl_flow_is_silent(const struct tl_flow *flow, int64_t stall_us, int64_t now_us);
 
-/* ---- source.c ---- */
+/* ---- gauge.c ---- */
 
-struct tl_rate {
-	int64_t second_us;
-	uint64_t bytes, frames;   /* in the current window */
-	uint32_t kbps, fps_milli; /* of the last whole one */
+#define TL_SECONDS 20
+
+/* What came in one second. */
+struct tl_second {
+	uint64_t bytes[PACKET_KINDS];
+	unsigned frames;                  /* of the main video: those that follow another ... */
+	int64_t frames_90k;               /* ... by this much in all; not those behind holes */
+	int64_t media_90k;                /* by how much the main kind moved on */
+	int64_t missing_us[PACKET_KINDS]; /* in holes: what was left out, or came far too late */
+	unsigned holes[PACKET_KINDS];
+	unsigned weak_points;               /* random-access points that are no IDR */
+	unsigned stuck, jumps, unusable;    /* packets */
+	uint64_t carried, lost;             /* by SRT */
+	int64_t least_lag_us[PACKET_KINDS]; /* smallest arrival - dts; INT64_MAX: nothing came */
 };
+
+struct tl_gauge {
+	struct tl_second seconds[TL_SECONDS];
+	unsigned at;
+	int64_t turn_us;    /* when the current second began */
+	int64_t began_us;   /* with the first packet */
+	int64_t resumed_us; /* when media last began to flow, after a silence or at first */
+};
+
+void tl_gauge_reset(struct tl_gauge *g, int64_t now_us);
+/* The current second, to be added to. */
+struct tl_second *tl_gauge_now(struct tl_gauge *g, int64_t now_us);
+/* The last `count` whole seconds and what there is of the current one. How long that is goes
+ * into *ret_span_us (may be NULL). */
+struct tl_second tl_gauge_sum(const struct tl_gauge *g, unsigned count, int64_t now_us,
+			      int64_t *ret_span_us);
+struct tl_source;
+/* A main frame that is about to be taken into its flow. */
+void tl_gauge_frame(const struct timeline *tl, struct tl_source *s, const struct packet *p);
+
+/* ---- health.c ---- */
+
+struct tl_signal {
+	bool is_on;
+	int64_t calm_us; /* on the good side of `leave` since then, if it is calm */
+	struct timeline_symptom symptom;
+};
+
+/* ---- source.c ---- */
 
 struct tl_source {
 	int handle;
@@ -260,11 +300,21 @@ struct tl_source {
 	int64_t key_us;
 
 	struct codec_params params[PACKET_KINDS];
-	struct tl_rate rate;
 	uint64_t packets, nonsense, late_dropped;
 	int64_t nonsense_us; /* window of bad packets */
 	unsigned nonsense_recent;
 	int64_t split_us; /* when media time last jumped */
+
+	/* health */
+	struct tl_gauge gauge;
+	struct tl_signal signals[TIMELINE_SIGNALS];
+	uint32_t symptoms;   /* bits: signals that are on ... */
+	uint32_t acute;      /* ... and of these, those that are not calm */
+	int64_t troubled_us; /* when one of them last was not calm */
+	uint32_t jump_ms;    /* the last leap of media time */
+	uint32_t best_fps_milli;
+	int64_t skew_us; /* audio's lag less video's at first; TL_UNKNOWN */
+	uint64_t srt_packets, srt_lost;
 };
 
 struct timeline;
@@ -323,13 +373,13 @@ struct tl_out {
 struct tl_feed {
 	enum timeline_feed_state state;
 	int64_t since_us;
-	int64_t healthy_us;                       /* healthy since then; TL_UNKNOWN: is not */
-	int64_t troubled_us;                      /* when trouble was last seen */
-	int64_t wait_us;                          /* before failback; doubled by flapping */
-	bool was_left;                            /* the show had to leave it before ... */
-	int64_t back_us;                          /* ... and came back to it then; 0: did not */
-	struct codec_params params[PACKET_KINDS]; /* last known */
-	char health[TIMELINE_TEXT_MAX];
+	int64_t healthy_us;   /* healthy since then; TL_UNKNOWN: is not */
+	int64_t wait_us;      /* before failback; doubled by flapping */
+	bool was_left;        /* the show had to leave it before ... */
+	int64_t back_us;      /* ... and came back to it then; 0: did not */
+	struct format format; /* last known */
+	uint32_t kbps;
+	uint32_t symptoms;                        /* those people were told of */
 	uint64_t packets, nonsense, late_dropped; /* of earlier connections */
 };
 
@@ -364,8 +414,9 @@ struct timeline {
 	struct tl_out out;
 	struct tl_change change;
 	struct tl_feed feeds[TIMELINE_FEEDS_MAX];
-	struct codec_params reference[PACKET_KINDS];
+	struct format reference;
 	unsigned reference_feed; /* TIMELINE_FEEDS_MAX: none */
+	bool is_reference_settled;
 
 	struct timeline_event events[TL_EVENTS_MAX];
 	unsigned event_at, event_count;
@@ -399,13 +450,19 @@ bool tl_can_go_on(const struct timeline *tl, const struct tl_source *s, int64_t 
 /* The source the show should be made of, or NULL. `safe_90k`: a point at or before it makes the
  * change without a gap (TL_UNKNOWN: no difference). */
 struct tl_source *tl_choose(const struct timeline *tl, int64_t safe_90k, int64_t now_us);
-/* What differs from the reference format, for people; empty: compatible. */
-bool tl_mismatch(const struct timeline *tl, const struct codec_params params[PACKET_KINDS],
-		 char *text, size_t size);
+
+/* ---- reference.c ---- */
+
+/* What the source is made of, as measured. */
+struct format tl_source_format(const struct tl_source *s, int64_t now_us);
 bool tl_is_compatible(const struct timeline *tl, const struct tl_source *s);
 bool tl_audio_is_compatible(const struct timeline *tl, const struct tl_source *s);
-/* The format others are held against: that of the feed at this place. */
-void tl_set_reference(struct timeline *tl, unsigned feed);
+/* Frames per 1000 s; 0: none followed another. */
+uint32_t tl_fps_milli(const struct tl_second *sum);
+/* Looks at the feeds anew. */
+void tl_reference_update(struct timeline *tl);
+/* The format others are held against from now on: that of the feed at this place. */
+void tl_reference_take(struct timeline *tl, unsigned feed);
 
 /* ---- cut.c ---- */
 
@@ -464,9 +521,11 @@ void tl_failback_entered(struct timeline *tl, unsigned feed, int64_t now_us);
 int64_t tl_failback_at_us(const struct timeline *tl, const struct tl_source *to, int64_t now_us);
 
 /* ---- health.c ---- */
-/* Something is wrong with it, though it may go on. `text` (may be NULL) says what. */
-bool tl_is_degraded(const struct timeline *tl, const struct tl_source *s, int64_t now_us,
-		    char *text, size_t size);
+/* Something is wrong with it, though it may go on. A live source is given the benefit of the
+ * doubt: what is over, if only just, is no reason to leave it. */
+bool tl_is_degraded(const struct timeline *tl, const struct tl_source *s, int64_t now_us);
+/* The connection goes on with another media time: what was wrong with it still is. */
+void tl_health_inherit(struct tl_source *to, const struct tl_source *from);
 void tl_health_update(struct timeline *tl, int64_t now_us);
 
 /* ---- pick.c ---- */

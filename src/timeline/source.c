@@ -32,7 +32,9 @@ int tl_source_create(struct timeline *tl, int handle, unsigned feed, uint32_t in
 	s->feed_id = tl->config.feeds[feed].id;
 	s->incarnation = incarnation;
 	s->is_open = true;
-	s->opened_us = s->rate.second_us = s->key_us = now_us;
+	s->opened_us = s->key_us = now_us;
+	tl_gauge_reset(&s->gauge, now_us);
+	s->troubled_us = s->skew_us = TL_UNKNOWN;
 	s->split_us = now_us - SECOND_US;
 	s->key_dts_90k = s->point_dts_90k = s->weak_dts_90k = TL_UNKNOWN;
 	s->first_us = INT64_MAX;
@@ -82,6 +84,12 @@ static int source_refuse(struct tl_source *s, int64_t now_us)
 	return -EINVAL;
 }
 
+static int source_refuse_unusable(struct tl_source *s, int64_t now_us)
+{
+	tl_gauge_now(&s->gauge, now_us)->unusable++;
+	return source_refuse(s, now_us);
+}
+
 static bool source_accepts(const struct packet *p)
 {
 	return packet_is_sane(p) && tl_abs(p->dts_90k) <= TL_MEDIA_MAX_90k &&
@@ -111,25 +119,12 @@ static bool source_jumps(const struct tl_flow *flow, const struct packet *p)
 		tl_us(step_90k) - (p->arrival_us - flow->last_us) > TL_JUMP_AHEAD_US);
 }
 
-/* ---- learning ---- */
-
-static void source_measure(struct tl_source *s, const struct packet *p)
+static uint32_t source_jump_ms(const struct tl_flow *flow, const struct packet *p)
 {
-	struct tl_rate *rate = &s->rate;
-	int64_t span_us = p->arrival_us - rate->second_us;
-
-	if (span_us >= 2 * SECOND_US) {
-		rate->kbps = (uint32_t)(rate->bytes * 8000 / (uint64_t)span_us);
-		rate->fps_milli = (uint32_t)(rate->frames * 1000000000 / (uint64_t)span_us);
-		*rate = (struct tl_rate){ .second_us = p->arrival_us,
-					  .kbps = rate->kbps,
-					  .fps_milli = rate->fps_milli };
-	}
-	rate->bytes += p->size;
-	if (packet_is_main(p) && p->kind == PACKET_VIDEO) {
-		rate->frames++;
-	}
+	return (uint32_t)tl_min(tl_abs(tl_us(p->dts_90k - flow->last_dts_90k)) / 1000, UINT32_MAX);
 }
+
+/* ---- learning ---- */
 
 /* A new lag begins where the source was silent for too long: whoever was frozen may come back
  * late, with its media time running on. */
@@ -183,7 +178,11 @@ static bool source_is_point(struct tl_source *s, const struct packet *p)
 		s->weak_dts_90k = TL_UNKNOWN;
 		return true;
 	}
-	return (p->flags & PACKET_RECOVERY) != 0 && source_weak_point_counts(s, p);
+	if ((p->flags & PACKET_RECOVERY) == 0) {
+		return false;
+	}
+	tl_gauge_now(&s->gauge, p->arrival_us)->weak_points++;
+	return source_weak_point_counts(s, p);
 }
 
 static void source_learn_point(struct tl_source *s, struct tl_entry *e)
@@ -217,6 +216,7 @@ static void source_append(struct timeline *tl, struct tl_source *s, struct tl_en
 	struct tl_track *track = &s->index.tracks[p->kind][p->track];
 
 	if (packet_is_main(p) && p->kind != PACKET_DATA) {
+		tl_gauge_frame(tl, s, p);
 		source_learn_lag(tl, s, p);
 		source_learn_disorder(s, p);
 		if (p->kind == PACKET_VIDEO && !s->flows[PACKET_VIDEO].is_present) {
@@ -264,12 +264,21 @@ static bool source_frame_is_in_order(const struct tl_source *s, const struct pac
 	return !track->has_frames || p->dts_90k > track->last_dts_90k;
 }
 
+/* From a header, or from a frame that needs none. A new picture may have another frame rate. */
 static void source_learn_params(struct tl_source *s, const struct packet *p,
 				const struct codec_params *params)
 {
-	if (p->type == PACKET_CONFIG && p->track == 0 && params != NULL) {
-		s->params[p->kind] = *params;
-		s->params[p->kind].codec = p->codec;
+	struct codec_params *known = &s->params[p->kind];
+
+	if (p->track != 0 || (p->type != PACKET_CONFIG && p->type != PACKET_FRAME)) {
+		return;
+	}
+	if (params != NULL) {
+		*known = *params;
+		s->best_fps_milli = p->kind == PACKET_VIDEO ? 0 : s->best_fps_milli;
+	}
+	if (params != NULL || known->codec == CODEC_NONE) {
+		known->codec = p->codec;
 	}
 }
 
@@ -281,7 +290,7 @@ int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const
 	int error;
 
 	if (!source_accepts(p)) {
-		return source_refuse(s, now_us);
+		return source_refuse_unusable(s, now_us);
 	}
 	q->source_seq = seq;
 	q->feed = s->feed_id;
@@ -291,7 +300,7 @@ int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const
 	s->arrival_us = q->arrival_us;
 	s->next_seq = seq + 1;
 	s->packets++;
-	source_measure(s, q);
+	tl_gauge_now(&s->gauge, q->arrival_us)->bytes[q->kind] += q->size;
 	source_learn_params(s, q, params);
 	if ((q->flags & PACKET_REPEAT) != 0 || q->type == PACKET_END) {
 		return 0;
@@ -302,15 +311,18 @@ int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const
 	if (packet_is_main(q) && source_jumps(&s->flows[q->kind], q)) {
 		struct tl_source *next = NULL;
 
+		tl_gauge_now(&s->gauge, now_us)->jumps++;
+		s->jump_ms = source_jump_ms(&s->flows[q->kind], q);
 		if (now_us - s->split_us >= SECOND_US) {
 			next = tl_split_source(tl, s, now_us);
 		}
 		if (next == NULL) {
-			return source_refuse(s, now_us);
+			return source_refuse_unusable(s, now_us);
 		}
 		s = next;
 	}
 	if (q->type == PACKET_FRAME && !source_frame_is_in_order(s, q)) {
+		tl_gauge_now(&s->gauge, now_us)->stuck++;
 		return source_refuse(s, now_us);
 	}
 	error = tl_index_reserve(&s->index);

@@ -176,21 +176,13 @@ static void splice_begin_show(struct timeline *tl, struct tl_source *to, const s
 
 	tl->clock.offset_us += tl_us(shift_90k);
 	to->map_90k -= shift_90k;
-	for (unsigned i = 0; i < tl->config.feed_count; i++) {
-		const struct tl_source *s = tl_newest_source(tl, i);
-
-		if (s != NULL && !tl->config.feeds[i].is_slate &&
-		    s->params[tl_source_main_kind(s)].codec != CODEC_NONE) {
-			tl_set_reference(tl, i);
-			return;
-		}
-	}
 }
 
 static void splice_go_live(struct timeline *tl, struct tl_source *to, int64_t now_us)
 {
 	splice_start_tracks(to);
 	tl->live = to;
+	tl->returns_once = false;
 	tl->last_feed = to->feed_id;
 	tl->clock.slewed_us = now_us;
 	tl_failback_entered(tl, to->feed, now_us);

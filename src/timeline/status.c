@@ -11,13 +11,19 @@ static void status_fill_source(const struct tl_source *s, struct timeline_feed_s
 	ret->incarnation = s->incarnation;
 	ret->has_video = s->flows[PACKET_VIDEO].is_present;
 	ret->has_audio = s->flows[PACKET_AUDIO].is_present;
-	ret->kbps = s->rate.kbps;
-	ret->fps_milli = s->rate.fps_milli;
-	ret->gop_ms = s->gop_90k > 0 ? (int32_t)(s->gop_90k / 90) : -1;
 	ret->horizon_90k = tl_source_horizon(s);
 	ret->packets += s->packets;
 	ret->nonsense += s->nonsense;
 	ret->late_dropped += s->late_dropped;
+}
+
+static void status_fill_symptoms(const struct tl_source *s, struct timeline_feed_status *ret)
+{
+	for (unsigned i = 0; i < TIMELINE_SIGNALS; i++) {
+		if ((s->symptoms & UINT32_C(1) << i) != 0) {
+			ret->symptoms[ret->symptom_count++] = s->signals[i].symptom;
+		}
+	}
 }
 
 static void status_fill_feed(const struct timeline *tl, unsigned feed,
@@ -30,18 +36,18 @@ static void status_fill_feed(const struct timeline *tl, unsigned feed,
 		.id = tl->config.feeds[feed].id,
 		.state = f->state,
 		.since_us = f->since_us,
-		.video = f->params[PACKET_VIDEO],
-		.audio = f->params[PACKET_AUDIO],
-		.gop_ms = -1,
+		.format = f->format,
 		.horizon_90k = TL_UNKNOWN,
 		.packets = f->packets,
 		.nonsense = f->nonsense,
 		.late_dropped = f->late_dropped,
 	};
-	text_copy(ret->health, sizeof(ret->health), f->health);
-	ret->is_compatible = !tl_mismatch(tl, f->params, ret->mismatch, sizeof(ret->mismatch));
+	ret->mismatch = format_compare(&f->format, &tl->reference);
+	ret->is_compatible = (ret->mismatch & FORMAT_INCOMPATIBLE) == 0;
 	if (s != NULL) {
+		ret->kbps = f->kbps;
 		status_fill_source(s, ret);
+		status_fill_symptoms(s, ret);
 	}
 }
 
@@ -53,6 +59,11 @@ void timeline_get_status(const struct timeline *tl, int64_t now_us, struct timel
 	ret->taken = tl->taken;
 	text_copy(ret->why, sizeof(ret->why), tl->why);
 	ret->now_90k = tl->out.has_begun ? tl->out.last_90k : 0;
+	ret->reference = tl->reference;
+	ret->reference_feed = tl->reference_feed < tl->config.feed_count
+				      ? tl->config.feeds[tl->reference_feed].id
+				      : 0;
+	ret->is_reference_settled = tl->is_reference_settled;
 	ret->feed_count = tl->config.feed_count;
 	for (unsigned i = 0; i < tl->config.feed_count; i++) {
 		status_fill_feed(tl, i, &ret->feeds[i]);

@@ -33,7 +33,6 @@ struct timeline *timeline_create(const struct timeline_config *config, int64_t n
 	for (unsigned i = 0; i < config->feed_count; i++) {
 		tl->feeds[i] = (struct tl_feed){ .since_us = now_us,
 						 .healthy_us = TL_UNKNOWN,
-						 .troubled_us = now_us,
 						 .wait_us = config->return_after_us };
 	}
 	return tl;
@@ -158,6 +157,7 @@ struct tl_source *tl_split_source(struct timeline *tl, struct tl_source *s, int6
 	for (unsigned kind = 0; kind < PACKET_KINDS; kind++) {
 		next->params[kind] = s->params[kind];
 	}
+	tl_health_inherit(next, s);
 	return next;
 }
 
@@ -204,14 +204,36 @@ int timeline_take(struct timeline *tl, uint16_t feed, int64_t now_us)
 	if (feed != 0 && tl_feed_find(tl, feed) < 0) {
 		return -ENOENT;
 	}
-	tl->returns_once = feed == 0 && tl->taken != 0;
+	/* Only where there is something to return to: a later failover is none of this order's. */
+	tl->returns_once = feed == 0 && tl->live != NULL && tl->live->feed > 0;
 	tl->taken = feed;
 	if (feed != 0) {
-		tl_set_reference(tl, (unsigned)tl_feed_find(tl, feed));
+		tl_reference_take(tl, (unsigned)tl_feed_find(tl, feed));
 	}
 	tl->is_dirty = true;
 	tl->health_us = INT64_MIN;
 	return 0;
+}
+
+void timeline_note_loss(struct timeline *tl, int source, uint64_t packets, uint64_t lost,
+			int64_t now_us)
+{
+	struct tl_source *s = tl->by_handle[source];
+	struct tl_second *second = tl_gauge_now(&s->gauge, now_us);
+
+	if (packets >= s->srt_packets && lost >= s->srt_lost) { /* else it counts anew */
+		second->carried += packets - s->srt_packets;
+		second->lost += lost - s->srt_lost;
+	}
+	s->srt_packets = packets;
+	s->srt_lost = lost;
+}
+
+void timeline_set_thresholds(struct timeline *tl, const struct timeline_thresholds *health)
+{
+	tl->config.health = *health;
+	tl->health_us = INT64_MIN;
+	tl->is_dirty = true;
 }
 
 /* A source is done when nothing more comes and nothing waits; a handle, when its sources are. */

@@ -37,10 +37,15 @@ def judge(stage, relay, clips, *feeds):
         raise AssertionError(f"only {seconds} s came")
 
 
+def said(relay, status):
+    """What the status says is wrong with the primary."""
+    return " ".join(signal["text"] for signal in relay.feed("primary", status)["health"])
+
+
 def trouble(relay, *words):
     """Until the status says so of the primary."""
     status = relay.wait_status(
-        lambda s: all(w in " ".join(relay.feed("primary", s)["health"]) for w in words),
+        lambda s: all(w in said(relay, s) for w in words),
         f"the primary's health to say {words}")
     return relay.feed("primary", status)
 

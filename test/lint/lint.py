@@ -49,6 +49,7 @@ CONTRACTS = {
     "bytes": "base", "buffer": "base", "text": "base", "clock": "base", "log": "base",
     "fault": "base",
     "packet": "media", "flv": "media", "codec": "media", "elementary": "media", "ts": "media",
+    "format": "media",
     "rtmp": "rtmp", "amf": "rtmp",
     "ring": "ring", "follow": "ring", "feed": "ring",
     "timeline": "timeline", "policy": "policy", "ipc": "ipc", "worker": "worker",
@@ -59,9 +60,11 @@ CONTRACTS = {
 }
 
 # (includer, contract or file): messages carry the timeline's status as it is; the command
-# and the supervisor are one program with two entrances; a config names the timeline's modes.
+# and the supervisor are one program with two entrances; a config names the timeline's modes
+# and thresholds.
 ALLOWED = {
     ("src/config/*", "understudy/timeline.h"),
+    ("include/understudy/config.h", "understudy/timeline.h"),
     ("include/understudy/ipc.h", "understudy/timeline.h"),
     ("include/understudy/ipc.h", "understudy/witness.h"),
     ("include/understudy/ipc.h", "understudy/history.h"),

@@ -74,7 +74,8 @@ void script_read_show(struct scenario *sc, char *words[], unsigned count)
 
 	*c = (struct timeline_config){ .stall_us = 500000,
 				       .hole_us = 200000,
-				       .return_after_us = 30000000 };
+				       .return_after_us = 30000000,
+				       .health = timeline_thresholds_usual };
 	sc->stage.seed = 1;
 	for (unsigned i = 1; i < count; i++) {
 		char *value = strchr(words[i], '=');

@@ -35,6 +35,19 @@ static void check_params(uint32_t codec, const uint8_t *data, size_t size)
 	require((p.width == 0) == (p.height == 0) || codec == CODEC_VVC);
 }
 
+static void check_frame(uint32_t codec, const uint8_t *data, size_t size)
+{
+	struct codec_params p;
+
+	memset(&p, 0x55, sizeof(p));
+	if (codec_parse_frame(codec, data, size, &p) != CODEC_OK) {
+		require(p.codec == 0x55555555);
+		return;
+	}
+	require(p.codec == codec && p.channels >= 1 && p.channels <= 8);
+	require(p.sample_rate <= 192000 && p.width == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint32_t codecs[] = {
@@ -53,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	data++;
 	size--;
 	check_params(codec, data, size);
+	check_frame(codec, data, size);
 	access = codec_random_access(codec, length, data, size, choice & 0x40 ? PACKET_KEY : 0);
 	require(access == 0 || access == PACKET_KEY || access == PACKET_RECOVERY ||
 		access == PACKET_LEADING);

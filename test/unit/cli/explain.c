@@ -359,7 +359,7 @@ static void foreign_text_cannot_steer_the_terminal(void **state)
 	static struct explain_facts facts;
 
 	facts_of("{\"name\":\"a\\u001b[2J\",\"failover\":{},\"feeds\":[{\"name\":\"f\\r\\u0007\","
-		 "\"state\":\"\\u009bx\",\"health\":[\"h\\u0008\"],"
+		 "\"state\":\"\\u009bx\",\"health\":[{\"text\":\"h\\u0008\"}],"
 		 "\"video\":{\"codec\":\"\\u001b\"}}]}",
 		 &facts);
 	char *out = render(&facts);

@@ -17,13 +17,17 @@
 static const char sample[] =
 	"{\"shows\":[{\"name\":\"main\",\"on_air\":true,\"started\":true,\"live\":\"primary\","
 	"\"why\":\"most preferred feed that can go on\",\"admin\":\"auto\",\"taken\":null,"
-	"\"timeline_90k\":337770000,\"delay_ms\":3000,\"feeds\":["
+	"\"timeline_90k\":337770000,\"delay_ms\":3000,"
+	"\"reference\":{\"feed\":\"primary\"},\"feeds\":["
 	"{\"name\":\"primary\",\"state\":\"live\",\"health\":[],\"video\":{\"codec\":\"h264\","
 	"\"width\":1920,\"height\":1080,\"fps\":59.94},\"audio\":{\"codec\":\"aac\","
 	"\"sample_rate\":48000,\"channels\":2},\"kbps\":6012,\"gop_ms\":2000,\"mismatch\":[]},"
-	"{\"name\":\"backup\",\"state\":\"degraded\",\"health\":[\"no audio for 700 ms\"],"
+	"{\"name\":\"backup\",\"state\":\"degraded\",\"health\":["
+	"{\"signal\":\"no_audio\",\"text\":\"no audio for 700 ms\"}],"
 	"\"video\":{\"codec\":\"h264\",\"width\":1280,\"height\":720,\"fps\":30.0},\"audio\":null,"
-	"\"kbps\":800,\"gop_ms\":null,\"mismatch\":[\"resolution 1280x720 instead of 1920x1080\"]},"
+	"\"kbps\":800,\"gop_ms\":null,\"mismatch\":["
+	"{\"field\":\"resolution\",\"name\":\"resolutionMismatch\","
+	"\"severity\":\"incompatible\",\"this\":\"1280x720\",\"reference\":\"1920x1080\"}]},"
 	"{\"name\":\"spare\",\"state\":\"offline\"}],"
 	"\"destinations\":[{\"name\":\"youtube\",\"state\":\"live\",\"since\":\"%s\","
 	"\"restarts\":1,\"last_error\":\"connection reset by "
@@ -72,7 +76,7 @@ static void a_show_is_drawn_as_tables(void **state)
 "  youtube      live         1:02:03  6010  15 ms    1         connection reset by peer\n"
 "  rec          backing_off  -        0     0 ms     0         -\n"
 "  ! feed backup: key frames are 8000 ms apart\n"
-"  ! feed backup does not match the others: resolution 1280x720 instead of 1920x1080; "
+"  ! feed backup does not match primary: resolution 1280x720 instead of 1920x1080; "
 "set both encoders alike\n");
 	/* clang-format on */
 	free(out);
@@ -120,7 +124,8 @@ static void foreign_text_cannot_steer_the_terminal(void **state)
 		"{\"shows\":[{\"name\":\"a\\u001b[2J\",\"why\":\"x\\u009b31m\\n\\u202ey\","
 		"\"live\":\"\\u0007\",\"warnings\":[\"w\\u001b]0;t\"],"
 		"\"feeds\":[{\"name\":\"f\\r\","
-		"\"state\":\"\\u001b\",\"health\":[\"h\\u0008\"],\"mismatch\":[\"m\\u001b\"],"
+		"\"state\":\"\\u001b\",\"health\":[{\"text\":\"h\\u0008\"}],"
+		"\"mismatch\":[{\"field\":\"m\\u001b\"}],"
 		"\"video\":{\"codec\":\"\\u001b\"}}],"
 		"\"destinations\":[{\"name\":\"d\\u007f\",\"last_error\":\"\\u2028e\\u001b\"}]}]}",
 		false, NOW_MS);

@@ -228,9 +228,9 @@ static void numbers_out_of_range_are_refused(void **state)
 	memcpy(&status.timeline.feeds[15].has_audio, &two, 1); /* no value of a bool */
 	assert_refused(IPC_SWITCH_STATUS, &status, sizeof status);
 	status.timeline.feeds[15].has_audio = true;
-	memset(status.timeline.feeds[15].health, 'x', sizeof status.timeline.feeds[15].health);
+	status.timeline.feeds[15].symptom_count = TIMELINE_SIGNALS + 1;
 	assert_refused(IPC_SWITCH_STATUS, &status, sizeof status);
-	status.timeline.feeds[15].health[10] = '\0';
+	status.timeline.feeds[15].symptom_count = TIMELINE_SIGNALS;
 	send_raw_message(IPC_SWITCH_STATUS, sizeof status, &status, sizeof status);
 	assert_int_equal(ipc_recv(pair[1], &message), 1);
 }

@@ -39,10 +39,10 @@ static struct timeline_feed_status *reset(int platform)
 		.state = FEED_LIVE,
 		.has_video = true,
 		.has_audio = true,
-		.video = { .codec = CODEC_AVC, .width = 1280, .height = 720 },
-		.audio = { .codec = CODEC_AAC },
+		.format = { .video = { .codec = CODEC_AVC, .width = 1280, .height = 720 },
+			    .audio = { .codec = CODEC_AAC },
+			    .gop_ms = 2000 },
 		.kbps = 5000,
-		.gop_ms = 2000,
 	};
 	return s;
 }
@@ -70,30 +70,57 @@ static void usual_feed_suits_every_platform(void **state)
 
 static void broken_limits_are_named_with_the_remedy(void **state)
 {
-	reset(PLATFORM_YOUTUBE)->gop_ms = 5000;
+	reset(PLATFORM_YOUTUBE)->format.gop_ms = 5000;
 	assert_warned(
 		"key frames are 5000 ms apart, YouTube takes 4000 at most (gopSizeOver); set");
 	reset(PLATFORM_TWITCH)->kbps = 9000;
 	assert_warned("9000 kb/s are sent, Twitch takes 6320 (bitrateHigh); lower");
 	reset(PLATFORM_TWITCH)->kbps = 6800;
 	assert_warned(NULL);
-	reset(PLATFORM_TWITCH)->video.codec = CODEC_AV1;
+	reset(PLATFORM_TWITCH)->format.video.codec = CODEC_AV1;
 	assert_warned("Twitch does not take AV1 (videoCodec)");
-	reset(PLATFORM_YOUTUBE)->video.codec = CODEC_AV1;
+	reset(PLATFORM_YOUTUBE)->format.video.codec = CODEC_AV1;
 	assert_warned(NULL);
-	reset(PLATFORM_KICK)->audio.codec = CODEC_OPUS;
+	reset(PLATFORM_KICK)->format.audio.codec = CODEC_OPUS;
 	assert_warned("Kick does not take Opus (audioCodec)");
 	reset(PLATFORM_FACEBOOK)->has_audio = false;
 	assert_warned("Facebook needs sound (noAudioStream)");
-	reset(PLATFORM_KICK)->video.width = 2560;
+	reset(PLATFORM_KICK)->format.video.width = 2560;
 	assert_warned("2560x720 is more than the 1920x1080 that Kick takes");
-	reset(PLATFORM_CUSTOM)->gop_ms = 9000;
-	assert_warned(NULL);
-	reset(PLATFORM_TWITCH)->gop_ms = 9000;
+	reset(PLATFORM_CUSTOM)->format.gop_ms = 9000;
+	assert_warned("feed primary: key frames are 9000 ms apart; set the key frame interval to "
+		      "2 s (gopSizeLong)");
+	reset(PLATFORM_TWITCH)->format.gop_ms = 9000;
 	show.status.timeline.feeds[0].state = FEED_OFFLINE;
 	assert_warned(NULL);
-	reset(PLATFORM_TWITCH)->gop_ms = 9000;
+	reset(PLATFORM_TWITCH)->kbps = 9000;
 	destination.is_paused = true;
+	assert_warned(NULL);
+}
+
+static void a_feed_by_itself_is_warned_of_in_youtubes_words(void **state)
+{
+	struct timeline_feed_status *s;
+
+	reset(PLATFORM_CUSTOM)->format.has_open_gops = 1;
+	assert_warned("(openGop)");
+	reset(PLATFORM_CUSTOM)->format.video.scan = SCAN_INTERLACED;
+	assert_warned("(interlacedVideo)");
+	reset(PLATFORM_CUSTOM)->format.audio.channels = 6;
+	assert_warned("its sound has 6 channels; platforms take 2 (audioTooManyChannels)");
+	s = reset(PLATFORM_CUSTOM);
+	s->has_audio = false;
+	assert_warned(NULL); /* it may still come */
+	s->format.is_measured = 1;
+	assert_warned("(noAudioStream)");
+	s->state = FEED_OFFLINE;
+	assert_warned(NULL);
+	s = reset(PLATFORM_YOUTUBE);
+	s->format.is_measured = 1;
+	s->format.fps_milli = 60000;
+	s->kbps = 2000;
+	assert_warned("YouTube wants at least 2250 for a picture of this size (bitrateLow)");
+	s->format.fps_milli = 30000;
 	assert_warned(NULL);
 }
 
@@ -115,6 +142,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(usual_feed_suits_every_platform),
 		cmocka_unit_test(broken_limits_are_named_with_the_remedy),
+		cmocka_unit_test(a_feed_by_itself_is_warned_of_in_youtubes_words),
 		cmocka_unit_test(long_broadcasts_are_warned_of_an_hour_before),
 	};
 

@@ -207,7 +207,7 @@ static void headers_in_force_are_never_sent_again(void **state)
 		}
 	}
 	timeline_get_status(tl, START_US + 40 * FRAME_US, &status);
-	assert_int_equal(status.feeds[0].video.width, 640);
+	assert_int_equal(status.feeds[0].format.video.width, 640);
 	timeline_destroy(&tl);
 }
 

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The condition of feeds, for people and programs: what is wrong with one now, how it differs
+ * from the show's reference format, what platforms would not like about it. The switch measures;
+ * here is the one place that puts it into words and JSON. Runs in the supervisor; reads its
+ * inventory only.
+ */
+#include <string.h>
+
+#include <understudy/log.h>
+#include <understudy/text.h>
+
+#include "supervisor.h"
+
+#define GOP_LONG_MS 4000
+#define CHANNELS_MAX 2
+#define VALUE_MAX 64
+#define LINE_MAX_BYTES 480
+
+/* ---- signals ---- */
+
+/* Of a feed that is fetched: why nothing comes. */
+static void add_pull(json_t *list, const struct feed *feed)
+{
+	const struct pull *pull = &feed->pull;
+	const struct source *source = feed_current(feed);
+	const char *text = NULL;
+
+	if (pull->trouble[0] != '\0') {
+		text = pull->trouble;
+	} else if (pull->connection != NULL && source != NULL && !source->is_ready) {
+		text = "connecting";
+	}
+	if (text != NULL) {
+		json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "signal", "pull", "text",
+						      text, "acute", true));
+	}
+}
+
+json_t *condition_health_json(const struct feed *feed)
+{
+	const struct timeline_feed_status *s = status_of_feed(feed->show, feed->id);
+	const struct timeline_thresholds *thresholds = &feed->show->config->failover.health;
+	json_t *list = json_array();
+	char text[TIMELINE_TEXT_MAX];
+
+	for (unsigned i = 0; i < s->symptom_count; i++) {
+		enum timeline_signal signal = (enum timeline_signal)s->symptoms[i].signal;
+
+		timeline_symptom_str(&s->symptoms[i], text, sizeof(text));
+		json_array_append_new(
+			list, json_pack("{s:s, s:s, s:b, s:I, s:s, s:o, s:I, s:I, s:I}", "signal",
+					timeline_signal_str(signal), "text", text, "acute",
+					s->symptoms[i].is_calm == 0, "value",
+					(json_int_t)s->symptoms[i].value, "unit",
+					timeline_signal_unit(signal), "since",
+					status_since_json(s->symptoms[i].since_us), "enter",
+					(json_int_t)thresholds->of[signal].enter, "leave",
+					(json_int_t)timeline_leave_of(thresholds, signal),
+					"hold_ms", (json_int_t)thresholds->of[signal].hold_ms));
+	}
+	add_pull(list, feed);
+	return list;
+}
+
+/* ---- formats ---- */
+
+json_t *condition_mismatch_json(const struct feed *feed)
+{
+	const struct timeline_feed_status *s = status_of_feed(feed->show, feed->id);
+	const struct format *reference = &feed->show->status.timeline.reference;
+	char is[VALUE_MAX], want[VALUE_MAX];
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < FORMAT_FIELDS; i++) {
+		enum format_field field = (enum format_field)i;
+		bool is_incompatible = (FORMAT_BIT(i) & FORMAT_INCOMPATIBLE) != 0;
+
+		if ((s->mismatch & FORMAT_BIT(i)) == 0) {
+			continue;
+		}
+		format_field_value(&s->format, field, is, sizeof(is));
+		format_field_value(reference, field, want, sizeof(want));
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s}", "field",
+						      format_field_str(field), "name",
+						      format_field_name(field), "severity",
+						      is_incompatible ? "incompatible" : "warning",
+						      "this", is, "reference", want));
+	}
+	return list;
+}
+
+json_t *condition_reference_json(const struct show *show)
+{
+	const struct timeline_status *t = &show->status.timeline;
+	const struct feed *feed = feed_by_id((struct show *)show, t->reference_feed);
+	char text[LINE_MAX_BYTES];
+
+	format_describe(&t->reference, text, sizeof(text));
+	if (text[0] == '\0') {
+		return json_null();
+	}
+	return json_pack("{s:o, s:s, s:b}", "feed",
+			 feed != NULL ? json_string(feed->config->name) : json_null(), "format",
+			 text, "settled", t->is_reference_settled != 0);
+}
+
+/* "; differs from primary: resolution 1280x720 instead of 1920x1080 (resolutionMismatch)" */
+static void say_mismatch(const struct feed *feed, json_t *mismatch, char *to, size_t size)
+{
+	const struct show *show = feed->show;
+	const struct feed *reference = feed_by_id((struct show *)show,
+						  show->status.timeline.reference_feed);
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(mismatch, i, item) {
+		const char *field, *name, *severity, *is, *want;
+		size_t used = strlen(to);
+
+		if (i == 0) {
+			text_format(to + used, size - used, "; differs from %s: ",
+				    reference != NULL ? reference->config->name
+						      : "the reference format");
+			used += strlen(to + used);
+		}
+		json_unpack((json_t *)item, "{s:s, s:s, s:s, s:s, s:s}", "field", &field, "name",
+			    &name, "severity", &severity, "this", &is, "reference", &want);
+		text_format(to + used, size - used, "%s%s %s instead of %s (%s, %s)",
+			    i > 0 ? ", " : "", field, is, want, name, severity);
+	}
+}
+
+static void tell_format(struct feed *feed, const struct timeline_feed_status *s)
+{
+	json_t *mismatch = condition_mismatch_json(feed);
+	char text[LINE_MAX_BYTES];
+
+	format_describe(&s->format, text, sizeof(text));
+	say_mismatch(feed, mismatch, text, sizeof(text));
+	events_add(feed->show->supervisor, feed->show->config->name, "feed_format",
+		   json_pack("{s:s, s:o}", "feed", feed->config->name, "mismatch", mismatch),
+		   "feed %s: %s", feed->config->name, text);
+}
+
+void condition_update(struct show *show)
+{
+	struct feed *feed;
+
+	TAILQ_FOREACH(feed, &show->feeds, entry) {
+		const struct timeline_feed_status *s = status_of_feed(show, feed->id);
+		uint32_t mismatch = s->mismatch & ~FORMAT_BITRATES;
+
+		if (s->state == FEED_OFFLINE || s->format.is_measured == 0 ||
+		    (s->incarnation == feed->told_incarnation && mismatch == feed->told_mismatch)) {
+			continue;
+		}
+		feed->told_incarnation = s->incarnation;
+		feed->told_mismatch = mismatch;
+		tell_format(feed, s);
+	}
+}
+
+/* ---- a feed by itself ---- */
+
+static void warn(json_t *list, const char *name, json_t *text)
+{
+	json_array_append_new(list, json_pack("{s:s, s:o}", "name", name, "text", text));
+}
+
+json_t *condition_warnings_json(const struct feed *feed)
+{
+	const struct timeline_feed_status *s = status_of_feed(feed->show, feed->id);
+	const struct format *f = &s->format;
+	json_t *list = json_array();
+
+	if (s->state == FEED_OFFLINE) {
+		return list;
+	}
+	if (f->gop_ms > GOP_LONG_MS) {
+		warn(list, "gopSizeLong",
+		     json_sprintf("key frames are %u ms apart; set the key frame interval to 2 s",
+				  f->gop_ms));
+	}
+	if (f->has_open_gops != 0) {
+		warn(list, "openGop",
+		     json_string("its GOPs are open: pictures before a key frame need the GOP "
+				 "before it; set the encoder to closed GOPs"));
+	}
+	if (f->video.scan == SCAN_INTERLACED) {
+		warn(list, "interlacedVideo",
+		     json_string("its picture is interlaced; set the encoder to progressive"));
+	}
+	if (s->has_video && !s->has_audio && f->is_measured != 0) {
+		warn(list, "noAudioStream", json_string("it has no sound"));
+	}
+	if (f->audio.channels > CHANNELS_MAX) {
+		warn(list, "audioTooManyChannels",
+		     json_sprintf("its sound has %u channels; platforms take 2",
+				  (unsigned)f->audio.channels));
+	}
+	return list;
+}
