@@ -125,12 +125,17 @@ struct config_show {
 	unsigned destinations_count;
 };
 
+struct config_history {
+	uint32_t keep_days, max_mb;
+};
+
 struct config {
 	struct config_listener *rtmp, *rtmps; /* NULL = not listening */
 	struct config_srt *srt;  /* likewise */
 	char *ca_file;           /* tls.ca_file as configured; NULL: see config_ca_file() */
 	char *state_directory, *socket; /* never NULL */
 	uint64_t ring_max_bytes;
+	struct config_history history;
 	uint32_t watchdog_s;
 	struct config_show *shows;
 	unsigned shows_count;

@@ -48,6 +48,7 @@ const struct child_ops *child_ops_of(enum worker_role role)
 		[ROLE_RELAY_SRT] = &relay_ops,
 		[ROLE_RESOLVE] = &resolver_ops,
 		[ROLE_INGEST_AV_PULL] = &connection_ops,
+		[ROLE_HISTORY] = &history_ops,
 	};
 
 	return role < ROLES ? ops[role] : NULL;

@@ -11,6 +11,7 @@
  *   {"command":"mend"}                         -> likewise, or when the client goes away
  *   {"command":"witness","show":S}             -> likewise, then {"witness":{}}s, {"summary":{}}s
  *   {"command":"witness_mark","show":S,"mark":N}  -> likewise, and a summary with that mark
+ *   {"command":"history","subject":X,"show":S,"since":S,"limit":N}  -> as history.h says
  *   {"command":"events","follow":B,"since":S}  -> {"ok":true}, {"event":{...}}..., {"end":true}
  */
 #include <errno.h>
@@ -35,7 +36,6 @@
 
 #define REQUEST_MAX 65536
 #define PENDING_MAX ((size_t)1 << 20) /* a client that does not read is dropped */
-#define EVENTS_KEPT 1000
 #define CLIENTS_MAX 32
 
 struct client {
@@ -120,6 +120,26 @@ static void client_ok(struct client *client)
 
 /* ---- commands ---- */
 
+static bool client_who(const struct client *client, struct ucred *ret)
+{
+	socklen_t size = sizeof(*ret);
+
+	return getsockopt(bufferevent_getfd(client->stream), SOL_SOCKET, SO_PEERCRED, ret, &size) ==
+	       0;
+}
+
+/* Who gave an order belongs to the event; `extra` (taken) may be NULL. */
+static json_t *signed_by(const struct client *client, json_t *extra)
+{
+	json_t *event = extra != NULL ? extra : json_object();
+	struct ucred who;
+
+	if (client_who(client, &who)) {
+		json_object_set_new(event, "uid", json_integer(who.uid));
+	}
+	return event;
+}
+
 static void do_status(struct client *client, struct show *show, const json_t *request)
 {
 	(void)show;
@@ -139,7 +159,7 @@ static void do_start(struct client *client, struct show *show, const json_t *req
 	(void)request;
 	if (!show->is_started) {
 		show_go(show);
-		events_add(show->supervisor, show->config->name, "start", NULL,
+		events_add(show->supervisor, show->config->name, "start", signed_by(client, NULL),
 			   "the operator started the show");
 	}
 	client_ok(client);
@@ -150,7 +170,7 @@ static void do_end(struct client *client, struct show *show, const json_t *reque
 	(void)request;
 	if (show->is_started) {
 		show_end(show);
-		events_add(show->supervisor, show->config->name, "end", NULL,
+		events_add(show->supervisor, show->config->name, "end", signed_by(client, NULL),
 			   "the operator ended the show");
 	}
 	client_ok(client);
@@ -174,7 +194,8 @@ static void do_take(struct client *client, struct show *show, const json_t *requ
 	}
 	show_take(show, feed->id);
 	events_add(show->supervisor, show->config->name, "take_ordered",
-		   json_pack("{s:s}", "feed", name), "the operator takes feed %s", name);
+		   signed_by(client, json_pack("{s:s}", "feed", name)),
+		   "the operator takes feed %s", name);
 	client_ok(client);
 }
 
@@ -183,7 +204,7 @@ static void do_auto(struct client *client, struct show *show, const json_t *requ
 	(void)request;
 	if (show->taken_feed != 0) {
 		show_take(show, 0);
-		events_add(show->supervisor, show->config->name, "auto", NULL,
+		events_add(show->supervisor, show->config->name, "auto", signed_by(client, NULL),
 			   "the operator gave the choice of feed back");
 	}
 	client_ok(client);
@@ -207,6 +228,32 @@ static void do_events(struct client *client, struct show *show, const json_t *re
 	client->follows = json_is_true(json_object_get(request, "follow"));
 	if (!client->follows) {
 		client_send(client, json_pack("{s:b}", "end", true));
+	}
+}
+
+/* The answer comes from a reader, straight into the client's socket. */
+static void do_history(struct client *client, struct show *show, const json_t *request)
+{
+	const char *subject = json_string_value(json_object_get(request, "subject"));
+	const char *name = json_string_value(json_object_get(request, "show"));
+	const json_t *since = json_object_get(request, "since");
+	json_int_t limit = json_integer_value(json_object_get(request, "limit"));
+	struct ipc_history_read question = {
+		.subject = subject != NULL ? history_subject_of(subject) : HISTORY_NONE,
+		.since_us = json_is_integer(since) ? json_integer_value(since) * 1000000
+						   : INT64_MIN,
+		.limit = limit > 0 && limit < UINT32_MAX ? (uint32_t)limit : 0,
+	};
+	int result = -EINVAL;
+
+	(void)show;
+	text_copy(question.show, sizeof(question.show), name != NULL ? name : "");
+	if (question.subject != HISTORY_NONE) {
+		result = history_ask(client->control->supervisor, &question,
+				     bufferevent_getfd(client->stream));
+	}
+	if (result < 0) {
+		client_error(client, "the history cannot be asked: %s", strerror(-result));
 	}
 }
 
@@ -235,7 +282,7 @@ static void do_pause(struct client *client, struct show *show, const json_t *req
 	if (!d->is_paused) {
 		destination_pause(d);
 		events_add(show->supervisor, show->config->name, "destination_paused",
-			   json_pack("{s:s}", "destination", d->config->name),
+			   signed_by(client, json_pack("{s:s}", "destination", d->config->name)),
 			   "the operator paused destination %s", d->config->name);
 	}
 	client_ok(client);
@@ -251,7 +298,7 @@ static void do_resume(struct client *client, struct show *show, const json_t *re
 	if (d->is_paused) {
 		destination_resume(d);
 		events_add(show->supervisor, show->config->name, "destination_resumed",
-			   json_pack("{s:s}", "destination", d->config->name),
+			   signed_by(client, json_pack("{s:s}", "destination", d->config->name)),
 			   "the operator resumed destination %s", d->config->name);
 	}
 	client_ok(client);
@@ -303,28 +350,20 @@ static const struct {
 	bool is_order; /* changes something: who gave it is logged */
 	void (*run)(struct client *client, struct show *show, const json_t *request);
 } commands[] = {
-	{ "explain", true, false, do_explain },
-	{ "status", false, false, do_status },
-	{ "start", true, true, do_start },
-	{ "end", true, true, do_end },
-	{ "take", true, true, do_take },
-	{ "auto", true, true, do_auto },
-	{ "events", false, false, do_events },
-	{ "pause", true, true, do_pause },
-	{ "resume", true, true, do_resume },
-	{ "fault", true, true, do_fault },
-	{ "mend", false, false, do_mend },
-	{ "witness", true, false, do_witness },
-	{ "witness_mark", true, false, do_witness_mark },
+	{ "explain", true, false, do_explain }, { "status", false, false, do_status },
+	{ "start", true, true, do_start },      { "end", true, true, do_end },
+	{ "take", true, true, do_take },        { "auto", true, true, do_auto },
+	{ "events", false, false, do_events },  { "history", false, false, do_history },
+	{ "pause", true, true, do_pause },      { "resume", true, true, do_resume },
+	{ "fault", true, true, do_fault },      { "mend", false, false, do_mend },
+	{ "witness", true, false, do_witness }, { "witness_mark", true, false, do_witness_mark },
 };
 
 static void client_log_order(struct client *client, const char *command, const char *show)
 {
 	struct ucred who;
-	socklen_t size = sizeof(who);
 
-	if (getsockopt(bufferevent_getfd(client->stream), SOL_SOCKET, SO_PEERCRED, &who, &size) ==
-	    0) {
+	if (client_who(client, &who)) {
 		log_info("order command=%s show=%s uid=%d pid=%d", command, show, (int)who.uid,
 			 (int)who.pid);
 	}
@@ -443,49 +482,6 @@ void control_tell_watchers(struct supervisor *sup, const char *show, const char 
 		}
 	}
 	json_decref(told);
-}
-
-/* " gap_ms=0 noticed_ms_ago=3": what of an event is a number. */
-static void event_numbers(const json_t *extra, char *to, size_t size)
-{
-	const json_t *value;
-	const char *key;
-	size_t used = 0;
-
-	to[0] = '\0';
-	json_object_foreach((json_t *)extra, key, value) {
-		if (json_is_integer(value)) {
-			text_format(to + used, size - used, " %s=%" JSON_INTEGER_FORMAT, key,
-				    json_integer_value(value));
-			used += strlen(to + used);
-		}
-	}
-}
-
-void events_add(struct supervisor *sup, const char *show, const char *kind, json_t *extra,
-		const char *format, ...)
-{
-	char text[512], when[32], numbers[128];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	secrets_redact(&sup->secrets, text);
-	status_time(when, clock_wall_us());
-	event_numbers(extra, numbers, sizeof(numbers));
-	log_info("%s show=%s: %s%s", kind, show, text, numbers);
-	json_t *event = json_pack("{s:s, s:s, s:s, s:s}", "time", when, "show", show, "kind", kind,
-				  "text", text);
-	if (extra != NULL) {
-		json_object_update(event, extra);
-		json_decref(extra);
-	}
-	json_array_append_new(sup->events, event);
-	if (json_array_size(sup->events) > EVENTS_KEPT) {
-		json_array_remove(sup->events, 0);
-	}
-	control_publish(sup, event);
 }
 
 /* ---- the socket ---- */

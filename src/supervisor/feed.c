@@ -84,6 +84,7 @@ void feed_destroy(struct feed *feed, const char *cause)
 		}
 		source_release(source);
 	}
+	history_gone(feed->show, &feed->account, HISTORY_FEED, feed->config->name);
 	TAILQ_REMOVE(&feed->show->feeds, feed, entry);
 	free(feed);
 }

@@ -183,6 +183,7 @@ static void restore_feeds(struct show *show, const json_t *list)
 			continue;
 		}
 		feed->id = (uint16_t)get_integer(json, "id");
+		account_restore(&feed->account, json_object_get(json, "account"));
 		json_array_foreach(json_object_get(json, "sources"), k, source) {
 			restore_source(feed, source);
 		}
@@ -233,6 +234,9 @@ static void restore_destinations(struct show *show, const json_t *list)
 		d->status.state = (uint32_t)get_integer(json, "state") % DESTINATION_STATES;
 		d->status.restarts = (uint32_t)get_integer(json, "restarts");
 		d->status.since_us = get_integer(json, "since");
+		text_copy(d->status.last_error, sizeof(d->status.last_error),
+			  get_text(json, "error"));
+		account_restore(&d->account, json_object_get(json, "account"));
 		if (json_is_true(json_object_get(json, "paused"))) {
 			destination_pause(d);
 		}
@@ -253,6 +257,9 @@ static void restore_show(struct supervisor *sup, const json_t *state, const json
 	show->is_ring_ready = get_boolean(json, "ring_ready");
 	show->is_started = get_boolean(json, "started");
 	show->taken_feed = (uint16_t)get_integer(json, "taken");
+	show->is_inherited = true;
+	text_copy(show->off_cause, sizeof(show->off_cause), get_text(json, "off_cause"));
+	account_restore(&show->account, json_object_get(json, "account"));
 	restore_feeds(show, json_object_get(json, "feeds"));
 	restore_relays(show, state, json_object_get(json, "relays"));
 	restore_destinations(show, json_object_get(json, "destinations"));
@@ -304,6 +311,10 @@ void reexec_restore(struct supervisor *sup, const json_t *state)
 
 	sup->next_connection = (uint64_t)get_integer(state, "next_connection");
 	json_array_extend(sup->events, json_object_get(state, "events"));
+	sup->last_event = get_integer(state, "last_event");
+	json = json_object_get(state, "history");
+	history_restore(sup, json,
+			restore_child(sup, state, json_object_get(json, "child"), &sup->history));
 	/* The socket stays where it is, whatever the config says by now. */
 	text_copy(sup->socket_path, sizeof(sup->socket_path), get_text(state, "socket"));
 	control_adopt(sup, restore_fd(state, "control"), restore_fd(state, "lock"));

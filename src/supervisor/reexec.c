@@ -126,12 +126,13 @@ static json_t *save_feeds(const struct show *show)
 	const struct feed *feed;
 
 	TAILQ_FOREACH(feed, &show->feeds, entry) {
-		json_array_append_new(list, json_pack("{s:i, s:s, s:o, s:I, s:i, s:s}", "id",
+		json_array_append_new(list, json_pack("{s:i, s:s, s:o, s:I, s:i, s:s, s:o}", "id",
 						      feed->id, "name", feed->config->name,
 						      "sources", save_sources(feed), "pull",
 						      (json_int_t)pull_id(feed), "failures",
 						      (int)feed->pull.restart.failures, "trouble",
-						      feed->pull.trouble));
+						      feed->pull.trouble, "account",
+						      account_save(&feed->account)));
 	}
 	return list;
 }
@@ -158,12 +159,13 @@ static json_t *save_destinations(const struct show *show)
 
 	TAILQ_FOREACH(d, &show->destinations, entry) {
 		json_array_append_new(
-			list, json_pack("{s:i, s:s, s:i, s:i, s:i, s:I, s:b}", "id", (int)d->id,
-					"name", d->config->name, "reader",
+			list, json_pack("{s:i, s:s, s:i, s:i, s:i, s:I, s:b, s:o, s:s}", "id",
+					(int)d->id, "name", d->config->name, "reader",
 					(int)(d->relay != NULL ? d->relay->reader : 0), "state",
 					(int)d->status.state, "restarts", (int)d->status.restarts,
 					"since", (json_int_t)d->status.since_us, "paused",
-					(int)d->is_paused));
+					(int)d->is_paused, "account", account_save(&d->account),
+					"error", d->status.last_error));
 	}
 	return list;
 }
@@ -176,13 +178,15 @@ static json_t *save_shows(const struct supervisor *sup)
 	TAILQ_FOREACH(s, &sup->shows, entry) {
 		json_array_append_new(
 			list,
-			json_pack("{s:s, s:i, s:i, s:b, s:b, s:i, s:i, s:i, s:o, s:o, s:o, s:o}",
+			json_pack("{s:s, s:i, s:i, s:b, s:b, s:i, s:i, s:i, s:o, s:o, s:o, s:o,"
+				  " s:s, s:o}",
 				  "name", s->config->name, "ring", s->ring_fd, "old_ring",
 				  s->old_ring_fd, "ring_ready", (int)s->is_ring_ready, "started",
 				  (int)s->is_started, "taken", s->taken_feed, "next_feed",
 				  s->next_feed_id, "next_incarnation", (int)s->next_incarnation,
 				  "switch", child_ref(s->switcher), "feeds", save_feeds(s),
-				  "relays", save_relays(s), "destinations", save_destinations(s)));
+				  "relays", save_relays(s), "destinations", save_destinations(s),
+				  "off_cause", s->off_cause, "account", account_save(&s->account)));
 	}
 	return list;
 }
@@ -205,14 +209,16 @@ static json_t *state_save(const struct supervisor *sup)
 	int lock_fd, control_fd = control_fds(sup, &lock_fd);
 
 	return json_pack(
-		"{s:i, s:I, s:s, s:i, s:i, s:i, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:O}",
+		"{s:i, s:I, s:s, s:i, s:i, s:i, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:O,"
+		" s:I, s:o}",
 		"version", STATE_VERSION, "messages", (json_int_t)reexec_messages_mark(), "socket",
 		sup->socket_path, "config", sup->config_fd, "control", control_fd, "lock", lock_fd,
 		"rtmp", save_listener(&sup->rtmp), "rtmps", save_listener(&sup->rtmps), "srt",
 		save_srt(&sup->srt), "next_connection", (json_int_t)sup->next_connection,
 		"next_destination", (json_int_t)sup->next_destination, "next_reader",
 		(json_int_t)sup->next_reader, "children", save_children(sup), "connections",
-		save_connections(sup), "shows", save_shows(sup), "events", sup->events);
+		save_connections(sup), "shows", save_shows(sup), "events", sup->events,
+		"last_event", (json_int_t)sup->last_event, "history", history_save(sup));
 }
 
 /* ---- every descriptor a successor needs ---- */
@@ -321,13 +327,14 @@ void reexec_begin(struct supervisor *sup)
 	}
 }
 
-/* Orders that still wait here for a worker would be lost. */
+/* Orders that still wait here for a worker would be lost; history may be, for a disk that hangs. */
 static bool has_orders_waiting(const struct supervisor *sup)
 {
 	const struct child *child;
 
 	TAILQ_FOREACH(child, &sup->children, entry) {
-		if (child_is_saved(child) && !TAILQ_EMPTY(&child->orders)) {
+		if (child_is_saved(child) && child->role != ROLE_HISTORY &&
+		    !TAILQ_EMPTY(&child->orders)) {
 			return true;
 		}
 	}

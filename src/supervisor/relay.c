@@ -395,6 +395,7 @@ static void relay_exited(struct child *child, const char *cause)
 			destination_report(d, &lost);
 		}
 	}
+	history_look(show);
 	if (!child->is_stopping) {
 		events_add(show->supervisor, show->config->name, "worker_died",
 			   json_pack("{s:s}", "role", worker_role_str(relay->role)),
@@ -425,6 +426,7 @@ static void relay_message(struct child *child, struct ipc_message *m)
 
 		if (d != NULL && d->relay == relay && status->state < DESTINATION_STATES) {
 			destination_report(d, status);
+			history_look(relay->show);
 		}
 	} else if (m->type == IPC_RESOLVE_ASK &&
 		   (relay->role == ROLE_RELAY_RTMP || relay->role == ROLE_RELAY_AV ||
@@ -515,6 +517,7 @@ void destination_pause(struct destination *d)
 	d->status.state = DESTINATION_STOPPED;
 	d->status.since_us = clock_monotonic_us();
 	text_copy(d->status.why, sizeof(d->status.why), "paused by the operator");
+	history_look(d->show);
 }
 
 void destination_resume(struct destination *d)
@@ -551,6 +554,7 @@ void destination_cut(struct destination *d, int64_t until_us)
 void destination_remove(struct destination *d, bool unpublish)
 {
 	destination_detach(d, unpublish);
+	history_gone(d->show, &d->account, HISTORY_DESTINATION, d->config->name);
 	TAILQ_REMOVE(&d->show->destinations, d, entry);
 	free(d);
 }

@@ -317,6 +317,9 @@ static void switch_event(struct show *show, struct ipc_switch_event *message)
 	event_text(show, e, cause, text, sizeof(text));
 	events_add(show->supervisor, show->config->name, event_kind(show, e),
 		   event_numbers(show, message), "%s", text);
+	if (e->kind == TIMELINE_STARVED) {
+		text_copy(show->off_cause, sizeof(show->off_cause), cause);
+	}
 }
 
 static void switch_released(struct show *show, const struct ipc_source_released *released)
@@ -368,6 +371,7 @@ static void switch_message(struct child *child, struct ipc_message *m)
 
 	if (m->type == IPC_SWITCH_STATUS) {
 		switch_status(show, (struct ipc_switch_status *)m->body);
+		history_look(show);
 	} else if (m->type == IPC_SWITCH_EVENT) {
 		switch_event(show, (struct ipc_switch_event *)m->body);
 	} else if (m->type == IPC_SOURCE_RELEASED) {
@@ -407,6 +411,7 @@ void show_go(struct show *show)
 			destination_assign(d);
 		}
 	}
+	history_look(show);
 }
 
 void show_end(struct show *show)
@@ -429,6 +434,7 @@ void show_end(struct show *show)
 	while ((relay = TAILQ_FIRST(&show->relays)) != NULL) {
 		relay_destroy(relay, true);
 	}
+	history_look(show);
 }
 
 /* ---- life ---- */
@@ -469,6 +475,7 @@ void show_destroy(struct show *show)
 	while ((d = TAILQ_FIRST(&show->destinations)) != NULL) {
 		destination_remove(d, true);
 	}
+	history_gone(show, &show->account, HISTORY_SHOW, "");
 	witness_leave(show);
 	if (show->switcher != NULL) {
 		child_stop(show->switcher, false);

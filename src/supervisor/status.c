@@ -168,6 +168,7 @@ static json_t *destination_json(const struct destination *d)
 
 	json_object_set_new(json, "remark", text_or_null(s->remark));
 	json_object_set_new(json, "admin", json_string(destination_admin(d)));
+	json_object_set_new(json, "ledger", account_json(&d->account));
 	if (s->srt.is_known) {
 		json_object_set_new(json, "srt", srt_json(&s->srt));
 	}
@@ -190,7 +191,7 @@ static json_t *show_json(const struct show *show)
 		json_array_append_new(destinations, destination_json(d));
 	}
 	text_escape(why, sizeof(why), t->why, strlen(t->why));
-	return json_pack("{s:s, s:b, s:b, s:o, s:s, s:s, s:o, s:I, s:i, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:s, s:b, s:b, s:o, s:s, s:s, s:o, s:I, s:i, s:o, s:o, s:o, s:o, s:o}",
 			 "name", show->config->name, "on_air", show->is_started && t->is_on,
 			 "started", show->is_started, "live",
 			 live != NULL ? json_string(live->config->name) : json_null(), "why", why,
@@ -199,7 +200,7 @@ static json_t *show_json(const struct show *show)
 			 "timeline_90k", (json_int_t)t->now_90k, "delay_ms",
 			 (int)show->config->delay_ms, "feeds", feeds, "destinations", destinations,
 			 "warnings", warnings_json(show), "reference",
-			 condition_reference_json(show));
+			 condition_reference_json(show), "ledger", account_json(&show->account));
 }
 
 json_t *status_json(struct supervisor *sup)
@@ -210,5 +211,6 @@ json_t *status_json(struct supervisor *sup)
 	TAILQ_FOREACH(show, &sup->shows, entry) {
 		json_array_append_new(shows, show_json(show));
 	}
-	return json_pack("{s:o, s:s}", "shows", shows, "version", UNDERSTUDY_VERSION);
+	return json_pack("{s:o, s:s, s:o}", "shows", shows, "version", UNDERSTUDY_VERSION,
+			 "history", history_json(sup));
 }

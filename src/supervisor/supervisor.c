@@ -383,6 +383,8 @@ static int start_afresh(struct supervisor *sup)
 	}
 	if (result == 0) {
 		srt_tell_feeds(sup); /* of all shows, now that they are there */
+		history_begin(sup);
+		history_tell_all(sup);
 		announce(sup);
 	}
 	return result;
@@ -419,6 +421,7 @@ static void supervisor_finish(struct supervisor *sup)
 		show_destroy(show);
 	}
 	resolver_finish(sup);
+	history_finish(sup);
 	control_close(sup);
 	listener_close(&sup->rtmp);
 	listener_close(&sup->rtmps);

@@ -13,6 +13,7 @@
  *      |             |--- relay*     workers that read the show ring
  *      |             '--- destination*   each carried by one relay
  *      |---------- resolver          at most one, while there are names to look up
+ *      |---------- history           the writer of the history, and its readers
  *      |---------- child*            every worker process, whoever owns it
  *      '---------- control           the Unix socket, its clients, the recent events
  *
@@ -212,6 +213,14 @@ struct pull {
 	char trouble[IPC_TEXT]; /* why the last worker got nothing, "" = it did */
 };
 
+/* What was told to the history last, and the sums since the relay was started. */
+struct account {
+	char state[HISTORY_WORD]; /* "" = nothing yet */
+	char cause[LEDGER_CAUSE];
+	enum ledger_class class;
+	struct ledger ledger; /* by boot time; not of feeds */
+};
+
 struct feed {
 	TAILQ_ENTRY(feed) entry;
 	struct show *show;
@@ -222,6 +231,7 @@ struct feed {
 	uint32_t told_incarnation, told_mismatch; /* people were told of its format */
 	struct source_list sources;
 	struct pull pull;
+	struct account account;
 };
 TAILQ_HEAD(feed_list, feed);
 
@@ -249,6 +259,7 @@ struct destination {
 	bool is_paused;      /* administrative: not served until the operator resumes it */
 	uint32_t id;
 	struct ipc_destination_status status;
+	struct account account;
 };
 TAILQ_HEAD(destination_list, destination);
 
@@ -272,6 +283,9 @@ struct show {
 	struct restart restart;
 	struct event *retry;
 	struct ipc_switch_status status;
+	bool is_inherited;            /* was there before the last re-execution */
+	char off_cause[LEDGER_CAUSE]; /* why it went off air last, "" = it never did */
+	struct account account;
 };
 TAILQ_HEAD(show_list, show);
 
@@ -413,6 +427,46 @@ void resolver_ask(struct supervisor *sup, struct child *relay, const struct ipc_
 void resolver_forget(struct supervisor *sup, const struct child *relay);
 void resolver_finish(struct supervisor *sup);
 
+/* ---- history.c: what happened, for good ---- */
+
+struct history {
+	struct supervisor *supervisor;
+	struct child *child; /* the writer */
+	struct event *retry;
+	struct restart restart;
+	uint64_t boot;            /* this run: ... */
+	struct ledger_time began; /* ... it goes on over re-executions */
+	uint64_t sent;            /* records, to the present writer */
+	uint64_t losing;          /* records that could not be sent since ... */
+	struct ledger_time lost_at;
+	unsigned reader_count;
+	bool is_said; /* that it cannot be written */
+	struct ipc_history_status status;
+};
+
+extern const struct child_ops history_ops;
+void history_begin(struct supervisor *sup);
+void history_finish(struct supervisor *sup);
+void history_event(struct supervisor *sup, int64_t id, const char *show, const char *kind,
+		   const char *text, const json_t *extra);
+void history_drill(struct show *show, const char *scenario, bool passed, const json_t *report);
+/* Tells what has changed of the show, its destinations and feeds. */
+void history_look(struct show *show);
+/* It is taken out of the configuration. */
+void history_gone(struct show *show, struct account *account, enum history_what what,
+		  const char *name);
+/* Tells how everything is. */
+void history_tell_all(struct supervisor *sup);
+/* A reader shall answer into `output`, which stays the caller's. 0 or a negative errno. */
+int history_ask(struct supervisor *sup, const struct ipc_history_read *question, int output);
+json_t *history_json(const struct supervisor *sup);
+json_t *account_json(const struct account *account);
+json_t *account_save(const struct account *account);
+void account_restore(struct account *account, const json_t *saved);
+json_t *history_save(const struct supervisor *sup);
+/* `child`: the writer, NULL if there was none. */
+void history_restore(struct supervisor *sup, const json_t *saved, struct child *child);
+
 /* ---- events.c, control.c, status.c: people ---- */
 
 struct control;
@@ -481,7 +535,7 @@ int64_t reexec_messages_mark(void);
 
 /* ---- inherit.c ---- */
 
-#define STATE_VERSION 4
+#define STATE_VERSION 5
 /* Does the state fit this program and the config? 0 or -EINVAL (said). */
 int reexec_validate(const struct supervisor *sup, const json_t *state);
 void reexec_restore(struct supervisor *sup, const json_t *state);
@@ -508,7 +562,9 @@ struct supervisor {
 	struct resolver *resolver;
 	struct control *control;
 	struct fault_list faults;
-	json_t *events; /* array, newest last */
+	json_t *events;     /* array, newest last */
+	int64_t last_event; /* its id */
+	struct history history;
 	uint64_t next_connection;
 	uint32_t next_destination, next_reader;
 	struct event *signals[5];

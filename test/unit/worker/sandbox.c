@@ -406,18 +406,16 @@ static void pull_opens_what_it_was_given_and_nothing_else(void **state)
 	assert_int_equal(outcome(ROLE_INGEST_AV_PULL, stat_a_file), ENOENT);
 }
 
-/* As SQLite does; by names in the directory, and by one outside of it. */
 static int work_in_directory(void)
 {
 	int fd = open("database", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
 
-	if (fd < 0 || pwrite(fd, "x", 1, 0) != 1 || fcntl(fd, F_SETLK, &lock) < 0 ||
-	    ftruncate(fd, 0) < 0 || fdatasync(fd) < 0 || rename("database", "other") < 0 ||
-	    unlink("other") < 0) {
-		return errno;
-	}
-	return 0;
+	bool is_done = fd >= 0 && pwrite(fd, "x", 1, 0) == 1 && fcntl(fd, F_SETLK, &lock) == 0 &&
+		       ftruncate(fd, 0) == 0 && fdatasync(fd) == 0 &&
+		       rename("database", "other") == 0 && unlink("other") == 0;
+
+	return is_done ? 0 : errno;
 }
 
 static int in_directory(attempt_fn *attempt)
@@ -433,15 +431,12 @@ static int in_directory(attempt_fn *attempt)
 	assert_int_equal(ipc_send(pair[0], IPC_HISTORY_READ, &body, fds, 2), 0);
 	pid_t child = fork();
 	if (child == 0) {
-		if (pair[1] != WORKER_CONTROL_FD && dup2(pair[1], WORKER_CONTROL_FD) < 0) {
-			_exit(BROKEN);
-		}
+		dup2(pair[1], WORKER_CONTROL_FD);
 		worker_begin_in_directory(ROLE_HISTORY, &m);
 		_exit(attempt());
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	close(pair[0]);
-	close(pair[1]);
 	close(fds[0]);
 	rmdir(directory);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
