@@ -20,7 +20,7 @@ _understudy_names()
 _understudy()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
-	local commands="run check status explain start end take auto pause resume events witness version help" options=""
+	local commands="run check status explain start end take auto pause resume events drill witness version help" options=""
 	COMPREPLY=()
 
 	if [ "$COMP_CWORD" -eq 1 ]; then
@@ -28,12 +28,17 @@ _understudy()
 		return
 	fi
 	case $before in
-	-c | --config | --socket)
+	-c | --config | --socket | --report)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
 	--since)
 		mapfile -t COMPREPLY < <(compgen -W "5m 10m 1h 1d" -- "$word")
+		return
+		;;
+	--scenario)
+		mapfile -t COMPREPLY < <(compgen -W "pull-primary stall-primary starve-primary freeze-primary
+			flap chain pull-all lose-destination= kill-worker= all" -- "$word")
 		return
 		;;
 	esac
@@ -44,6 +49,7 @@ _understudy()
 	explain) options="--config --json --socket" ;;
 	start | end | take | auto | pause | resume) options="--socket" ;;
 	events) options="--json --follow --since --socket" ;;
+	drill) options="--scenario --seconds --hard --live --report --json --socket" ;;
 	witness)
 		options="--json"
 		[ "${word:0:1}" = - ] || {
@@ -57,7 +63,7 @@ _understudy()
 	-*) ;;
 	*)
 		case ${COMP_WORDS[1]}:$COMP_CWORD in
-		explain:2 | start:2 | end:2 | take:2 | auto:2 | pause:2 | resume:2)
+		drill:2 | explain:2 | start:2 | end:2 | take:2 | auto:2 | pause:2 | resume:2)
 			options=$(_understudy_names)
 			;;
 		take:3) options=$(_understudy_names "${COMP_WORDS[2]}" FEED) ;;

@@ -187,10 +187,20 @@ int client_next(struct client *c, json_t **ret)
 	return take_line(c, -1, ret);
 }
 
-int client_ask(struct client *c, json_t *request, json_t **ret)
+int client_wait(struct client *c, int timeout_ms, json_t **ret)
+{
+	struct pollfd pollfd = { .fd = c->fd, .events = POLLIN };
+
+	*ret = NULL;
+	if (!client_has_line(c) && poll(&pollfd, 1, timeout_ms) <= 0) {
+		return EXIT_DONE; /* also if a signal came */
+	}
+	return take_line(c, REPLY_TIMEOUT_MS, ret);
+}
+
+int client_send(struct client *c, json_t *request)
 {
 	char *text = json_dumps(request, JSON_COMPACT);
-	json_t *reply = NULL;
 
 	json_decref(request);
 	if (text == NULL) {
@@ -202,6 +212,14 @@ int client_ask(struct client *c, json_t *request, json_t **ret)
 	text[size] = '\n'; /* takes the place of the terminator: a line, not a string, from here */
 	int code = send_all(c, text, size + 1);
 	free(text);
+	return code;
+}
+
+int client_ask(struct client *c, json_t *request, json_t **ret)
+{
+	json_t *reply = NULL;
+	int code = client_send(c, request);
+
 	if (code == EXIT_DONE) {
 		code = take_line(c, REPLY_TIMEOUT_MS, &reply);
 	}

@@ -29,6 +29,10 @@ int client_open(struct client *c, const char *path);
 void client_close(struct client *c);
 /* Sends the request (taken) and waits for its reply, which must say ok. ret may be NULL. */
 int client_ask(struct client *c, json_t *request, json_t **ret);
+/* Sends the request (taken) and waits for nothing. */
+int client_send(struct client *c, json_t *request);
+/* The next line; *ret is NULL if none came in time. */
+int client_wait(struct client *c, int timeout_ms, json_t **ret);
 /* The next line, waiting as long as it takes. */
 int client_next(struct client *c, json_t **ret);
 /* True if client_next() would return a line that has arrived already. */

@@ -35,6 +35,10 @@ const struct command commands[] = {
 	  command_resume },
 	{ "events", "", "what has happened, or with --follow what happens",
 	  OPTION_FOLLOW | OPTION_JSON | OPTION_SINCE | OPTION_SOCKET, 0, 0, command_events },
+	{ "drill", "SHOW", "a rehearsal: makes a fault, and says whether the show held",
+	  OPTION_SCENARIO | OPTION_SECONDS | OPTION_HARD | OPTION_LIVE | OPTION_REPORT |
+		  OPTION_JSON | OPTION_SOCKET,
+	  1, 1, command_drill },
 	{ "witness", "FILE", "is this recording of a show unbroken?", OPTION_JSON, 1, 1,
 	  command_witness },
 	{ "version", "", "the version of this program", 0, 0, 0, command_version },
@@ -52,6 +56,13 @@ const struct option_row option_rows[] = {
 	{ OPTION_SINCE, 0, "since", "T",
 	  "from this time on: 90s, 10m, 2h, 1d ago, 20:15 or "
 	  "2026-11-21T20:15:00" },
+	{ OPTION_SCENARIO, 0, "scenario", "NAME",
+	  "what to rehearse, by default pull-primary; `all` for everything" },
+	{ OPTION_SECONDS, 0, "seconds", "N", "how long a fault lasts at least, by default 10" },
+	{ OPTION_HARD, 0, "hard", NULL,
+	  "pull-primary closes the encoder's connection: many never dial again" },
+	{ OPTION_LIVE, 0, "live", NULL, "yes, while the public is watching" },
+	{ OPTION_REPORT, 0, "report", "FILE", "writes the report there, as JSON" },
 	{ OPTION_SOCKET, 0, "socket", "PATH", "the socket of the running relay" },
 };
 const size_t option_count = sizeof(option_rows) / sizeof(option_rows[0]);
@@ -148,13 +159,20 @@ static void build_options(const struct command *command, struct option *options)
 
 static void take_option(struct command_line *line, const struct option_row *row)
 {
+	const struct {
+		enum command_option option;
+		const char **value;
+	} values[] = {
+		{ OPTION_CONFIG, &line->config },   { OPTION_SINCE, &line->since },
+		{ OPTION_SOCKET, &line->socket },   { OPTION_SCENARIO, &line->scenario },
+		{ OPTION_SECONDS, &line->seconds }, { OPTION_REPORT, &line->report },
+	};
+
 	line->given |= row->option;
-	if (row->option == OPTION_CONFIG) {
-		line->config = optarg;
-	} else if (row->option == OPTION_SINCE) {
-		line->since = optarg;
-	} else if (row->option == OPTION_SOCKET) {
-		line->socket = optarg;
+	for (size_t n = 0; n < sizeof(values) / sizeof(values[0]); n++) {
+		if (values[n].option == row->option) {
+			*values[n].value = optarg;
+		}
 	}
 }
 

@@ -18,6 +18,11 @@ enum command_option {
 	OPTION_FOLLOW = 16,
 	OPTION_SINCE = 32,
 	OPTION_SOCKET = 64,
+	OPTION_SCENARIO = 128,
+	OPTION_SECONDS = 256,
+	OPTION_REPORT = 512,
+	OPTION_LIVE = 1024,
+	OPTION_HARD = 2048,
 };
 
 /* A command line taken apart; texts belong to argv. */
@@ -25,6 +30,7 @@ struct command_line {
 	char **argv;                         /* of main() */
 	unsigned given;                      /* of enum command_option */
 	const char *config, *since, *socket; /* NULL = not given */
+	const char *scenario, *seconds, *report;
 	const char *arguments[2];
 };
 
@@ -67,6 +73,8 @@ int command_events(const struct command_line *line);
 int command_witness(const struct command_line *line);
 /* explain.c */
 int command_explain(const struct command_line *line);
+/* drill.c */
+int command_drill(const struct command_line *line);
 /* check.c */
 int command_check(const struct command_line *line);
 

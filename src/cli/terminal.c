@@ -196,6 +196,17 @@ int64_t parse_time_ms(const char *text)
 	return strcmp(rest, "Z") == 0 ? (int64_t)timegm(&utc) * 1000 + ms : -1;
 }
 
+void format_utc_time(char *to, size_t size, int64_t time_ms)
+{
+	time_t seconds = (time_t)(time_ms / 1000);
+	struct tm utc;
+	char text[32];
+
+	gmtime_r(&seconds, &utc);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
+	text_format(to, size, "%s.%03dZ", text, (int)(time_ms % 1000));
+}
+
 void format_local_time(char *to, size_t size, int64_t time_ms)
 {
 	time_t seconds = (time_t)(time_ms / 1000);

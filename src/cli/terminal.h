@@ -53,6 +53,8 @@ void table_print(const struct table *t, const struct terminal *terminal);
 void format_duration(char *to, size_t size, int64_t seconds);
 /* Unix time of "2026-11-21T09:10:11.123Z" in milliseconds, or -1. */
 int64_t parse_time_ms(const char *text);
+/* The reverse. */
+void format_utc_time(char *to, size_t size, int64_t time_ms);
 /* The same moment in local time: "2026-11-21 10:10:11.123". */
 void format_local_time(char *to, size_t size, int64_t time_ms);
 

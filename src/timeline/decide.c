@@ -44,8 +44,10 @@ static void decide_note_trouble(struct timeline *tl, const struct tl_source *liv
 	} else if (stuck->holes > 0) {
 		tl_note_change(tl, moved_us, "a hole in its %s", kind);
 	} else {
-		tl_note_change(tl, moved_us, "no %s for %" PRId64 " ms", kind,
-			       (now_us - moved_us) / 1000);
+		int64_t noticed_us = moved_us + tl->config.stall_us;
+
+		tl_note_change(tl, noticed_us < now_us ? noticed_us : now_us,
+			       "no %s for %" PRId64 " ms", kind, (now_us - moved_us) / 1000);
 	}
 }
 

@@ -1,0 +1,120 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`understudy drill`: rehearsals that hold, and such that have to fail."""
+
+import json
+import signal
+
+from lib import encoders
+from lib.platforms import Nginx
+from lib.process import eventually
+from lib.relay import Relay, destination
+from lib.show import Show, expect
+from lib.stage import case, main
+
+
+def drill(relay, *arguments, status=0, timeout_s=120):
+    """The report of a rehearsal that ends with this status."""
+    run = relay.run("drill", "main", "--json", *arguments, timeout_s=timeout_s)
+    if run.returncode != status:
+        raise AssertionError(f"drill {arguments}: status {run.returncode}: {run.stderr}"
+                             f"{run.stdout}")
+    return json.loads(run.stdout) if run.stdout else {"error": run.stderr}
+
+
+def findings(step, judgement):
+    return [f["text"] for f in step["findings"] if f["judgement"] == judgement]
+
+
+@case
+def pulled_and_stalled_primary_hold(stage):
+    show = Show(stage)
+    for scenario in ("pull-primary", "stall-primary"):
+        report = drill(show.relay, "--scenario", scenario, "--live", "--seconds", "3")
+        step = report["steps"][0]
+        stage.note(f"{scenario}: {json.dumps({k: v for k, v in step.items() if k != 'events'})}")
+        if not report["passed"] or step["from"] != "primary" or step["to"] != "backup":
+            raise AssertionError(f"not as it must be: {step}")
+        if step["video"]["missing"] or step["audio"]["missing"] or step["gap_ms"]:
+            raise AssertionError(f"a gap: {step}")
+        if not 0 <= step["noticed_ms"] <= step["left_ms"] or step["returned_ms"] is None:
+            raise AssertionError(f"times make no sense: {step}")
+        if [d["kept"] for d in step["destinations"]] != [True]:
+            raise AssertionError(f"the platform lost its connection: {step}")
+    expect(show.verdict(), "primary", "backup", "primary", "backup", "primary")
+
+
+@case
+def an_absent_backup_fails_the_rehearsal_and_nothing_is_done(stage):
+    relay = Relay(stage, [], delay_ms=1000)
+    encoders.ffmpeg(stage, "primary", encoders.clip(stage, "primary"), relay.url("primary"))
+    relay.wait_live("primary")
+    report = drill(relay, status=1)
+    if report["passed"] or "no other feed" not in " ".join(findings(report["steps"][0], "bad")):
+        raise AssertionError(f"not reported: {report}")
+    if not relay.status()["on_air"] or '"fault"' in json.dumps(report["events"]):
+        raise AssertionError("it was done all the same")
+
+
+@case
+def key_frames_too_far_apart_fail_the_rehearsal_with_advice(stage):
+    show = Show(stage, backup=encoders.clip(stage, "backup", gop_seconds=8), delay_ms=1000,
+                destinations=[])
+    show.relay.wait_status(lambda s: show.relay.feed("backup", s)["gop_ms"], "its key frames' pace")
+    report = drill(show.relay, "--scenario", "stall-primary", "--live", "--seconds", "2", status=1)
+    step = report["steps"][0]
+    stage.note(str(step["findings"]))
+    if not findings(step, "bad") or "delay_ms" not in " ".join(findings(step, "note")):
+        raise AssertionError(f"no advice: {step}")
+
+
+@case
+def a_rehearsal_that_is_killed_leaves_nothing_behind(stage):
+    show = Show(stage)
+    process = stage.start("drill", [stage.program("understudy"), "drill", "main", "--live",
+                                    "--seconds", "60", "--socket", show.relay.socket])
+    show.relay.wait_feed("primary", "offline")
+    process.send(signal.SIGKILL)
+    show.relay.wait_live("primary")
+    show.platform.wait_media()
+    verdict = show.verdict()
+    if verdict.feeds()[-1] != "primary":
+        raise AssertionError(f"on air were {verdict.feeds()}")
+
+
+@case
+def the_public_is_asked_for_and_what_there_is_not_is_named(stage):
+    platform = Nginx(stage)
+    relay = Relay(stage, [destination("platform", platform.url)], delay_ms=500)
+    for feed in ("primary", "backup"):
+        encoders.ffmpeg(stage, feed, encoders.clip(stage, feed), relay.url(feed))
+    relay.wait_live("primary")
+    relay.wait_feed("backup", "standby")
+    relay.wait_destination("platform", "live")
+    for arguments, status, words in (((), 1, "--live"),
+                                     (("--scenario", "juggle"), 2, "pull-primary"),
+                                     (("--scenario", "lose-destination nobody"), 2, "status"),
+                                     (("--seconds", "never"), 2, "--seconds")):
+        said = drill(relay, *arguments, status=status).get("error", "")
+        if words not in said:
+            raise AssertionError(f"drill {arguments} says {said!r}")
+    relay.command("take", "main", "backup")
+    if "auto" not in drill(relay, status=1)["error"]:
+        raise AssertionError("a take is not respected")
+
+
+@case
+def a_lost_destination_and_a_killed_switch_hold(stage):
+    platform = Nginx(stage)
+    relay = Relay(stage, [{**destination("platform", platform.url), "rehearsal": True}],
+                  delay_ms=1000)
+    encoders.ffmpeg(stage, "primary", encoders.clip(stage, "primary"), relay.url("primary"))
+    relay.wait_destination("platform", "live")
+    eventually(lambda: platform.recorded_bytes() > 50000, "media at the platform")
+    for scenario in ("lose-destination platform", "kill-worker switch"):
+        report = drill(relay, "--scenario", scenario)
+        stage.note(str(report["steps"][0]["findings"]))
+
+
+if __name__ == "__main__":
+    main()
