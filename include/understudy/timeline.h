@@ -217,11 +217,12 @@ struct timeline_checkpoint_source {
 	uint16_t feed;
 	uint16_t flags;
 	uint32_t incarnation;
+	uint64_t first_seq;     /* where its media time begins within the connection; 0: there */
 	uint64_t next_seq;      /* first packet not yet sent or dropped */
 	int64_t map_90k;        /* media -> show: show = media + map */
 	uint64_t anchor_seq;    /* a packet sent after this was stored, UINT64_MAX: none ... */
 	int64_t anchor_pts_90k; /* ... and its show time */
-	uint64_t sent_seq[PACKET_KINDS]; /* last sent of each main track, UINT64_MAX: none */
+	uint64_t sent_seq[2];   /* last sent of main video, main audio, UINT64_MAX: none */
 };
 struct timeline_checkpoint {
 	uint32_t version;
@@ -241,8 +242,8 @@ void timeline_get_checkpoint(const struct timeline *tl, struct timeline_checkpoi
 /* Brings a checkpoint up to date with a packet that was published after it was stored (the
  * show ring's packets carry feed, incarnation, source_seq and show time for this). */
 void timeline_checkpoint_advance(struct timeline_checkpoint *c, const struct packet *sent);
-/* On a fresh timeline, before any timeline_open(). Sources opened later that are named in the
- * checkpoint continue at next_seq with their map. -EINVAL: nonsense, start afresh. */
+/* On a fresh timeline, before any timeline_open(). Connections opened later that are named
+ * in the checkpoint continue at next_seq with their map, from their first packet on. -EINVAL: nonsense, start afresh. */
 int timeline_resume(struct timeline *tl, const struct timeline_checkpoint *from, int64_t now_us);
 
 #endif

@@ -9,7 +9,7 @@
 
 #include "private.h"
 
-#define CHECKPOINT_VERSION 2
+#define CHECKPOINT_VERSION 3
 
 enum checkpoint_flag {
 	CHECKPOINT_LIVE = 1 << 0,
@@ -70,11 +70,12 @@ static void checkpoint_add(const struct timeline *tl, const struct tl_source *s,
 		.feed = s->feed_id,
 		.flags = checkpoint_flags(tl, s),
 		.incarnation = s->incarnation,
+		.first_seq = s->first_seq,
 		.next_seq = checkpoint_next_seq(tl, s),
 		.map_90k = s->tail_count > 0 ? s->tail_map_90k : s->map_90k,
 		.anchor_seq = TL_NONE,
 	};
-	memcpy(to->sent_seq, s->sent_seq, sizeof(to->sent_seq));
+	memcpy(to->sent_seq, &s->sent_seq[PACKET_VIDEO], sizeof(to->sent_seq));
 }
 
 void timeline_get_checkpoint(const struct timeline *tl, struct timeline_checkpoint *ret)
@@ -101,15 +102,22 @@ void timeline_get_checkpoint(const struct timeline *tl, struct timeline_checkpoi
 
 /* ---- bringing up to date ---- */
 
+/* Whose packet of that number is. A connection whose media time jumped is several sources. */
 static struct timeline_checkpoint_source *checkpoint_find(struct timeline_checkpoint *c,
-							  uint16_t feed, uint32_t incarnation)
+							  uint16_t feed, uint32_t incarnation,
+							  uint64_t seq)
 {
+	struct timeline_checkpoint_source *found = NULL;
+
 	for (unsigned i = 0; i < c->source_count; i++) {
-		if (c->sources[i].feed == feed && c->sources[i].incarnation == incarnation) {
-			return &c->sources[i];
+		struct timeline_checkpoint_source *s = &c->sources[i];
+
+		if (s->feed == feed && s->incarnation == incarnation && s->first_seq <= seq &&
+		    (found == NULL || s->first_seq > found->first_seq)) {
+			found = s;
 		}
 	}
-	return NULL;
+	return found;
 }
 
 /* Published after the checkpoint: the show went over to this packet's source. */
@@ -136,7 +144,7 @@ void timeline_checkpoint_advance(struct timeline_checkpoint *c, const struct pac
 		return;
 	}
 	c->show_90k = tl_max(c->show_90k, sent->dts_90k);
-	from = checkpoint_find(c, sent->feed, sent->incarnation);
+	from = checkpoint_find(c, sent->feed, sent->incarnation, sent->source_seq);
 	if (sent->type != PACKET_FRAME || from == NULL) {
 		return;
 	}
@@ -147,7 +155,7 @@ void timeline_checkpoint_advance(struct timeline_checkpoint *c, const struct pac
 	if (packet_is_main(sent) && sent->kind != PACKET_DATA) {
 		c->last_pts_90k[sent->kind] = tl_max(c->last_pts_90k[sent->kind], sent->pts_90k);
 		from->flags &= (uint16_t)~joins_flag[sent->kind];
-		from->sent_seq[sent->kind] = sent->source_seq;
+		from->sent_seq[sent->kind - PACKET_VIDEO] = sent->source_seq;
 		from->anchor_seq = sent->source_seq;
 		from->anchor_pts_90k = sent->pts_90k;
 		if (sent->kind == PACKET_VIDEO) {
@@ -221,19 +229,21 @@ int timeline_resume(struct timeline *tl, const struct timeline_checkpoint *from,
 	return 0;
 }
 
-void tl_resume_source(struct timeline *tl, struct tl_source *s)
+void tl_resume_source(struct timeline *tl, struct tl_source *s, uint64_t seq)
 {
 	const struct timeline_checkpoint_source *from =
-		tl->is_resuming ? checkpoint_find(&tl->resume, s->feed_id, s->incarnation) : NULL;
+		tl->is_resuming ? checkpoint_find(&tl->resume, s->feed_id, s->incarnation, seq)
+				: NULL;
 
 	if (from == NULL) {
 		return;
 	}
+	s->first_seq = from->first_seq;
 	s->resume_seq = from->next_seq;
 	s->map_90k = from->map_90k;
 	s->anchor_seq = from->anchor_seq;
 	s->anchor_pts_90k = from->anchor_pts_90k;
-	memcpy(s->sent_seq, from->sent_seq, sizeof(s->sent_seq));
+	memcpy(&s->sent_seq[PACKET_VIDEO], from->sent_seq, sizeof(from->sent_seq));
 	s->leaves_tail = (from->flags & CHECKPOINT_TAIL) != 0;
 	if ((from->flags & CHECKPOINT_LIVE) != 0 && tl->live == NULL) {
 		tl->live = s;

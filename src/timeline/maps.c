@@ -22,7 +22,7 @@
 
 void tl_lag_reset(struct tl_lag *lag)
 {
-	*lag = (struct tl_lag){ .min_us = INT64_MAX };
+	*lag = (struct tl_lag){ .min_us = INT64_MAX, .usual_us = INT64_MAX };
 	for (unsigned i = 0; i < TL_LAG_BUCKETS; i++) {
 		lag->bucket_us[i] = INT64_MAX;
 	}
@@ -48,6 +48,27 @@ static void lag_turn(struct tl_lag *lag, int64_t at_us)
 	}
 }
 
+/* The median of the buckets' minima, the lower one of two: what was so once is no habit. */
+static void lag_find_usual(struct tl_lag *lag)
+{
+	int64_t sorted[TL_LAG_BUCKETS];
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < TL_LAG_BUCKETS; i++) {
+		unsigned n = count;
+
+		if (lag->bucket_us[i] == INT64_MAX) {
+			continue;
+		}
+		for (; n > 0 && sorted[n - 1] > lag->bucket_us[i]; n--) {
+			sorted[n] = sorted[n - 1];
+		}
+		sorted[n] = lag->bucket_us[i];
+		count++;
+	}
+	lag->usual_us = sorted[(count - 1) / 2];
+}
+
 void tl_lag_put(struct tl_lag *lag, int64_t value_us, int64_t at_us)
 {
 	if (!tl_lag_is_known(lag)) {
@@ -57,8 +78,11 @@ void tl_lag_put(struct tl_lag *lag, int64_t value_us, int64_t at_us)
 	} else if (value_us < lag->min_us - FELL_US) {
 		lag->fell_us = at_us;
 	}
-	lag->bucket_us[lag->at] = tl_min(lag->bucket_us[lag->at], value_us);
-	lag->min_us = tl_min(lag->min_us, value_us);
+	if (value_us < lag->bucket_us[lag->at]) {
+		lag->bucket_us[lag->at] = value_us;
+		lag->min_us = tl_min(lag->min_us, value_us);
+		lag_find_usual(lag);
+	}
 }
 
 bool tl_lag_is_known(const struct tl_lag *lag)

@@ -140,14 +140,15 @@ static int64_t pick_due_us(const struct timeline *tl, const struct tl_source *s,
 	return tl->config.delay_us > 0 ? tl_max(tl_due_us(tl, p->dts_90k), ordered_us) : ordered_us;
 }
 
-/* How far past due: by the clock, which notices latency that creeps in, and by its own due time,
- * which without a delay is another. */
+/* How far past due: by the clock, which notices latency that creeps in, less what it was held for
+ * the sake of order; and by its own due time, which without a delay is another. */
 static int64_t pick_late_us(const struct timeline *tl, const struct tl_source *s,
 			    const struct pick_candidate *c, int64_t now_us)
 {
-	const struct tl_entry *e = tl_index_at(&s->index, c->n);
+	const struct packet *p = &tl_index_at(&s->index, c->n)->packet;
+	int64_t held_us = tl_source_ordered_us(s, p->dts_90k, p->arrival_us) - p->arrival_us;
 
-	return tl_max(tl_lateness_us(tl, e->packet.dts_90k + s->map_90k, now_us),
+	return tl_max(tl_lateness_us(tl, p->dts_90k + s->map_90k, now_us) - held_us,
 		      now_us - pick_due_us(tl, s, &c->packet));
 }
 
@@ -196,16 +197,26 @@ static bool pick_passes(struct timeline *tl, struct tl_source *s, const struct p
 
 /* ---- sending ---- */
 
-static void pick_report_hole(struct timeline *tl, const struct packet *p)
+static void pick_report_gap(struct timeline *tl, const struct packet *p, bool is_hole)
 {
 	struct timeline_event *e = tl_event(tl, TIMELINE_GAP);
 
 	e->from = e->to = p->feed;
 	e->show_90k = p->pts_90k;
-	e->gap_90k = p->pts_90k - tl_out_end(tl, (enum packet_kind)p->kind);
+	e->gap_90k = tl_max(0, p->pts_90k - tl_out_end(tl, (enum packet_kind)p->kind));
 	e->noticed_us = p->arrival_us;
-	text_copy(e->cause, sizeof(e->cause),
-		  p->kind == PACKET_VIDEO ? "a hole in its video" : "a hole in its audio");
+	text_format(e->cause, sizeof(e->cause), "%s %s", is_hole ? "a hole in its" : "lost of its",
+		    p->kind == PACKET_VIDEO ? "video" : "audio");
+}
+
+/* A piece is missing before the packet, which its encoder left out or which was not sent. */
+static bool pick_is_gap(const struct timeline *tl, const struct tl_source *s,
+			const struct packet *p)
+{
+	int64_t last_90k = tl->out.last_dts_90k[p->kind][0];
+
+	return packet_is_main(p) && p->kind != PACKET_DATA && last_90k != TL_UNKNOWN &&
+	       p->dts_90k - last_90k > tl_90k(tl->config.hole_us) + s->flows[p->kind].frame_90k;
 }
 
 static void pick_report_resumed(struct timeline *tl, const struct packet *p)
@@ -284,9 +295,9 @@ static void pick_from_live(struct timeline *tl, struct tl_source *s, const struc
 		if (s->starts_behind_gap && p.kind == tl_source_main_kind(s)) {
 			p.flags |= PACKET_GAP;
 		}
-	} else if ((flags & TL_ENTRY_HOLE) != 0) {
+	} else if ((flags & TL_ENTRY_HOLE) != 0 || pick_is_gap(tl, s, &p)) {
 		p.flags |= PACKET_GAP;
-		pick_report_hole(tl, &p);
+		pick_report_gap(tl, &p, (flags & TL_ENTRY_HOLE) != 0);
 	}
 	if (tl->is_starved && !s->awaits_point && packet_is_main(&p)) {
 		pick_report_resumed(tl, &p);

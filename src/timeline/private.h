@@ -100,6 +100,7 @@ static inline int64_t tl_abs(int64_t a)
 struct tl_lag {
 	int64_t bucket_us[TL_LAG_BUCKETS]; /* minimum within each bucket */
 	int64_t min_us;                    /* of all; INT64_MAX: nothing yet */
+	int64_t usual_us;                  /* half of the buckets have no greater minimum */
 	int64_t turn_us;                   /* when the current bucket began */
 	int64_t since_us;                  /* first value after the last reset */
 	int64_t fell_us;                   /* when the minimum last fell noticeably */
@@ -267,6 +268,7 @@ struct tl_source {
 	int64_t opened_us;
 	int64_t arrival_us;              /* of the last packet */
 	int64_t first_us;                /* of the first frame */
+	uint64_t first_seq;              /* where its media time began; 0: with the connection */
 	uint64_t next_seq;               /* to be pushed */
 	uint64_t resume_seq;             /* earlier packets went out before a restart */
 	uint64_t sent_seq[PACKET_KINDS]; /* last sent of each main track; TL_NONE */
@@ -303,7 +305,7 @@ struct tl_source {
 	uint64_t packets, nonsense, late_dropped;
 	int64_t nonsense_us; /* window of bad packets */
 	unsigned nonsense_recent;
-	int64_t split_us; /* when media time last jumped */
+	int64_t split_us; /* arrival of the packet at which media time last jumped */
 
 	/* health */
 	struct tl_gauge gauge;
@@ -436,8 +438,9 @@ int64_t tl_due_us(const struct timeline *tl, int64_t show_90k);
 int64_t tl_lateness_us(const struct timeline *tl, int64_t show_90k, int64_t now_us);
 struct tl_source *tl_newest_source(const struct timeline *tl, unsigned feed);
 int tl_feed_find(const struct timeline *tl, uint16_t id);
-/* The connection goes on, but as another source: media time jumped. */
-struct tl_source *tl_split_source(struct timeline *tl, struct tl_source *s, int64_t now_us);
+/* The connection goes on, but as another source: media time jumped with this packet. */
+struct tl_source *tl_split_source(struct timeline *tl, struct tl_source *s, const struct packet *p,
+				  int64_t now_us);
 
 /* ---- event.c ---- */
 struct timeline_event *tl_event(struct timeline *tl, enum timeline_event_kind kind);
@@ -534,6 +537,7 @@ void tl_health_update(struct timeline *tl, int64_t now_us);
 bool tl_pick(struct timeline *tl, int64_t now_us, struct timeline_step *ret, int64_t *ret_due_us);
 
 /* ---- checkpoint.c ---- */
-void tl_resume_source(struct timeline *tl, struct tl_source *s);
+/* A source whose first packet has this number goes on where it was before a restart. */
+void tl_resume_source(struct timeline *tl, struct tl_source *s, uint64_t seq);
 
 #endif

@@ -35,7 +35,7 @@ int tl_source_create(struct timeline *tl, int handle, unsigned feed, uint32_t in
 	s->opened_us = s->key_us = now_us;
 	tl_gauge_reset(&s->gauge, now_us);
 	s->troubled_us = s->skew_us = TL_UNKNOWN;
-	s->split_us = now_us - SECOND_US;
+	s->split_us = INT64_MIN / 2;
 	s->key_dts_90k = s->point_dts_90k = s->weak_dts_90k = TL_UNKNOWN;
 	s->first_us = INT64_MAX;
 	s->anchor_seq = TL_NONE;
@@ -298,6 +298,9 @@ int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const
 	q->pts_90k = tl_max(q->pts_90k, q->dts_90k);
 	q->arrival_us = tl_max(s->arrival_us, tl_min(q->arrival_us, now_us));
 	s->arrival_us = q->arrival_us;
+	if (s->packets == 0) {
+		tl_resume_source(tl, s, seq);
+	}
 	s->next_seq = seq + 1;
 	s->packets++;
 	tl_gauge_now(&s->gauge, q->arrival_us)->bytes[q->kind] += q->size;
@@ -313,8 +316,8 @@ int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const
 
 		tl_gauge_now(&s->gauge, now_us)->jumps++;
 		s->jump_ms = source_jump_ms(&s->flows[q->kind], q);
-		if (now_us - s->split_us >= SECOND_US) {
-			next = tl_split_source(tl, s, now_us);
+		if (q->arrival_us - s->split_us >= SECOND_US) {
+			next = tl_split_source(tl, s, q, now_us);
 		}
 		if (next == NULL) {
 			return source_refuse_unusable(s, now_us);
@@ -474,9 +477,9 @@ bool tl_source_is_settled(const struct tl_source *s, int64_t now_us)
 
 int64_t tl_source_ordered_us(const struct tl_source *s, int64_t dts_90k, int64_t arrival_us)
 {
-	if (s->disorder.min_us >= 0) {
+	if (s->disorder.usual_us >= 0) {
 		return arrival_us;
 	}
 	return tl_max(arrival_us,
-		      tl_min(arrival_us + TL_DISORDER_MAX_US, tl_us(dts_90k) - s->latest.min_us));
+		      tl_min(arrival_us + TL_DISORDER_MAX_US, tl_us(dts_90k) - s->latest.usual_us));
 }

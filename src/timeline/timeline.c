@@ -113,7 +113,6 @@ int timeline_open(struct timeline *tl, uint16_t feed, uint32_t incarnation, int6
 	tl->handles |= UINT32_C(1) << handle;
 	tl->closed &= ~(UINT32_C(1) << handle);
 	tl->is_dirty = true;
-	tl_resume_source(tl, s);
 	return handle;
 }
 
@@ -143,7 +142,8 @@ void timeline_close(struct timeline *tl, int source, const char *cause, int64_t 
 	timeline_end_source(tl, s, cause != NULL ? cause : "connection closed");
 }
 
-struct tl_source *tl_split_source(struct timeline *tl, struct tl_source *s, int64_t now_us)
+struct tl_source *tl_split_source(struct timeline *tl, struct tl_source *s, const struct packet *p,
+				  int64_t now_us)
 {
 	struct tl_source *next = NULL;
 
@@ -152,12 +152,14 @@ struct tl_source *tl_split_source(struct timeline *tl, struct tl_source *s, int6
 	}
 	timeline_end_source(tl, s, "the encoder's timestamps jumped");
 	next->arrival_us = s->arrival_us;
+	next->first_seq = p->source_seq;
 	next->next_seq = s->next_seq;
-	next->split_us = now_us;
+	next->split_us = p->arrival_us;
 	for (unsigned kind = 0; kind < PACKET_KINDS; kind++) {
 		next->params[kind] = s->params[kind];
 	}
 	tl_health_inherit(next, s);
+	tl_resume_source(tl, next, next->first_seq);
 	return next;
 }
 

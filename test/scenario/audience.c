@@ -5,9 +5,8 @@
 
 #include "watch.h"
 
-#define UNFINISHED 16        /* frames at the end whose neighbours may not be sent yet */
-#define ROUNDING_90k 180     /* timestamps are whole ms on both sides */
-#define REPORT_MIN_90k 27000 /* holes below hole_ms are no holes */
+#define UNFINISHED 16    /* frames at the end whose neighbours may not be sent yet */
+#define ROUNDING_90k 180 /* timestamps are whole ms on both sides */
 
 static int compare_pts(const void *a, const void *b)
 {
@@ -117,32 +116,57 @@ static bool is_excused(const struct watch *w, const struct watch_frame *a,
 	return false;
 }
 
-static bool is_reported(const struct watch *w, const struct watch_frame *a,
-			const struct watch_frame *b)
+/* Said, or within a pause that was said to have begun. */
+static bool is_reported(const struct watch *w, int64_t from_us, int64_t to_us)
 {
-	for (size_t i = 0; i < w->event_count; i++) {
-		const struct timeline_event *e = &w->events[i];
+	bool is_pause = false;
 
-		if (e->kind != TIMELINE_STATE && e->kind != TIMELINE_ON &&
-		    w->event_us[i] >= a->sent_us - WATCH_SPLICE_REACH_US &&
-		    w->event_us[i] <= b->sent_us + WATCH_SPLICE_REACH_US) {
+	for (size_t i = 0; i < w->event_count; i++) {
+		enum timeline_event_kind kind = w->events[i].kind;
+
+		if (kind == TIMELINE_STATE || kind == TIMELINE_ON) {
+			continue;
+		}
+		if (w->event_us[i] < from_us) {
+			is_pause = kind == TIMELINE_STARVED || (kind == TIMELINE_GAP && is_pause);
+		} else if (w->event_us[i] <= to_us) {
 			return true;
 		}
 	}
-	return false;
+	return is_pause;
 }
 
-static void check_gap(struct watch *w, const struct watch_frame *a, const struct watch_frame *b,
-		      int64_t now_us)
+/* In the order of sending, as the timeline sees it. */
+static void check_reports(struct watch *w, enum packet_kind kind, int64_t now_us)
+{
+	const struct watch_frame *last = NULL;
+
+	for (size_t i = 0; i < w->frame_count; i++) {
+		const struct watch_frame *f = &w->frames[i];
+		int64_t missing_90k;
+
+		if (f->kind != kind) {
+			continue;
+		}
+		missing_90k = last != NULL ? f->dts_90k - last->dts_90k - longer(last, f) : 0;
+		if (missing_90k >
+			    w->config.hole_us * 9 / 100 + longer(last != NULL ? last : f, f) &&
+		    now_us - f->sent_us > WATCH_SPLICE_REACH_US &&
+		    !is_reported(w, last->sent_us - WATCH_SPLICE_REACH_US,
+				 f->sent_us + WATCH_SPLICE_REACH_US)) {
+			watch_fail(w, "report", f->sent_us,
+				   "kind %u: %lld ms missing at show %.3f, unsaid", kind,
+				   (long long)missing_90k / 90, (double)f->dts_90k / MEDIA_HZ);
+		}
+		last = f;
+	}
+}
+
+static void check_gap(struct watch *w, const struct watch_frame *a, const struct watch_frame *b)
 {
 	int64_t missing_90k = b->pts_90k - a->pts_90k - longer(a, b);
 	int heir;
 
-	if (missing_90k > REPORT_MIN_90k && now_us - b->sent_us > WATCH_SPLICE_REACH_US &&
-	    !is_reported(w, a, b)) {
-		watch_fail(w, "report", b->sent_us, "kind %u: %lld ms missing at show %.3f, unsaid",
-			   b->kind, (long long)missing_90k / 90, (double)b->pts_90k / MEDIA_HZ);
-	}
 	if (missing_90k * 2 <= longer(a, b) + 2 * ROUNDING_90k || is_excused(w, a, b)) {
 		return;
 	}
@@ -163,8 +187,9 @@ void watch_end(struct watch *w, int64_t now_us)
 
 		for (size_t i = 1; i < count; i++) {
 			check_doubled(w, &sorted[i - 1], &sorted[i]);
-			check_gap(w, &sorted[i - 1], &sorted[i], now_us);
+			check_gap(w, &sorted[i - 1], &sorted[i]);
 		}
 		free(sorted);
+		check_reports(w, kind, now_us);
 	}
 }

@@ -178,7 +178,7 @@ void stage_kill(struct stage *st, unsigned feed)
 void stage_take(struct stage *st, uint16_t feed)
 {
 	st->taken = feed;
-	st->watch.is_taken |= feed != 0;
+	watch_taken(&st->watch, feed);
 	if (!st->is_down) {
 		timeline_take(st->tl, feed, st->now_us);
 	}

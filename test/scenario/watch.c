@@ -46,9 +46,7 @@ static void *watch_grow(void *items, size_t *room, size_t count, size_t size)
 void watch_init(struct watch *w, const struct timeline_config *config)
 {
 	*w = (struct watch){ .config = *config, .last_90k = INT64_MIN };
-	for (unsigned i = 0; i < TIMELINE_FEEDS_MAX; i++) {
-		w->returned_us[i] = INT64_MIN;
-	}
+	watch_taken(w, 0);
 }
 
 void watch_finish(struct watch *w)
@@ -107,6 +105,14 @@ void watch_overwritten(struct watch *w, unsigned connection, int64_t now_us)
 		c->packets[i].is_lost = true;
 	}
 	watch_excused(w, now_us, now_us);
+}
+
+void watch_taken(struct watch *w, uint16_t feed)
+{
+	w->is_taken |= feed != 0;
+	for (unsigned i = 0; i < TIMELINE_FEEDS_MAX; i++) {
+		w->returned_us[i] = INT64_MIN;
+	}
 }
 
 /* ---- what comes out ---- */

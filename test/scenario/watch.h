@@ -108,6 +108,8 @@ void watch_arrived(struct watch *w, unsigned connection, const struct watch_pack
 /* All that waits in the ring was overwritten. */
 void watch_overwritten(struct watch *w, unsigned connection, int64_t now_us);
 void watch_excused(struct watch *w, int64_t from_us, int64_t to_us);
+/* An operator takes a feed (0: gives the choice back, and may get a return at once). */
+void watch_taken(struct watch *w, uint16_t feed);
 /* The timeline sends. `zero_us`: when show time 0 is due. */
 void watch_sent(struct watch *w, const struct timeline_step *step, int64_t zero_us, int64_t now_us);
 void watch_event(struct watch *w, const struct timeline_event *event, int64_t now_us);

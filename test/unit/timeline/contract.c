@@ -317,7 +317,7 @@ static void a_resumed_timeline_sends_the_very_next_packet(void **state)
 	}
 	step = step_at(tl, now_us + FRAME_US);
 	assert_int_equal(step.action, TIMELINE_SEND);
-	assert_int_equal(step.seq, c.sources[0].sent_seq[PACKET_VIDEO] + 1);
+	assert_int_equal(step.seq, c.sources[0].sent_seq[0] + 1);
 	timeline_destroy(&tl);
 }
 
