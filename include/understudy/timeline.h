@@ -217,6 +217,7 @@ struct timeline_checkpoint_source {
 	uint16_t feed;
 	uint16_t flags;
 	uint32_t incarnation;
+	uint64_t joining;       /* bit (kind - 1) * 16 + track: of this track nothing was sent yet */
 	uint64_t first_seq;     /* where its media time begins within the connection; 0: there */
 	uint64_t next_seq;      /* first packet not yet sent or dropped */
 	int64_t map_90k;        /* media -> show: show = media + map */

@@ -15,14 +15,14 @@ enum checkpoint_flag {
 	CHECKPOINT_LIVE = 1 << 0,
 	CHECKPOINT_AWAITS_POINT = 1 << 1,
 	CHECKPOINT_TAIL = 1 << 2, /* was left; tail_until_90k of it is still to be sent */
-	CHECKPOINT_VIDEO_JOINS = 1 << 3,
-	CHECKPOINT_AUDIO_JOINS = 1 << 4,
 };
 
-static const uint16_t joins_flag[PACKET_KINDS] = {
-	[PACKET_VIDEO] = CHECKPOINT_VIDEO_JOINS,
-	[PACKET_AUDIO] = CHECKPOINT_AUDIO_JOINS,
-};
+#define CHECKPOINT_ALL_JOINING ((UINT64_C(1) << 2 * PACKET_TRACKS_MAX) - 1)
+
+static uint64_t checkpoint_track_bit(unsigned kind, unsigned track)
+{
+	return UINT64_C(1) << ((kind - PACKET_VIDEO) * PACKET_TRACKS_MAX + track);
+}
 
 /* ---- storing ---- */
 
@@ -50,11 +50,22 @@ static uint16_t checkpoint_flags(const struct timeline *tl, const struct tl_sour
 	if (s == tl->live) {
 		flags |= CHECKPOINT_LIVE;
 		flags |= s->awaits_point ? CHECKPOINT_AWAITS_POINT : 0;
-		for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
-			flags |= s->index.tracks[kind][0].is_joining ? joins_flag[kind] : 0u;
-		}
 	}
 	return (uint16_t)flags;
+}
+
+static uint64_t checkpoint_joining(const struct tl_source *s)
+{
+	uint64_t joining = 0;
+
+	for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
+		for (unsigned track = 0; track < PACKET_TRACKS_MAX; track++) {
+			if (s->index.tracks[kind][track].is_joining) {
+				joining |= checkpoint_track_bit(kind, track);
+			}
+		}
+	}
+	return joining;
 }
 
 static void checkpoint_add(const struct timeline *tl, const struct tl_source *s,
@@ -70,6 +81,7 @@ static void checkpoint_add(const struct timeline *tl, const struct tl_source *s,
 		.feed = s->feed_id,
 		.flags = checkpoint_flags(tl, s),
 		.incarnation = s->incarnation,
+		.joining = checkpoint_joining(s),
 		.first_seq = s->first_seq,
 		.next_seq = checkpoint_next_seq(tl, s),
 		.map_90k = s->tail_count > 0 ? s->tail_map_90k : s->map_90k,
@@ -127,7 +139,8 @@ static void checkpoint_go_over(struct timeline_checkpoint *c, struct timeline_ch
 	for (unsigned i = 0; i < c->source_count; i++) {
 		c->sources[i].flags &= (uint16_t)~CHECKPOINT_LIVE;
 	}
-	to->flags |= CHECKPOINT_LIVE | CHECKPOINT_VIDEO_JOINS | CHECKPOINT_AUDIO_JOINS;
+	to->flags |= CHECKPOINT_LIVE;
+	to->joining = CHECKPOINT_ALL_JOINING;
 	if (sent->kind == PACKET_AUDIO) {
 		to->flags |= CHECKPOINT_AWAITS_POINT;
 	}
@@ -145,6 +158,9 @@ void timeline_checkpoint_advance(struct timeline_checkpoint *c, const struct pac
 	}
 	c->show_90k = tl_max(c->show_90k, sent->dts_90k);
 	from = checkpoint_find(c, sent->feed, sent->incarnation, sent->source_seq);
+	if (sent->kind == PACKET_DATA) {
+		c->last_dts_90k[PACKET_DATA][sent->track] = sent->dts_90k;
+	}
 	if (sent->type != PACKET_FRAME || from == NULL) {
 		return;
 	}
@@ -152,9 +168,11 @@ void timeline_checkpoint_advance(struct timeline_checkpoint *c, const struct pac
 	if ((sent->flags & PACKET_SPLICE) != 0 && (from->flags & CHECKPOINT_LIVE) == 0) {
 		checkpoint_go_over(c, from, sent);
 	}
+	if (sent->kind != PACKET_DATA) {
+		from->joining &= ~checkpoint_track_bit(sent->kind, sent->track);
+	}
 	if (packet_is_main(sent) && sent->kind != PACKET_DATA) {
 		c->last_pts_90k[sent->kind] = tl_max(c->last_pts_90k[sent->kind], sent->pts_90k);
-		from->flags &= (uint16_t)~joins_flag[sent->kind];
 		from->sent_seq[sent->kind - PACKET_VIDEO] = sent->source_seq;
 		from->anchor_seq = sent->source_seq;
 		from->anchor_pts_90k = sent->pts_90k;
@@ -229,14 +247,24 @@ int timeline_resume(struct timeline *tl, const struct timeline_checkpoint *from,
 	return 0;
 }
 
+static void resume_joining(struct tl_source *s, uint64_t joining)
+{
+	for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
+		for (unsigned track = 0; track < PACKET_TRACKS_MAX; track++) {
+			s->index.tracks[kind][track].is_joining =
+				(joining & checkpoint_track_bit(kind, track)) != 0;
+		}
+	}
+}
+
 void tl_resume_source(struct timeline *tl, struct tl_source *s, uint64_t seq)
 {
 	const struct timeline_checkpoint_source *from =
 		tl->is_resuming ? checkpoint_find(&tl->resume, s->feed_id, s->incarnation, seq)
 				: NULL;
 
-	if (from == NULL) {
-		return;
+	if (from == NULL || (s->first_seq != 0 && s->first_seq != from->first_seq)) {
+		return; /* media time jumps for the first time here */
 	}
 	s->first_seq = from->first_seq;
 	s->resume_seq = from->next_seq;
@@ -245,12 +273,11 @@ void tl_resume_source(struct timeline *tl, struct tl_source *s, uint64_t seq)
 	s->anchor_pts_90k = from->anchor_pts_90k;
 	memcpy(&s->sent_seq[PACKET_VIDEO], from->sent_seq, sizeof(from->sent_seq));
 	s->leaves_tail = (from->flags & CHECKPOINT_TAIL) != 0;
+	s->is_resumed = true;
 	if ((from->flags & CHECKPOINT_LIVE) != 0 && tl->live == NULL) {
 		tl->live = s;
 		s->awaits_point = (from->flags & CHECKPOINT_AWAITS_POINT) != 0;
 		s->enter_90k = tl->out.last_90k;
-		for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
-			s->index.tracks[kind][0].is_joining = (from->flags & joins_flag[kind]) != 0;
-		}
+		resume_joining(s, from->joining);
 	}
 }

@@ -21,8 +21,7 @@ bool tl_can_go_on(const struct timeline *tl, const struct tl_source *s, int64_t 
 		return false;
 	}
 	if (s == tl->live) {
-		return now_us - tl_flow_moved_us(main) <
-		       tl_flow_patience_us(main, tl->config.stall_us);
+		return tl_source_stuck(tl, s, now_us) == NULL;
 	}
 	return tl_source_is_settled(s, now_us) && s->point_dts_90k != TL_UNKNOWN;
 }
@@ -32,6 +31,15 @@ struct rank {
 	unsigned order;
 	uint32_t incarnation;
 };
+
+/* Entered at its last point at or before `safe_90k` it goes on further than that. */
+static bool choice_is_safe(const struct timeline *tl, const struct tl_source *s, int64_t safe_90k,
+			   int64_t now_us)
+{
+	uint64_t point = tl_point_before(tl, s, safe_90k, now_us);
+
+	return point != TL_NONE && tl_source_horizon_from(s, tl_point_pts(s, point)) >= safe_90k;
+}
 
 static struct rank choice_rank(const struct timeline *tl, const struct tl_source *s,
 			       int64_t safe_90k, int64_t now_us)
@@ -43,7 +51,7 @@ static struct rank choice_rank(const struct timeline *tl, const struct tl_source
 		.is_compatible = tl->config.on_mismatch == MISMATCH_ALLOW ||
 				 tl_is_compatible(tl, s),
 		.is_safe = s == tl->live || safe_90k == TL_UNKNOWN ||
-			   tl_point_before(tl, s, safe_90k, now_us) != TL_NONE,
+			   choice_is_safe(tl, s, safe_90k, now_us),
 		.is_live = s == tl->live,
 		.order = s->feed,
 		.incarnation = s->incarnation,

@@ -111,9 +111,26 @@ static struct step cut_step(int64_t left_90k, int64_t right_90k)
 	return step;
 }
 
-int64_t tl_audio_limit(const struct tl_source *left, int64_t pts_90k)
+int64_t tl_audio_overlap(const struct timeline *tl, const struct tl_source *s)
 {
-	return pts_90k - left->flows[PACKET_AUDIO].frame_90k / 2 - 1;
+	return tl_min(tl->out.frame_90k[PACKET_AUDIO], s->flows[PACKET_AUDIO].frame_90k) / 2;
+}
+
+int64_t tl_audio_limit(const struct tl_source *left, const struct tl_source *to,
+		       const struct tl_cut *cut)
+{
+	int64_t map_90k = to->map_90k + cut->pts_90k - tl_point_pts(to, cut->point);
+	uint64_t n = to->index.tracks[PACKET_AUDIO][0].head;
+	int64_t from_90k = cut->pts_90k;
+
+	if (n != TL_NONE) {
+		int64_t begins_90k = tl_index_at(&to->index, n)->packet.pts_90k + map_90k;
+
+		if (begins_90k > from_90k && begins_90k < from_90k + TL_AUDIO_BEHIND_90k) {
+			from_90k = begins_90k;
+		}
+	}
+	return from_90k - left->flows[PACKET_AUDIO].frame_90k / 2 - 1;
 }
 
 /* The closed frame of the left source, sent or waiting, whose successor is nearest to pts. */
@@ -149,10 +166,10 @@ static struct tl_cut cut_search(const struct timeline *tl, const struct tl_sourc
 
 /* Newest audio of the left source that goes out before the point. */
 static int64_t cut_left_audio(const struct timeline *tl, const struct tl_source *left,
-			      int64_t pts_90k)
+			      const struct tl_source *to, const struct tl_cut *cut)
 {
 	int64_t last_90k = tl->out.max_pts_90k[PACKET_AUDIO];
-	int64_t most_90k = tl_audio_limit(left, pts_90k) - left->map_90k;
+	int64_t most_90k = tl_audio_limit(left, to, cut) - left->map_90k;
 
 	for (uint64_t n = left->index.tracks[PACKET_AUDIO][0].head; n != TL_NONE;
 	     n = tl_index_at(&left->index, n)->next) {
@@ -174,7 +191,7 @@ static int64_t cut_audio_shift(const struct timeline *tl, const struct tl_source
 			       const struct step *step)
 {
 	const struct tl_flow *flow = &to->flows[PACKET_AUDIO];
-	int64_t last_90k = cut_left_audio(tl, left, cut->pts_90k), map_90k, end_90k, misfit_90k;
+	int64_t last_90k = cut_left_audio(tl, left, to, cut), map_90k, end_90k, misfit_90k;
 	uint64_t n = to->index.tracks[PACKET_AUDIO][0].head;
 
 	if (!flow->is_present || last_90k == TL_UNKNOWN) {
@@ -215,7 +232,9 @@ struct tl_cut tl_find_cut(const struct timeline *tl, const struct tl_source *to,
 	struct tl_cut cut;
 
 	if (tl->out.max_pts_90k[kind] == TL_UNKNOWN) {
-		return (struct tl_cut){ .is_clean = true, .pts_90k = pts_90k, .left_90k = pts_90k };
+		return (struct tl_cut){
+			.point = point, .is_clean = true, .pts_90k = pts_90k, .left_90k = pts_90k
+		};
 	}
 	if (left == to || (left != NULL && left->awaits_point && kind == PACKET_VIDEO)) {
 		left = NULL; /* what was sent is another's */
@@ -227,7 +246,7 @@ struct tl_cut tl_find_cut(const struct timeline *tl, const struct tl_source *to,
 	    (!cut.is_clean && cut.pts_90k < pts_90k)) { /* what is missing is missing */
 		cut.gap_90k = pts_90k - cut.pts_90k;
 		cut.pts_90k = pts_90k;
-		cut.left_90k = pts_90k - step.best_90k / 2;
+		cut.left_90k = pts_90k - step.least_90k;
 		cut.is_clean = false;
 	} else if (kind == PACKET_VIDEO && left != NULL) {
 		cut.pts_90k += cut_audio_shift(tl, left, to, &cut, &step);

@@ -76,7 +76,7 @@ static bool decide_audio_is_due(const struct timeline *tl, const struct tl_sourc
 	for (; n != TL_NONE; n = tl_index_at(&s->index, n)->next) {
 		const struct packet *p = &tl_index_at(&s->index, n)->packet;
 
-		if (p->pts_90k + s->map_90k >= end_90k - s->flows[PACKET_AUDIO].frame_90k / 2) {
+		if (p->pts_90k + s->map_90k >= end_90k - tl_audio_overlap(tl, s)) {
 			return tl->config.delay_us == 0 ||
 			       tl_lateness_us(tl, p->dts_90k + s->map_90k, now_us) >= 0;
 		}
@@ -132,6 +132,14 @@ static bool decide_audio_ran_out(const struct timeline *tl, const struct tl_sour
 					     tl_flow_is_silent(audio, tl->config.stall_us, now_us));
 }
 
+/* It has but a hole: what comes behind it is nearer than anybody's next point. */
+static bool decide_runs_again(const struct timeline *tl, const struct tl_source *live,
+			      const struct tl_flow *stuck, int64_t now_us)
+{
+	return live->is_open && stuck->holes > 0 &&
+	       !tl_flow_is_silent(stuck, tl->config.stall_us, now_us);
+}
+
 static void decide_leave(struct timeline *tl, struct tl_source *best, const struct tl_flow *stuck,
 			 int64_t now_us)
 {
@@ -140,6 +148,9 @@ static void decide_leave(struct timeline *tl, struct tl_source *best, const stru
 	uint64_t point = tl_point_before(tl, best, horizon_90k, now_us);
 	bool is_safe = point != TL_NONE;
 
+	if (!is_safe && decide_runs_again(tl, live, stuck, now_us)) {
+		return;
+	}
 	decide_note_trouble(tl, live, stuck, now_us);
 	if (is_safe) { /* a point just behind the horizon will be snapped to it */
 		early_us = tl_us(tl_max(0, tl_point_pts(best, point) - horizon_90k));
@@ -148,11 +159,11 @@ static void decide_leave(struct timeline *tl, struct tl_source *best, const stru
 	}
 	if (point != TL_NONE &&
 	    decide_is_open(tl, tl_gate_us(tl, best, point) - early_us, now_us)) {
-		tl_failback_left(tl, live->feed, now_us);
+		tl_failback_left(tl, live, now_us);
 		tl_enter(tl, best, point, now_us);
 	} else if (!is_safe && decide_audio_ran_out(tl, live, now_us) &&
 		   decide_audio_is_due(tl, best, now_us)) {
-		tl_failback_left(tl, live->feed, now_us);
+		tl_failback_left(tl, live, now_us);
 		tl_enter_audio(tl, best, now_us);
 	}
 }
@@ -220,11 +231,28 @@ static void decide_change(struct timeline *tl, struct tl_source *best, int64_t n
 
 /* ---- nobody to go to ---- */
 
+/* Nothing comes any more, of neither kind: sound that runs on without a picture is a show. */
+static bool decide_has_ended(const struct timeline *tl, const struct tl_source *live,
+			     int64_t now_us)
+{
+	if (!decide_is_exhausted(live)) {
+		return false;
+	}
+	for (unsigned kind = PACKET_VIDEO; live->is_open && kind <= PACKET_AUDIO; kind++) {
+		const struct tl_flow *flow = &live->flows[kind];
+
+		if (flow->is_present && !tl_flow_is_silent(flow, tl->config.stall_us, now_us)) {
+			return false;
+		}
+	}
+	return true;
+}
+
 static void decide_starve(struct timeline *tl, const struct tl_flow *stuck, int64_t now_us)
 {
 	struct tl_source *live = tl->live;
 
-	if (!decide_is_exhausted(live)) {
+	if (!decide_has_ended(tl, live, now_us)) {
 		return;
 	}
 	decide_note_trouble(tl, live, stuck, now_us);
@@ -265,11 +293,11 @@ static void decide_source(struct timeline *tl, int64_t now_us)
 		decide_begin(tl, now_us);
 		return;
 	}
-	best = tl_choose(tl, tl_source_horizon(live), now_us);
 	if (live->awaits_point) {
 		decide_complete(tl, now_us);
 	}
 	stuck = tl_source_stuck(tl, live, now_us);
+	best = tl_choose(tl, stuck != NULL ? tl_source_horizon(live) : TL_UNKNOWN, now_us);
 	if (stuck == NULL) {
 		decide_wake(tl, tl_source_stuck_at_us(tl, live));
 		tl->change.is_pending &= live->awaits_point;

@@ -12,9 +12,9 @@
 #define CALM_US 600000000
 #define SLATE_WAIT_US 2000000 /* a slate is left as soon as an encoder is steady */
 
-void tl_failback_left(struct timeline *tl, unsigned feed, int64_t now_us)
+void tl_failback_left(struct timeline *tl, const struct tl_source *s, int64_t now_us)
 {
-	struct tl_feed *f = &tl->feeds[feed];
+	struct tl_feed *f = &tl->feeds[s->feed];
 
 	if (f->back_us != 0 && now_us - f->back_us < CALM_US) {
 		f->wait_us = tl_min(tl_max(f->wait_us * 2, tl->config.return_after_us),
@@ -23,6 +23,9 @@ void tl_failback_left(struct timeline *tl, unsigned feed, int64_t now_us)
 		f->wait_us = tl->config.return_after_us;
 	}
 	f->was_left = true;
+	if (s->is_open) { /* whatever the trouble was: it has to be well from now on */
+		f->healthy_us = TL_UNKNOWN;
+	}
 }
 
 void tl_failback_entered(struct timeline *tl, unsigned feed, int64_t now_us)

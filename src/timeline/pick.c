@@ -67,7 +67,7 @@ static bool pick_may_join(const struct timeline *tl, const struct tl_source *s,
 	if (end_90k == TL_UNKNOWN) {
 		return p->dts_90k + s->map_90k >= s->enter_90k;
 	}
-	return p->pts_90k + s->map_90k >= end_90k - s->flows[PACKET_AUDIO].frame_90k / 2;
+	return p->pts_90k + s->map_90k >= end_90k - tl_audio_overlap(tl, s);
 }
 
 /* Leading pictures of a weak point cannot be decoded without what came before it. */
@@ -109,25 +109,50 @@ static struct pick_candidate pick_candidate(const struct timeline *tl, const str
 	return c;
 }
 
-/* One whose dts is squeezed upwards lets others go first. */
-static struct pick_candidate pick_live(const struct timeline *tl, const struct tl_source *s)
+/* What is not main, or is squeezed upwards, must not be sent ahead of main frames that have still
+ * to come: these could not go out behind it any more. */
+static bool pick_runs_ahead(const struct timeline *tl, const struct tl_source *s,
+			    const struct pick_candidate *c, int64_t now_us)
 {
-	struct pick_candidate best = { .n = TL_NONE }, other;
+	const struct packet *p = &tl_index_at(&s->index, c->n)->packet;
+	int64_t dts_90k = c->packet.dts_90k - s->map_90k;
+	bool is_main = p->track == 0 && p->kind != PACKET_DATA;
+
+	return (!is_main || (p->kind == PACKET_VIDEO && dts_90k > p->dts_90k)) &&
+	       dts_90k > tl_source_main_dts(tl, s, is_main ? PACKET_AUDIO : PACKET_KINDS, now_us);
+}
+
+/* One whose dts is squeezed upwards lets others go first. */
+static struct pick_candidate pick_live(const struct timeline *tl, const struct tl_source *s,
+				       int64_t now_us)
+{
+	const uint64_t main = tl_track_bit(PACKET_VIDEO, 0) | tl_track_bit(PACKET_AUDIO, 0);
+	const struct pick_candidate none = { .n = TL_NONE };
+	struct pick_candidate best, other;
 	uint64_t tracks;
+	bool is_ahead;
 
 	if (s == NULL) {
-		return best;
+		return none;
 	}
 	tracks = s->index.waiting & ~tl->tail_mask;
 	if (s->awaits_point) {
 		tracks &= ~tl_track_bit(PACKET_VIDEO, 0);
 	}
 	best = pick_candidate(tl, s, tracks);
+	if (best.n != TL_NONE && pick_runs_ahead(tl, s, &best, now_us)) {
+		tracks &= main;
+		best = pick_candidate(tl, s, tracks);
+	}
 	if (best.n == TL_NONE || best.packet.kind != PACKET_VIDEO || !best.has_place) {
 		return best;
 	}
+	is_ahead = pick_runs_ahead(tl, s, &best, now_us);
 	other = pick_candidate(tl, s, tracks & ~tl_track_bit(PACKET_VIDEO, best.packet.track));
-	return other.n != TL_NONE && other.packet.dts_90k < best.packet.dts_90k ? other : best;
+	if (other.n != TL_NONE && other.packet.dts_90k < best.packet.dts_90k) {
+		return other;
+	}
+	return is_ahead ? none : best;
 }
 
 /* Without a delay a packet is due when it came. Where audio and video come out of order, what is
@@ -170,6 +195,16 @@ static void pick_late(struct timeline *tl, struct tl_source *s, const struct pac
 	}
 }
 
+/* Sent before the switch was restarted: main tracks are known by number, others by their time. */
+static bool pick_was_sent(const struct timeline *tl, const struct tl_source *s,
+			  const struct packet *p)
+{
+	int64_t last_90k = tl->out.last_dts_90k[p->kind][p->track];
+
+	return s->is_resumed && (p->track != 0 || p->kind == PACKET_DATA) &&
+	       last_90k != TL_UNKNOWN && p->dts_90k + s->map_90k <= last_90k;
+}
+
 /* Drops what may not be sent. False if it did. */
 static bool pick_passes(struct timeline *tl, struct tl_source *s, const struct pick_candidate *c,
 			int64_t now_us)
@@ -184,7 +219,7 @@ static bool pick_passes(struct timeline *tl, struct tl_source *s, const struct p
 		tl_source_pop(s, p->kind, p->track);
 		return false;
 	}
-	if (pick_is_leading(s, e)) {
+	if (pick_is_leading(s, e) || pick_was_sent(tl, s, p)) {
 		tl_source_pop(s, p->kind, p->track);
 		return false;
 	}
@@ -236,7 +271,7 @@ static void pick_account(struct tl_out *out, const struct packet *p, bool is_clo
 {
 	out->has_begun = true;
 	out->last_90k = p->dts_90k;
-	if (p->type != PACKET_FRAME) {
+	if (p->type != PACKET_FRAME && p->kind != PACKET_DATA) {
 		return;
 	}
 	out->last_dts_90k[p->kind][p->track] = p->dts_90k;
@@ -295,6 +330,10 @@ static void pick_from_live(struct timeline *tl, struct tl_source *s, const struc
 		if (s->starts_behind_gap && p.kind == tl_source_main_kind(s)) {
 			p.flags |= PACKET_GAP;
 		}
+		if (s->awaits_point && !tl->is_starved && pick_is_gap(tl, s, &p)) {
+			pick_report_gap(tl, &p,
+					false); /* the splice is not said before its point */
+		}
 	} else if ((flags & TL_ENTRY_HOLE) != 0 || pick_is_gap(tl, s, &p)) {
 		p.flags |= PACKET_GAP;
 		pick_report_gap(tl, &p, (flags & TL_ENTRY_HOLE) != 0);
@@ -311,7 +350,7 @@ bool tl_pick(struct timeline *tl, int64_t now_us, struct timeline_step *ret, int
 		struct tl_source *s = tl->live;
 		const struct tl_tail_item *tail = tl->tail_count > 0 ? &tl->tail[tl->tail_at]
 								     : NULL;
-		struct pick_candidate c = pick_live(tl, s);
+		struct pick_candidate c = pick_live(tl, s, now_us);
 		int64_t due_us;
 
 		if (c.n != TL_NONE && !pick_passes(tl, s, &c, now_us)) {

@@ -51,6 +51,7 @@
 #define TL_SETTLE_MAX_US 2000000
 #define TL_SNAP_LATER_90k 22500 /* a point may be moved this much to follow the frame before it */
 #define TL_SNAP_EARLIER_90k 9000
+#define TL_AUDIO_BEHIND_90k 18000 /* audio may begin so much behind its point */
 #define TL_DISORDER_MAX_US 500000
 #define TL_JUMP_BACK_90k 180000   /* dts falls by more: a new media time */
 #define TL_JUMP_AHEAD_US 5000000  /* arrives earlier than ever by more: likewise */
@@ -295,6 +296,7 @@ struct tl_source {
 	uint64_t anchor_seq;
 	int64_t anchor_pts_90k;
 	bool leaves_tail; /* was left just before the restart */
+	bool is_resumed;  /* was known before the restart */
 
 	/* random access */
 	int64_t key_dts_90k, point_dts_90k, weak_dts_90k;
@@ -352,6 +354,10 @@ int64_t tl_source_stuck_at_us(const struct timeline *tl, const struct tl_source 
 /* When a packet may leave that is due on arrival: at once, unless audio and video come out of
  * order; then when nothing of a smaller dts will come any more. */
 int64_t tl_source_ordered_us(const struct tl_source *s, int64_t dts_90k, int64_t arrival_us);
+/* Up to here (media) the main flow of that kind (PACKET_KINDS: both) has come; INT64_MAX: it does
+ * not run. */
+int64_t tl_source_main_dts(const struct timeline *tl, const struct tl_source *s,
+			   enum packet_kind only, int64_t now_us);
 bool tl_source_is_settled(const struct tl_source *s, int64_t now_us);
 
 /* ---- the show ---- */
@@ -491,8 +497,12 @@ uint64_t tl_point_before(const struct timeline *tl, const struct tl_source *s, i
 /* The first usable point; TL_NONE. */
 uint64_t tl_point_next(const struct timeline *tl, const struct tl_source *s, int64_t now_us);
 struct tl_cut tl_find_cut(const struct timeline *tl, const struct tl_source *to, uint64_t point);
-/* Audio of the left source presented up to here goes out before a point presented at pts. */
-int64_t tl_audio_limit(const struct tl_source *left, int64_t pts_90k);
+/* Audio of the left source presented up to here goes out before a point presented at pts. If the
+ * other's audio begins a little behind its point, the left one's goes on until then. */
+int64_t tl_audio_limit(const struct tl_source *left, const struct tl_source *to,
+		       const struct tl_cut *cut);
+/* Sound sent twice at most where the source's audio follows: half a frame, of the shorter ones. */
+int64_t tl_audio_overlap(const struct timeline *tl, const struct tl_source *s);
 /* End of what was sent of the kind's main track, TL_UNKNOWN: nothing was. */
 int64_t tl_out_end(const struct timeline *tl, enum packet_kind kind);
 
@@ -517,8 +527,8 @@ void tl_note_change(struct timeline *tl, int64_t noticed_us, const char *format,
 void tl_decide(struct timeline *tl, int64_t now_us);
 
 /* ---- failback.c ---- */
-/* The show had to leave the feed / has gone to it. */
-void tl_failback_left(struct timeline *tl, unsigned feed, int64_t now_us);
+/* The show had to leave the source / has gone to the feed. */
+void tl_failback_left(struct timeline *tl, const struct tl_source *s, int64_t now_us);
 void tl_failback_entered(struct timeline *tl, unsigned feed, int64_t now_us);
 /* When the show may go to `to` from a live source that could go on; CLOCK_NEVER. */
 int64_t tl_failback_at_us(const struct timeline *tl, const struct tl_source *to, int64_t now_us);

@@ -202,11 +202,11 @@ static void source_learn_point(struct tl_source *s, struct tl_entry *e)
 
 /* ---- putting into the index ---- */
 
-/* Before the switch was restarted. */
+/* Before the switch was restarted. What is not main is left to pick.c. */
 static bool source_was_sent(const struct tl_source *s, const struct packet *p)
 {
 	return p->source_seq < s->resume_seq ||
-	       (packet_is_main(p) && s->sent_seq[p->kind] != TL_NONE &&
+	       (p->track == 0 && p->kind != PACKET_DATA && s->sent_seq[p->kind] != TL_NONE &&
 		p->source_seq <= s->sent_seq[p->kind]);
 }
 
@@ -467,6 +467,22 @@ int64_t tl_source_stuck_at_us(const struct timeline *tl, const struct tl_source 
 		}
 	}
 	return at_us;
+}
+
+int64_t tl_source_main_dts(const struct timeline *tl, const struct tl_source *s,
+			   enum packet_kind only, int64_t now_us)
+{
+	int64_t least_90k = INT64_MAX;
+
+	for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
+		const struct tl_flow *flow = &s->flows[kind];
+
+		if ((only == kind || only == PACKET_KINDS) && flow->is_present && s->is_open &&
+		    !tl_flow_is_silent(flow, tl->config.stall_us, now_us)) {
+			least_90k = tl_min(least_90k, flow->last_dts_90k);
+		}
+	}
+	return least_90k;
 }
 
 bool tl_source_is_settled(const struct tl_source *s, int64_t now_us)

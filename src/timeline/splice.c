@@ -132,13 +132,13 @@ static void splice_drop_before(struct tl_source *s, uint64_t point)
 	}
 }
 
-static void splice_leave_tail(struct timeline *tl, const struct tl_cut *cut, enum packet_kind kind,
-			      int64_t enter_90k)
+static void splice_leave_tail(struct timeline *tl, const struct tl_source *to,
+			      const struct tl_cut *cut, enum packet_kind kind, int64_t enter_90k)
 {
 	struct tl_source *live = tl->live;
 	int64_t left_90k[PACKET_KINDS] = {
 		[PACKET_VIDEO] = cut->pts_90k - 1,
-		[PACKET_AUDIO] = tl_audio_limit(live, cut->pts_90k),
+		[PACKET_AUDIO] = tl_audio_limit(live, to, cut),
 		[PACKET_DATA] = enter_90k,
 	};
 
@@ -204,7 +204,7 @@ void tl_enter(struct timeline *tl, struct tl_source *to, uint64_t point, int64_t
 	to->enter_90k = p->dts_90k + to->map_90k;
 	to->point_90k = p->pts_90k;
 	if (tl->live != NULL && tl->live != to) {
-		splice_leave_tail(tl, &cut, kind, to->enter_90k);
+		splice_leave_tail(tl, to, &cut, kind, to->enter_90k);
 	}
 	splice_drop_before(to, point);
 	splice_report(tl, to, &cut);
@@ -235,6 +235,7 @@ void tl_leave(struct timeline *tl, int64_t now_us)
 {
 	struct tl_source *live = tl->live;
 
+	tl_failback_left(tl, live, now_us);
 	tl->live = NULL;
 	live->awaits_point = live->drops_leading = false;
 	if (!live->is_open) {

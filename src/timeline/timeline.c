@@ -127,6 +127,7 @@ static void timeline_end_source(struct timeline *tl, struct tl_source *s, const 
 	feed->packets += s->packets;
 	feed->nonsense += s->nonsense;
 	feed->late_dropped += s->late_dropped;
+	feed->healthy_us = TL_UNKNOWN;
 	if (s != tl->live && !s->leaves_tail) {
 		tl_source_clear(s);
 	}

@@ -88,6 +88,10 @@ static int64_t least_step(const struct watch_frame *a, const struct watch_frame 
 	int64_t longer_90k = longer(a, b), shorter_90k = a->frame_90k + b->frame_90k - longer_90k;
 	int64_t between_90k = (longer_90k + 3 * shorter_90k) / 4;
 
+	if (a->kind == PACKET_AUDIO) {
+		return a->frame_90k - shorter_90k / 2 -
+		       ROUNDING_90k; /* sound lasts as long as it lasts */
+	}
 	return (longer_90k / 2 < between_90k ? longer_90k / 2 : between_90k) - ROUNDING_90k;
 }
 

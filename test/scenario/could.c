@@ -18,8 +18,8 @@
 #define STEADY_LATE_US 250000 /* more is no steady feed */
 #define YOUNG_US 3000000      /* no claim on a feed that connected just before */
 #define DECISION_US 100000    /* from knowing to deciding */
-#define JUMP_90k 90000
-#define MARGIN_90k 13500 /* alignment of feeds that are not twins */
+#define AROUND 40             /* packets */
+#define MARGIN_90k 13500      /* alignment of feeds that are not twins */
 #define ENTERED_90k 27000
 
 static int64_t to_us(int64_t t_90k)
@@ -37,32 +37,32 @@ static enum packet_kind main_kind(const struct watch_connection *c)
 	return c->frame_90k[PACKET_VIDEO] > 0 ? PACKET_VIDEO : PACKET_AUDIO;
 }
 
-/* The next frame of the left feed was there, in order and in time. */
-static bool left_goes_on(const struct watch *w, const struct watch_frame *left)
+/* Around that packet the connection is as an encoder makes it: dts rise by frames, and no kind is
+ * far behind the other. */
+static bool is_orderly(const struct watch_connection *c, uint64_t seq)
 {
-	const struct watch_connection *c = &w->connections[left->connection];
-	int64_t media_90k = left->pts_90k - left->map_90k, dts_90k = INT64_MIN;
+	int64_t last_90k[PACKET_KINDS] = { 0 }, latest_90k = INT64_MIN;
+	bool has_last[PACKET_KINDS] = { false };
+	uint64_t from = seq > AROUND ? seq - AROUND : 0;
 
-	for (size_t i = 0; i < c->count; i++) {
-		const struct watch_packet *p = &c->packets[i];
-		int64_t step_90k = p->packet.pts_90k - media_90k;
+	for (uint64_t i = from; i < c->count && i < seq + AROUND; i++) {
+		const struct packet *p = &c->packets[i].packet;
+		int64_t step_90k;
 
-		if (!packet_is_main(&p->packet) || p->packet.kind != left->kind) {
+		if (!packet_is_main(p) || p->kind == PACKET_DATA) {
 			continue;
 		}
-		if (i >= left->seq && p->packet.dts_90k < dts_90k - JUMP_90k) {
-			return false; /* media time starts anew */
+		step_90k = p->dts_90k - last_90k[p->kind];
+		if ((has_last[p->kind] &&
+		     (step_90k <= 0 || step_90k * 2 > c->frame_90k[p->kind] * 3 + 360)) ||
+		    p->dts_90k < latest_90k) {
+			return false;
 		}
-		if (step_90k > 0 && step_90k * 2 < left->frame_90k * 3 &&
-		    p->packet.dts_90k > dts_90k) {
-			return !p->is_lost &&
-			       p->packet.arrival_us <=
-				       left->zero_us + to_us(p->packet.dts_90k + left->map_90k) +
-					       LATE_US;
-		}
-		dts_90k = larger(dts_90k, p->packet.dts_90k);
+		has_last[p->kind] = true;
+		last_90k[p->kind] = p->dts_90k;
+		latest_90k = larger(latest_90k, p->dts_90k);
 	}
-	return false;
+	return true;
 }
 
 /* When it was known that the left feed cannot go on behind that frame. */
@@ -73,6 +73,28 @@ static int64_t known_us(const struct watch *w, const struct watch_frame *left)
 	int64_t silent_us = arrival_us + larger(w->config.stall_us, to_us(3 * left->frame_90k));
 
 	return silent_us < c->closed_us ? silent_us : larger(c->closed_us, arrival_us);
+}
+
+/* The next frame of the left feed was there, in order and in time, and before it was given up. */
+static bool left_goes_on(const struct watch *w, const struct watch_frame *left)
+{
+	const struct watch_connection *c = &w->connections[left->connection];
+	int64_t media_90k = left->pts_90k - left->map_90k;
+	uint64_t from = left->seq > AROUND ? left->seq - AROUND : 0;
+
+	for (uint64_t i = from; i < c->count && is_orderly(c, left->seq); i++) {
+		const struct watch_packet *p = &c->packets[i];
+		int64_t step_90k = p->packet.pts_90k - media_90k;
+
+		if (packet_is_main(&p->packet) && p->packet.kind == left->kind && step_90k > 0 &&
+		    step_90k * 2 < left->frame_90k * 3) {
+			return !p->is_lost && p->packet.arrival_us < known_us(w, left) &&
+			       p->packet.arrival_us <=
+				       left->zero_us + to_us(p->packet.dts_90k + left->map_90k) +
+					       LATE_US;
+		}
+	}
+	return false;
 }
 
 /* Where the left feed's run on the show began. */
@@ -107,7 +129,7 @@ static bool is_aligned(const struct watch *w, const struct watch_connection *c,
 	if (least_us == INT64_MAX) {
 		return false;
 	}
-	*ret_map_90k = (least_us - (left->zero_us - w->config.delay_us)) * 9 / 100 +
+	*ret_map_90k = (least_us - (left->zero_us - left->delay_us)) * 9 / 100 +
 		       w->config.feeds[c->feed - 1].offset_90k;
 	return true;
 }
@@ -178,11 +200,16 @@ int watch_find_heir(const struct watch *w, const struct watch_frame *left,
 	const struct watch_connection *from = &w->connections[left->connection];
 	int64_t known = known_us(w, left);
 
-	if (w->config.delay_us == 0 || from->is_odd ||
+	if (left->delay_us == 0 || left->delay_us != right->delay_us || from->is_odd ||
 	    w->connections[w->frames[0].connection].is_odd) {
 		return -1;
 	}
-	if (left_goes_on(w, left)) {
+	if (main_kind(from) != main_kind(&w->connections[right->connection])) {
+		return -1; /* the show goes over to sound alone, or back */
+	}
+	if (((right->connection == left->connection && right->map_90k == left->map_90k) ||
+	     known > right->sent_us) &&
+	    left_goes_on(w, left)) {
 		return (int)left->connection;
 	}
 	for (size_t i = 0; i < w->connection_count && !w->is_taken; i++) {

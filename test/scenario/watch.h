@@ -56,6 +56,7 @@ struct watch_connection {
 struct watch_frame {
 	int64_t pts_90k, dts_90k, sent_us;
 	int64_t zero_us;     /* when show time 0 was due, by the clock as it was */
+	int64_t delay_us;    /* of the show at that time */
 	unsigned connection; /* whose it is ... */
 	uint64_t seq;        /* ... and its number there */
 	int64_t map_90k;
