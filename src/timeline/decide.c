@@ -224,7 +224,7 @@ static void decide_change(struct timeline *tl, struct tl_source *best, int64_t n
 	}
 	tl_note_change(tl, now_us, "%s", cause);
 	if (best->feed_id != tl->taken && tl_is_degraded(tl, tl->live, now_us)) {
-		tl_failback_left(tl, tl->live->feed, now_us);
+		tl_failback_left(tl, tl->live, now_us);
 	}
 	tl_enter(tl, best, point, now_us);
 }
