@@ -20,7 +20,7 @@ _understudy_names()
 _understudy()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
-	local commands="run check status explain start end take auto pause resume events drill witness version help" options=""
+	local commands="run check status explain start end take auto pause resume events ledger drill witness version help" options=""
 	COMPREPLY=()
 
 	if [ "$COMP_CWORD" -eq 1 ]; then
@@ -28,7 +28,7 @@ _understudy()
 		return
 	fi
 	case $before in
-	-c | --config | --socket | --report)
+	-c | --config | --socket | --report | --state)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
@@ -48,7 +48,8 @@ _understudy()
 	status) options="--json --watch --socket" ;;
 	explain) options="--config --json --socket" ;;
 	start | end | take | auto | pause | resume) options="--socket" ;;
-	events) options="--json --follow --since --socket" ;;
+	events) options="--json --follow --since --socket --state" ;;
+	ledger) options="--json --csv --since --socket --state" ;;
 	drill) options="--scenario --seconds --hard --live --report --json --socket" ;;
 	witness)
 		options="--json"
@@ -63,7 +64,7 @@ _understudy()
 	-*) ;;
 	*)
 		case ${COMP_WORDS[1]}:$COMP_CWORD in
-		drill:2 | explain:2 | start:2 | end:2 | take:2 | auto:2 | pause:2 | resume:2)
+		drill:2 | ledger:2 | explain:2 | start:2 | end:2 | take:2 | auto:2 | pause:2 | resume:2)
 			options=$(_understudy_names)
 			;;
 		take:3) options=$(_understudy_names "${COMP_WORDS[2]}" FEED) ;;

@@ -80,6 +80,12 @@ int client_open(struct client *c, const char *path)
 	return EXIT_DONE;
 }
 
+void client_adopt(struct client *c, int fd, const char *name)
+{
+	*c = (struct client){ .fd = fd };
+	text_copy(c->path, sizeof(c->path), name);
+}
+
 void client_close(struct client *c)
 {
 	if (c->fd >= 0) {

@@ -26,6 +26,8 @@ const char *client_socket(const char *option);
 
 /* EXIT_DONE, or an exit code after saying why. */
 int client_open(struct client *c, const char *path);
+/* Takes a connected socket whose other end writes lines; `name` is for complaints. */
+void client_adopt(struct client *c, int fd, const char *name);
 void client_close(struct client *c);
 /* Sends the request (taken) and waits for its reply, which must say ok. ret may be NULL. */
 int client_ask(struct client *c, json_t *request, json_t **ret);

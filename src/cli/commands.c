@@ -34,7 +34,11 @@ const struct command commands[] = {
 	{ "resume", "SHOW DESTINATION", "serves a paused destination again", OPTION_SOCKET, 2, 2,
 	  command_resume },
 	{ "events", "", "what has happened, or with --follow what happens",
-	  OPTION_FOLLOW | OPTION_JSON | OPTION_SINCE | OPTION_SOCKET, 0, 0, command_events },
+	  OPTION_FOLLOW | OPTION_JSON | OPTION_SINCE | OPTION_SOCKET | OPTION_STATE, 0, 0,
+	  command_events },
+	{ "ledger", "[SHOW]", "how long shows and destinations were on and off air, and why",
+	  OPTION_JSON | OPTION_CSV | OPTION_SINCE | OPTION_SOCKET | OPTION_STATE, 0, 1,
+	  command_ledger },
 	{ "drill", "SHOW", "a rehearsal: makes a fault, and says whether the show held",
 	  OPTION_SCENARIO | OPTION_SECONDS | OPTION_HARD | OPTION_LIVE | OPTION_REPORT |
 		  OPTION_JSON | OPTION_SOCKET,
@@ -63,6 +67,8 @@ const struct option_row option_rows[] = {
 	  "pull-primary closes the encoder's connection: many never dial again" },
 	{ OPTION_LIVE, 0, "live", NULL, "yes, while the public is watching" },
 	{ OPTION_REPORT, 0, "report", "FILE", "writes the report there, as JSON" },
+	{ OPTION_CSV, 0, "csv", NULL, "for spreadsheets: comma-separated, one account a line" },
+	{ OPTION_STATE, 0, "state", "DIR", "reads the history in this state directory itself" },
 	{ OPTION_SOCKET, 0, "socket", "PATH", "the socket of the running relay" },
 };
 const size_t option_count = sizeof(option_rows) / sizeof(option_rows[0]);
@@ -166,6 +172,7 @@ static void take_option(struct command_line *line, const struct option_row *row)
 		{ OPTION_CONFIG, &line->config },   { OPTION_SINCE, &line->since },
 		{ OPTION_SOCKET, &line->socket },   { OPTION_SCENARIO, &line->scenario },
 		{ OPTION_SECONDS, &line->seconds }, { OPTION_REPORT, &line->report },
+		{ OPTION_STATE, &line->state },
 	};
 
 	line->given |= row->option;

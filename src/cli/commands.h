@@ -23,6 +23,8 @@ enum command_option {
 	OPTION_REPORT = 512,
 	OPTION_LIVE = 1024,
 	OPTION_HARD = 2048,
+	OPTION_CSV = 4096,
+	OPTION_STATE = 8192,
 };
 
 /* A command line taken apart; texts belong to argv. */
@@ -30,7 +32,7 @@ struct command_line {
 	char **argv;                         /* of main() */
 	unsigned given;                      /* of enum command_option */
 	const char *config, *since, *socket; /* NULL = not given */
-	const char *scenario, *seconds, *report;
+	const char *scenario, *seconds, *report, *state;
 	const char *arguments[2];
 };
 
@@ -69,6 +71,8 @@ int command_resume(const struct command_line *line);
 int command_status(const struct command_line *line);
 /* events.c */
 int command_events(const struct command_line *line);
+/* ledger.c */
+int command_ledger(const struct command_line *line);
 /* witness.c */
 int command_witness(const struct command_line *line);
 /* explain.c */

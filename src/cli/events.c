@@ -4,12 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <understudy/clock.h>
 #include <understudy/text.h>
 
+#include "archive.h"
 #include "client.h"
 #include "commands.h"
 #include "events.h"
+
+#define SEEN_MAX 1000 /* as many as the relay remembers */
 
 static volatile sig_atomic_t is_interrupted;
 
@@ -147,7 +149,43 @@ static void print_json(const json_t *event)
 	free(text);
 }
 
-static int print_all(struct client *client, const struct terminal *t, bool is_json)
+/* Ids of the events printed last: what the history gave, the relay's memory gives again. */
+struct printed {
+	json_int_t ids[SEEN_MAX];
+	size_t count;
+};
+
+static bool is_printed(const struct printed *p, json_int_t id)
+{
+	size_t known = p->count < SEEN_MAX ? p->count : SEEN_MAX;
+
+	for (size_t i = 0; i < known; i++) {
+		if (p->ids[i] == id) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void print_once(struct printed *printed, const struct terminal *t, const json_t *event,
+		       bool is_json)
+{
+	const json_t *id = json_object_get(event, "id");
+
+	if (json_is_integer(id) && is_printed(printed, json_integer_value(id))) {
+		return;
+	}
+	printed->ids[printed->count++ % SEEN_MAX] = json_integer_value(id);
+	if (is_json) {
+		print_json(event);
+	} else {
+		event_print(t, event);
+	}
+}
+
+/* Lines of either source, until the end. */
+static int print_all(struct client *client, struct printed *printed, const struct terminal *t,
+		     bool is_json)
 {
 	for (;;) {
 		json_t *line;
@@ -157,11 +195,10 @@ static int print_all(struct client *client, const struct terminal *t, bool is_js
 			return is_interrupted ? EXIT_DONE : code;
 		}
 		const json_t *event = json_object_get(line, "event");
-		bool is_end = event == NULL && json_is_true(json_object_get(line, "end"));
-		if (event != NULL && is_json) {
-			print_json(event);
-		} else if (event != NULL) {
-			event_print(t, event);
+		bool is_end = event == NULL && json_object_get(line, "ok") == NULL &&
+			      json_is_true(json_object_get(line, "end"));
+		if (event != NULL) {
+			print_once(printed, t, event, is_json);
 		}
 		json_decref(line);
 		if (is_end) {
@@ -170,38 +207,51 @@ static int print_all(struct client *client, const struct terminal *t, bool is_js
 	}
 }
 
+/* What the relay remembers, and with --follow what happens. */
+static int print_present(const struct command_line *line, int64_t since_s, struct printed *printed,
+			 const struct terminal *t)
+{
+	struct client client;
+	int code = client_open(&client, client_socket(line->socket));
+
+	if (code != EXIT_DONE) {
+		return code;
+	}
+	code = client_ask(&client,
+			  json_pack("{s:s, s:b, s:I}", "command", "events", "follow",
+				    (line->given & OPTION_FOLLOW) != 0, "since",
+				    (json_int_t)(since_s != INT64_MIN ? since_s : 0)),
+			  NULL);
+	if (code == EXIT_DONE) {
+		code = print_all(&client, printed, t, line->given & OPTION_JSON);
+	}
+	client_close(&client);
+	return code;
+}
+
 int command_events(const struct command_line *line)
 {
+	static struct printed printed;
 	struct sigaction action = { .sa_handler = interrupt };
-	bool follows = line->given & OPTION_FOLLOW;
-	json_t *since = json_null();
+	int64_t since_s = INT64_MIN;
 	struct terminal terminal;
-	struct client client;
+	struct archive archive;
+	int code;
 
-	if (line->since != NULL) {
-		int64_t since_s = since_parse(line->since, clock_wall_us() / 1000000);
-		if (since_s < 0) {
-			complain("--since is no time; write 90s, 10m, 2h or 1d (ago), 20:15 or "
-				 "2026-11-21T20:15:00");
-			return EXIT_USAGE;
-		}
-		since = json_integer(since_s);
-	}
-	int code = client_open(&client, client_socket(line->socket));
-	if (code != EXIT_DONE) {
-		json_decref(since);
-		return code;
+	if (!archive_since(line, &since_s)) {
+		return EXIT_USAGE;
 	}
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	terminal_init(&terminal, stdout);
-	code = client_ask(&client,
-			  json_pack("{s:s, s:b, s:o}", "command", "events", "follow", follows,
-				    "since", since),
-			  NULL);
+	code = archive_open(&archive, line, "events", NULL, since_s,
+			    since_s == INT64_MIN ? SEEN_MAX : 0);
+	bool is_offline = archive.helper.pid > 0;
 	if (code == EXIT_DONE) {
-		code = print_all(&client, &terminal, line->given & OPTION_JSON);
+		code = print_all(&archive.client, &printed, &terminal, line->given & OPTION_JSON);
 	}
-	client_close(&client);
-	return code;
+	archive_close(&archive);
+	/* Without a history there still is what the relay remembers. */
+	bool goes_on = !is_interrupted && (code == EXIT_DONE || code == EXIT_FAILED);
+	return goes_on && !is_offline ? print_present(line, since_s, &printed, &terminal) : code;
 }

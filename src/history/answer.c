@@ -37,7 +37,7 @@ static void write_all(int fd, const char *text, size_t size)
 /* Takes the object. */
 static void put(int fd, json_t *json)
 {
-	char *text = json_dumps(json, JSON_COMPACT);
+	char *text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15));
 
 	if (text != NULL) {
 		size_t size = strlen(text);
