@@ -28,6 +28,8 @@ enum config_source {
 	SOURCE_PUBLISHED,
 	SOURCE_INACTIVE,
 	SOURCE_PULL,             /* libavformat's URLs */
+	SOURCE_FILE,
+	SOURCE_SLATE,            /* file: auto */
 	CONFIG_SOURCES
 };
 
@@ -35,6 +37,7 @@ struct config_feed {
 	char *name;
 	char *key;               /* publish key; NULL for pull and file feeds */
 	char *passphrase, *pull, *file;
+	char *text, *picture;    /* of file: auto */
 	int32_t offset_ms;
 	uint32_t max_kbps, latency_ms, srt_port;
 	bool allow_private;      /* a pulled URL may lead from public to private addresses */
@@ -114,6 +117,9 @@ struct config_failover {
 	struct timeline_thresholds health;
 };
 
+/* What stands in for a track that no feed has. */
+enum config_fill { FILL_NONE, FILL_SILENCE };
+
 struct config_show {
 	char *name;
 	uint32_t delay_ms, batch_ms;
@@ -121,6 +127,7 @@ struct config_show {
 	struct config_feed *feeds;
 	unsigned feeds_count;
 	struct config_failover failover;
+	int fill;                /* enum config_fill */
 	struct config_destination *destinations;
 	unsigned destinations_count;
 };

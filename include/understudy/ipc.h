@@ -17,6 +17,10 @@
  *   ingest-av-pull <- PULL_START(ring, trust [,wake])        -> RING_READY, INGEST_STATUS,
  *                 <- FEED_PACE, FEED_FAULT, RESOLVE_ANSWER      TS_STATUS, INGEST_CLOSED,
  *                 <- FEED_RING(ring [,wake])                 -> RING_READY, RESOLVE_ASK
+ *   ingest-file   <- LOOP_START(file [,ring [,wake]])        -> LOOP_REPORT, RING_READY,
+ *                 <- FEED_PACE, FEED_FAULT                      INGEST_STATUS, INGEST_CLOSED
+ *                 <- FEED_RING(ring [,wake])                 -> RING_READY
+ *   slate         <- SLATE_START(file, font [,picture])      -> SLATE_DONE
  *   switch        <- SWITCH_START(show ring [,old ring])     -> RING_READY, SWITCH_STATUS,
  *                                                               SWITCH_EVENT
  *                 <- SOURCE_OPEN(ring [,wake]), SOURCE_CLOSE -> SOURCE_RELEASED
@@ -79,6 +83,7 @@ enum ipc_type {
 	IPC_WITNESS_EVENT, IPC_WITNESS_SUMMARY, IPC_WITNESS_END, IPC_PULL_START,
 	IPC_HISTORY_START, IPC_HISTORY_EVENT, IPC_HISTORY_STATE, IPC_HISTORY_WHOLE,
 	IPC_HISTORY_LOST, IPC_HISTORY_DRILL, IPC_HISTORY_STATUS, IPC_HISTORY_READ,
+	IPC_LOOP_START, IPC_LOOP_REPORT, IPC_SLATE_START, IPC_SLATE_DONE,
 	IPC_TYPES
 };
 const char *ipc_type_str(enum ipc_type type);
@@ -194,6 +199,30 @@ struct ipc_pull_start { /* holds secrets: never logged */
 	char passphrase[IPC_SRT_SECRET]; /* "" = not encrypted */
 };
 
+/* A recording to play over and over. fds: the file; feed ring (to write), without which it is only
+ * looked at; wake-up if any. The worker says RING_READY when it has seen all of it. */
+struct ipc_loop_start { int64_t span_us; /* ring_writer_open() */ };
+struct ipc_loop_report { /* what the file is, once */
+	uint32_t is_usable;
+	uint32_t length_ms;
+	uint32_t gop_ms;        /* the longest distance of its key frames; 0 = no video */
+	uint32_t fps_milli;
+	struct codec_params video, audio; /* codec 0 = none */
+	char remark[IPC_TEXT];  /* what is wrong with it or not carried of it; "" = nothing */
+};
+
+#define IPC_SLATE_TEXT 512
+/* A slate to encode. fds: the file, empty, to write; the font; a picture to show, if any */
+struct ipc_slate_start {
+	struct format format;      /* of the show: what it has to look like to a platform */
+	char text[IPC_SLATE_TEXT]; /* UTF-8, lines end in \n; "" = none */
+};
+struct ipc_slate_done { /* last message */
+	uint32_t is_good;
+	uint32_t length_ms;
+	char error[IPC_TEXT];
+};
+
 struct ipc_feed {
 	uint16_t id;
 	uint16_t is_slate;
@@ -206,7 +235,8 @@ struct ipc_switch_start {
 	int64_t delay_us, stall_us, hole_us, return_after_us, span_us;
 	uint32_t return_mode, on_mismatch; /* enum timeline_return, timeline_mismatch */
 	uint32_t feed_count;
-	uint16_t taken_feed, reserved;
+	uint16_t taken_feed;
+	uint16_t fills_silence; /* where sound is missing */
 	uint16_t reference_feed, is_reference_settled;
 	struct format reference; /* of the show so far, if it is settled */
 	struct timeline_thresholds health;

@@ -14,6 +14,7 @@
 
 #define SHORT_KEY_BYTES 8
 #define PULL_BYTES_MAX 2048
+#define SLATE_TEXT_BYTES 512
 
 static void format_path(char to[CONFIG_PATH_MAX], const char *parent, const char *name)
 {
@@ -161,6 +162,49 @@ static void check_source(const char *parent, struct report *r)
 	}
 }
 
+/* The show goes on without it, and takes it when it is there. */
+static void check_recording(const char *file, const char *path, struct report *r)
+{
+	if (file != NULL && access(file, R_OK) < 0) {
+		report_add_at(
+			r, CONFIG_WARNING, path,
+			"the file it names cannot be read: %s; correct the path (it begins at "
+			"the directory of this file) or its permissions",
+			strerror(errno));
+	}
+}
+
+static void check_file(const struct config_feed *feed, const char *parent, struct report *r)
+{
+	char path[CONFIG_PATH_MAX];
+
+	if (feed->source == SOURCE_FILE) {
+		format_path(path, parent, "file");
+		check_recording(feed->file, path, r);
+	}
+}
+
+/* What only a slate of our own has. */
+static void check_slate(const struct config_feed *feed, const char *parent, struct report *r)
+{
+	const char *given = feed->text != NULL ? "text" : feed->picture != NULL ? "picture" : NULL;
+	char path[CONFIG_PATH_MAX];
+
+	if (given != NULL && feed->source != SOURCE_SLATE) {
+		format_path(path, parent, given);
+		report_add_at(r, CONFIG_ERROR, path,
+			      "is for slates that are made; write file: auto beside it, or take it "
+			      "out");
+	}
+	format_path(path, parent, "picture");
+	check_recording(feed->picture, path, r);
+	format_path(path, parent, "text");
+	if (feed->text != NULL && strlen(feed->text) >= SLATE_TEXT_BYTES) {
+		report_add_at(r, CONFIG_ERROR, path, "is longer than %d characters",
+			      SLATE_TEXT_BYTES - 1);
+	}
+}
+
 static void check_feed(struct config_feed *feed, const char *parent, struct report *r)
 {
 	char path[CONFIG_PATH_MAX];
@@ -182,9 +226,13 @@ static void check_feed(struct config_feed *feed, const char *parent, struct repo
 	if (feed->pull != NULL) {
 		format_path(path, parent, "pull");
 		feed->source = check_pull(feed->pull, path, r);
+	} else if (feed->file != NULL) {
+		feed->source = strcmp(feed->file, "auto") == 0 ? SOURCE_SLATE : SOURCE_FILE;
+		check_file(feed, parent, r);
 	} else if (feed->key == NULL) {
 		feed->source = SOURCE_INACTIVE;
 	}
+	check_slate(feed, parent, r);
 }
 
 /* ---- unique ---- */

@@ -58,6 +58,7 @@ static const char *const mismatch_modes[] = {
 	[MISMATCH_REFUSE] = "refuse",
 	NULL,
 };
+static const char *const fills[] = { [FILL_NONE] = "none", [FILL_SILENCE] = "silence", NULL };
 static const char *const platforms[] = {
 	[PLATFORM_CUSTOM] = "custom", [PLATFORM_YOUTUBE] = "youtube",
 	[PLATFORM_TWITCH] = "twitch", [PLATFORM_FACEBOOK] = "facebook",
@@ -135,8 +136,12 @@ const struct config_key config_keys[] = {
 	  .help = "SRT encryption" },
 	{ "shows[].feeds[].pull", KEY_URL, MEMBER(config_feed, pull),
 	  .help = "srt://, http://, https://, rtsp://, udp:// or rtp:// URL to fetch it from" },
-	{ "shows[].feeds[].file", KEY_TEXT, KEY_INACTIVE, MEMBER(config_feed, file),
-	  .help = "file to loop as a slate" },
+	{ "shows[].feeds[].file", KEY_FILE, KEY_AUTO, MEMBER(config_feed, file),
+	  .help = "recording to play over and over, or auto: a slate made to match the show" },
+	{ "shows[].feeds[].text", KEY_TEXT, MEMBER(config_feed, text),
+	  .help = "words on a slate that is made" },
+	{ "shows[].feeds[].picture", KEY_FILE, MEMBER(config_feed, picture),
+	  .help = "PNG, JPEG or WebP on a slate that is made" },
 	{ "shows[].feeds[].latency_ms", KEY_INTEGER, 0, 20, 10000,
 	  MEMBER(config_feed, latency_ms), .help = "SRT latency of this feed" },
 	{ "shows[].feeds[].srt_port", KEY_INTEGER, KEY_INACTIVE, 1, 65535,
@@ -175,6 +180,8 @@ const struct config_key config_keys[] = {
 	       "frames are left out"),
 	SIGNAL(SIGNAL_SRT_LOSS, "srt_loss", "permille", 1000, "5", "5000",
 	       "SRT loses packets for good"),
+	{ "shows[].fill", KEY_CHOICE, .default_text = "none", .choices = fills,
+	  MEMBER(config_show, fill), .help = "what goes out where a show has no sound" },
 	{ "shows[].destinations", KEY_LIST, 0, 0, 200, ITEMS(config_show, destinations),
 	  .help = "where the show is sent to" },
 	{ "shows[].destinations[].name", KEY_NAME, KEY_REQUIRED, MEMBER(config_destination, name),

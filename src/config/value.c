@@ -323,7 +323,8 @@ static bool check_type(struct value *v)
 	case KEY_ADDRESS:
 		return check_address(v);
 	case KEY_FILE:
-		return make_absolute(v);
+		return ((v->key->flags & KEY_AUTO) && strcmp(v->text, "auto") == 0) ||
+		       make_absolute(v);
 	default:
 		return true;
 	}

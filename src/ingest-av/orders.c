@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Orders about the feed (orders.h). ingest-av, ingest-av-pull. */
+/* Orders about the feed (orders.h). ingest-av, ingest-av-pull, ingest-file. */
 #include <string.h>
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Orders about the feed that both demultiplexers take: how much its ring holds, another ring,
- * faults in rehearsals. Never blocks. */
+/* Orders about the feed that all of this room's programs take: how much its ring holds, another
+ * ring, faults in rehearsals. Never blocks. */
 #ifndef INGEST_AV_ORDERS_H
 #define INGEST_AV_ORDERS_H
 

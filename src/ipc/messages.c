@@ -89,6 +89,7 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 		LIMIT(ipc_switch_start, on_mismatch, MISMATCH_REFUSE),
 		LIMIT(ipc_switch_start, feed_count, TIMELINE_FEEDS_MAX),
 		LIMIT(ipc_switch_start, is_reference_settled, 1),
+		LIMIT(ipc_switch_start, fills_silence, 1),
 		EACH_LIMIT(ipc_switch_start, feeds, is_slate, 1),
 		EACH_TEXT(ipc_switch_start, feeds, name),
 	} },
@@ -174,6 +175,18 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 	[IPC_FILE_DONE] = { BODY(ipc_file_done), .fields = {
 		LIMIT(ipc_file_done, role, FILE_ROLES - 1),
 		LIMIT(ipc_file_done, is_kept, 1),
+	} },
+	[IPC_LOOP_START] = { BODY(ipc_loop_start), .fds_min = 1, .fds_max = 3 },
+	[IPC_LOOP_REPORT] = { BODY(ipc_loop_report), .fields = {
+		LIMIT(ipc_loop_report, is_usable, 1),
+		TEXT(ipc_loop_report, remark),
+	} },
+	[IPC_SLATE_START] = { BODY(ipc_slate_start), .fds_min = 2, .fds_max = 3, .fields = {
+		TEXT(ipc_slate_start, text),
+	} },
+	[IPC_SLATE_DONE] = { BODY(ipc_slate_done), .fields = {
+		LIMIT(ipc_slate_done, is_good, 1),
+		TEXT(ipc_slate_done, error),
 	} },
 	[IPC_RESOLVE_ASK] = { BODY(ipc_resolve_ask), .fields = {
 		TEXT(ipc_resolve_ask, host),

@@ -49,6 +49,8 @@ const struct child_ops *child_ops_of(enum worker_role role)
 		[ROLE_RESOLVE] = &resolver_ops,
 		[ROLE_INGEST_AV_PULL] = &connection_ops,
 		[ROLE_HISTORY] = &history_ops,
+		[ROLE_INGEST_FILE] = &connection_ops,
+		[ROLE_SLATE] = &slate_ops,
 	};
 
 	return role < ROLES ? ops[role] : NULL;

@@ -235,6 +235,8 @@ static void connection_message(struct child *child, struct ipc_message *m)
 		}
 	} else if (m->type == IPC_RESOLVE_ASK && is_pull) {
 		resolver_ask(c->supervisor, child, (struct ipc_resolve_ask *)m->body);
+	} else if (m->type == IPC_LOOP_REPORT && is_pull) {
+		pull_looked(c, (const struct ipc_loop_report *)m->body);
 	} else if (m->type == IPC_INGEST_STATUS) {
 		memcpy(&c->status, m->body, sizeof(c->status));
 	} else if (m->type == IPC_TS_STATUS && (c->is_srt || is_pull)) {

@@ -70,6 +70,7 @@ struct feed *feed_create(struct show *show, const struct config_feed *config)
 	feed->id = ++show->next_feed_id;
 	TAILQ_INIT(&feed->sources);
 	TAILQ_INSERT_TAIL(&show->feeds, feed, entry);
+	slate_find(feed);
 	return feed;
 }
 
@@ -77,6 +78,7 @@ void feed_destroy(struct feed *feed, const char *cause)
 {
 	struct source *source;
 
+	slate_forget(feed);
 	pull_stop(feed, cause);
 	while ((source = TAILQ_FIRST(&feed->sources)) != NULL) {
 		if (source->connection != NULL) {
@@ -279,7 +281,9 @@ bool source_ready(struct source *source)
 	events_add(sup, source->feed->show->config->name, "feed_connected",
 		   json_pack("{s:s}", "feed", source->feed->config->name), "feed %s: %s %s",
 		   source->feed->config->name,
-		   source->connection->pulled != NULL ? "pulled from" : "encoder connected from",
+		   source->connection->pulled == NULL   ? "encoder connected from"
+		   : source->feed->config->file != NULL ? "plays"
+							: "pulled from",
 		   source->connection->peer);
 	return true;
 }

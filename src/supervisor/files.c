@@ -69,6 +69,29 @@ int files_snapshot(const char *path, off_t most_bytes)
 	return result < 0 ? result : to;
 }
 
+int files_open_regular(const char *path, struct file_mark *ret)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int error = fd < 0 || fstat(fd, &st) < 0 ? -errno : 0;
+
+	if (error == 0 && !S_ISREG(st.st_mode)) {
+		error = -EINVAL;
+	}
+	if (error != 0) {
+		if (fd >= 0) {
+			close(fd);
+		}
+		return error;
+	}
+	*ret = (struct file_mark){ .device = st.st_dev,
+				   .inode = st.st_ino,
+				   .bytes = (uint64_t)st.st_size,
+				   .changed_ns = st.st_mtim.tv_sec * INT64_C(1000000000) +
+						 st.st_mtim.tv_nsec };
+	return fd;
+}
+
 void files_set_cloexec(int fd, bool on)
 {
 	if (fd >= 0) {

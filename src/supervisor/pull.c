@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <understudy/clock.h>
+#include <understudy/codec.h>
 #include <understudy/log.h>
 #include <understudy/text.h>
 
@@ -31,6 +32,8 @@ static enum worker_role pull_role(const struct config_feed *config)
 {
 	static const enum worker_role roles[CONFIG_SOURCES] = {
 		[SOURCE_PULL] = ROLE_INGEST_AV_PULL,
+		[SOURCE_FILE] = ROLE_INGEST_FILE,
+		[SOURCE_SLATE] = ROLE_INGEST_FILE,
 	};
 
 	return roles[config->source];
@@ -47,7 +50,11 @@ void pull_place(const struct config_feed *config, char *to, size_t size)
 	char *host;
 
 	if (config->pull == NULL) {
-		text_escape(to, size, config->file, strlen(config->file));
+		text_copy(to, size,
+			  config->source == SOURCE_SLATE ? "a slate made for the show" : "");
+		if (to[0] == '\0') {
+			text_escape(to, size, config->file, strlen(config->file));
+		}
 		return;
 	}
 	config_redact_url(url, sizeof(url), config->pull);
@@ -76,7 +83,73 @@ static int pull_input(const struct feed *feed)
 	return fd;
 }
 
-static bool pull_brief(struct connection *c, struct source *source)
+/* ---- recordings ---- */
+
+static const char *pull_path(const struct feed *feed)
+{
+	return feed->config->source == SOURCE_SLATE ? feed->slate.path : feed->config->file;
+}
+
+/* The descriptor or -1, then `reason` says why. */
+static int pull_file(struct feed *feed, char reason[IPC_TEXT])
+{
+	const char *path = pull_path(feed);
+	int fd = files_open_regular(path, &feed->pull.file);
+
+	if (fd < 0) {
+		text_format(reason, IPC_TEXT, "%s cannot be read: %s", path,
+			    fd == -EINVAL ? "it is no file" : strerror(-fd));
+		return -1;
+	}
+	return fd;
+}
+
+bool pull_has_changed(const struct feed *feed)
+{
+	const struct file_mark *then = &feed->pull.file;
+	struct file_mark now;
+
+	if (feed->config->file == NULL || then->changed_ns == 0) {
+		return false;
+	}
+	int fd = files_open_regular(pull_path(feed), &now);
+	if (fd < 0) {
+		return false; /* what is being played goes on */
+	}
+	close(fd);
+	return now.device != then->device || now.inode != then->inode || now.bytes != then->bytes ||
+	       now.changed_ns != then->changed_ns;
+}
+
+void pull_looked(struct connection *c, const struct ipc_loop_report *report)
+{
+	const struct feed *feed = c->pulled;
+	char remark[2 * IPC_TEXT];
+
+	if (!report->is_usable) {
+		return; /* it says so again when it ends */
+	}
+	text_escape(remark, sizeof(remark), report->remark, strlen(report->remark));
+	log_info("recording show=%s feed=%s length_ms=%u gop_ms=%u video=%s audio=%s",
+		 feed->show->config->name, feed->config->name, report->length_ms, report->gop_ms,
+		 codec_str(report->video.codec), codec_str(report->audio.codec));
+	if (remark[0] != '\0') {
+		log_warn("recording show=%s feed=%s: %s", feed->show->config->name,
+			 feed->config->name, remark);
+	}
+}
+
+static bool pull_brief_file(struct connection *c, struct source *source, int file)
+{
+	const struct ipc_loop_start start = { .span_us = show_feed_span_us(c->pulled->show) };
+	int fds[3] = { file, source->ring_fd, source->wake_fd };
+
+	return child_send(c->child, IPC_LOOP_START, &start, fds, source->wake_fd >= 0 ? 3 : 2);
+}
+
+/* ---- URLs ---- */
+
+static bool pull_brief_url(struct connection *c, struct source *source)
 {
 	struct feed *feed = c->pulled;
 	const struct config_feed *config = feed->config;
@@ -174,16 +247,29 @@ void pull_start(struct feed *feed)
 	struct pull *pull = &feed->pull;
 	char reason[IPC_TEXT] = "the relay is out of memory";
 	struct source *source = NULL;
+	int file = -1;
 
 	if (!pull_is_pulled(feed) || pull->connection != NULL || !feed->show->is_started ||
-	    feed->show->supervisor->is_ending) {
+	    feed->show->supervisor->is_ending ||
+	    (feed->config->source == SOURCE_SLATE && feed->slate.path[0] == '\0')) {
+		return;
+	}
+	if (feed->config->file != NULL && (file = pull_file(feed, reason)) < 0) {
+		pull_fail(feed, reason);
+		pull_start_later(feed, 0);
 		return;
 	}
 	pull->connection = pull_connection(feed);
 	if (pull->connection != NULL) {
 		source = feed_publish(feed, pull->connection, reason);
 	}
-	if (source == NULL || !pull_brief(pull->connection, source)) {
+	bool is_begun = source != NULL &&
+			(file >= 0 ? pull_brief_file(pull->connection, source, file)
+				   : pull_brief_url(pull->connection, source));
+	if (file >= 0) {
+		close(file);
+	}
+	if (!is_begun) {
 		pull_stop(feed, reason);
 		pull_fail(feed, reason);
 		pull_start_later(feed, 0);

@@ -83,7 +83,8 @@ static void sync_feeds(struct show *show, const struct config_show *config)
 			feed_destroy(feed, "its feed was removed from the configuration");
 			continue;
 		}
-		if (pull_is_pulled(feed) && !is_same_pull(feed->config, to)) {
+		if (pull_is_pulled(feed) &&
+		    (!is_same_pull(feed->config, to) || pull_has_changed(feed))) {
 			pull_stop(feed, "its source was changed");
 		} else if (source != NULL && source->connection != NULL &&
 			   source->connection->is_srt &&
@@ -94,6 +95,7 @@ static void sync_feeds(struct show *show, const struct config_show *config)
 			connection_end(source->connection, "its stream key was changed");
 		}
 		feed->config = to;
+		slate_find(feed);
 	}
 	for (unsigned i = 0; i < config->feeds_count; i++) {
 		/* Keeps the list in the order of preference. */

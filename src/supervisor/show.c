@@ -95,6 +95,7 @@ static void switch_describe(const struct show *show, struct ipc_switch_start *st
 		.reference_feed = show->status.timeline.reference_feed,
 		.is_reference_settled = show->status.timeline.is_reference_settled != 0,
 		.taken_feed = show->taken_feed,
+		.fills_silence = config->fill == FILL_SILENCE,
 	};
 	text_copy(start->show, sizeof(start->show), config->name);
 	for (unsigned i = 0; i < config->feeds_count && i < TIMELINE_FEEDS_MAX; i++) {
@@ -372,6 +373,7 @@ static void switch_message(struct child *child, struct ipc_message *m)
 	if (m->type == IPC_SWITCH_STATUS) {
 		switch_status(show, (struct ipc_switch_status *)m->body);
 		history_look(show);
+		slate_consider(show);
 	} else if (m->type == IPC_SWITCH_EVENT) {
 		switch_event(show, (struct ipc_switch_event *)m->body);
 	} else if (m->type == IPC_SOURCE_RELEASED) {

@@ -215,7 +215,8 @@ static void announce_feed(const struct supervisor *sup, const struct feed *feed)
 
 	if (pull_is_pulled(feed)) {
 		pull_place(feed->config, place, sizeof(place));
-		printf("  pull    %-10s %s\n", feed->config->name, place);
+		printf("  %s    %-10s %s\n", feed->config->file != NULL ? "play" : "pull",
+		       feed->config->name, place);
 		return;
 	}
 	printf("  publish %-10s ", feed->config->name);

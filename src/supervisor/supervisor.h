@@ -39,6 +39,8 @@
 #include <understudy/supervisor.h>
 #include <understudy/worker.h>
 
+#include "slate.h"
+
 #define LOG_LINE_MAX 1024
 
 struct supervisor;
@@ -205,12 +207,19 @@ struct source {
 };
 TAILQ_HEAD(source_list, source);
 
+/* Tells one version of a file from the next. */
+struct file_mark {
+	uint64_t device, inode, bytes;
+	int64_t changed_ns; /* 0: none */
+};
+
 /* Of a feed that is fetched: see pull.c. */
 struct pull {
 	struct connection *connection; /* NULL while no worker runs */
 	struct restart restart;
 	struct event *retry;
 	char trouble[IPC_TEXT]; /* why the last worker got nothing, "" = it did */
+	struct file_mark file;  /* of a recording: which one the worker was given */
 };
 
 /* What was told to the history last, and the sums since the relay was started. */
@@ -232,6 +241,7 @@ struct feed {
 	struct source_list sources;
 	struct pull pull;
 	struct account account;
+	struct slate slate;
 };
 TAILQ_HEAD(feed_list, feed);
 
@@ -344,6 +354,10 @@ void pull_place(const struct config_feed *config, char *to, size_t size);
 void pull_start(struct feed *feed);
 /* Ends the worker, and all trying; its source is closed with `cause`. */
 void pull_stop(struct feed *feed, const char *cause);
+/* The recording is not the one any more that the worker was given. */
+bool pull_has_changed(const struct feed *feed);
+/* What the connection's worker has found out of its recording. */
+void pull_looked(struct connection *c, const struct ipc_loop_report *report);
 /* The connection's worker has media. */
 void pull_ready(struct connection *c);
 /* The connection's worker has ended. */
@@ -510,6 +524,8 @@ int files_make_parents(const char *path, mode_t mode);
 /* A copy in memory of a regular file of at most so many bytes. The descriptor (close-on-exec) or a
  * negative errno. */
 int files_snapshot(const char *path, off_t most_bytes);
+/* A regular file to read; `ret` tells it from later ones. The descriptor or a negative errno. */
+int files_open_regular(const char *path, struct file_mark *ret);
 /* Every descriptor a successor needs loses or regains its close-on-exec flag. */
 void files_set_cloexec(int fd, bool on);
 

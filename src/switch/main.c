@@ -425,7 +425,7 @@ static int program_start(struct program *p, struct ipc_message *m)
 	const struct ipc_ring_ready ready = { 0 };
 	int ring = ipc_take_fd(m, 0), old_ring = ipc_take_fd(m, 1);
 	int64_t now_us = clock_monotonic_us();
-	int error = show_init(&p->show, ring, start->span_us);
+	int error = show_init(&p->show, ring, start->span_us, start->fills_silence != 0);
 
 	if (error == 0) {
 		report_init(&p->report, WORKER_CONTROL_FD, start);

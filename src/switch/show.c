@@ -11,9 +11,10 @@
 
 static_assert(sizeof(struct show_checkpoint) <= RING_CHECKPOINT_MAX, "it must fit the ring");
 
-int show_init(struct show *show, int ring_fd, int64_t span_us)
+int show_init(struct show *show, int ring_fd, int64_t span_us, bool fills_silence)
 {
 	*show = (struct show){ .repeated_us = INT64_MIN / 2 };
+	silence_init(&show->silence, fills_silence);
 	return ring_writer_open(ring_fd, span_us, &show->ring);
 }
 
@@ -157,6 +158,89 @@ static void show_prepare(struct show *show, struct source *source, const struct 
 	}
 }
 
+/* ---- silence ---- */
+
+#define SILENCE_RATE 48000
+#define SILENCE_CHANNELS 2
+
+/* In the format of the show's sound; where it never had any, one is chosen, and its header goes
+ * out. */
+static void show_choose_silence(struct show *show, const struct packet *at, int64_t now_us)
+{
+	struct codec_params params = { .sample_rate = SILENCE_RATE,
+				       .channels = SILENCE_CHANNELS,
+				       .frame_samples = 1024 };
+	const struct header *known = header_set_find(&show->headers, PACKET_AUDIO, PACKET_CONFIG,
+						     0);
+	uint8_t config[SILENCE_CONFIG_BYTES];
+
+	show->silence_bytes = 0;
+	if (known == NULL) {
+		struct header made = { .packet = { .kind = PACKET_AUDIO,
+						   .type = PACKET_CONFIG,
+						   .codec = CODEC_AAC,
+						   .size = sizeof(config) },
+				       .payload = config };
+
+		if (!silence_config(SILENCE_RATE, SILENCE_CHANNELS, config) ||
+		    header_set_put(&show->headers, &made.packet, config) < 0) {
+			return;
+		}
+		show_write_header(show, &made, at, 0, now_us);
+	} else if (known->packet.codec != CODEC_AAC ||
+		   codec_parse_config(CODEC_AAC, known->payload, known->packet.size, &params) !=
+			   CODEC_OK) {
+		return;
+	}
+	show->silence_bytes = silence_frame(params.channels, show->silence_frame);
+	silence_set_format(&show->silence, params.sample_rate, params.frame_samples);
+}
+
+static void show_write_silence(struct show *show, int64_t at_90k, int64_t now_us)
+{
+	const struct packet p = { .kind = PACKET_AUDIO,
+				  .type = PACKET_FRAME,
+				  .codec = CODEC_AAC,
+				  .dts_90k = at_90k,
+				  .pts_90k = at_90k,
+				  .arrival_us = now_us,
+				  .source_seq = UINT64_MAX,
+				  .size = (uint32_t)show->silence_bytes };
+	struct iovec part = { .iov_base = show->silence_frame, .iov_len = show->silence_bytes };
+
+	if (show->silence_bytes > 0 && ring_write(show->ring, &p, &part, 1, NULL) == 0) {
+		show->next_seq++;
+		/* Sound that follows brings its header with it. */
+		show->origins[PACKET_AUDIO][0] = (struct show_origin){ 0 };
+	}
+}
+
+/* Before a frame goes out. False: it is sound that comes where silence has been already. */
+static bool show_fill(struct show *show, const struct packet *p, int64_t now_us)
+{
+	bool is_dropped = false;
+	int64_t at_90k;
+
+	if (!packet_is_main(p) || p->kind == PACKET_DATA || !show->silence.is_wanted) {
+		return true;
+	}
+	if (p->kind == PACKET_VIDEO) {
+		if (silence_is_due(&show->silence, p->dts_90k)) {
+			show_choose_silence(show, p, now_us);
+		}
+		while (silence_before_picture(&show->silence, p->dts_90k, &at_90k)) {
+			show_write_silence(show, at_90k, now_us);
+		}
+		return true;
+	}
+	while (silence_before_sound(&show->silence, p->dts_90k, &at_90k, &is_dropped)) {
+		show_write_silence(show, at_90k, now_us);
+	}
+	return !is_dropped;
+}
+
+/* ---- packets ---- */
+
 int show_send(struct show *show, struct source *source, const struct packet *p, int64_t now_us)
 {
 	struct packet sent = *p, original;
@@ -170,6 +254,9 @@ int show_send(struct show *show, struct source *source, const struct packet *p, 
 	}
 	if (error != 0) {
 		return error == -EAGAIN ? -EBADMSG : error;
+	}
+	if (!show_fill(show, p, now_us)) {
+		return -EEXIST;
 	}
 	if (p->type == PACKET_FRAME) {
 		show_prepare(show, source, p, now_us);
@@ -232,6 +319,13 @@ static void show_inherit_packet(struct show *show, struct ring_reader *old, uint
 		}
 		return;
 	}
+	if (packet_is_main(&p) && p.kind == PACKET_AUDIO && p.feed == 0) {
+		silence_resume(&show->silence, p.dts_90k);
+		return; /* no source's: the timeline knows nothing of it */
+	}
+	if (packet_is_main(&p) && p.kind == PACKET_AUDIO) {
+		silence_hear(&show->silence, p.dts_90k);
+	}
 	if (p.type == PACKET_FRAME) {
 		show->origins[p.kind][p.track] = (struct show_origin){
 			.feed = p.feed, .incarnation = p.incarnation
@@ -255,6 +349,9 @@ static void show_hand_on_headers(struct show *show, const struct timeline_checkp
 	};
 
 	show_repeat_headers(show, &at, now_us);
+	if (show->silence.is_filling) {
+		show_choose_silence(show, &at, now_us);
+	}
 	show_publish(show);
 }
 

@@ -7,6 +7,10 @@
  * (PACKET_JOIN), those of the source's headers that differ from the show's go out first. Before a
  * PACKET_JOIN packet the headers in force are written again, marked PACKET_REPEAT, at most once
  * a second.
+ *
+ * Silence. Where the show is to have sound and has none, frames of it go out beside the pictures,
+ * in the format of the sound that was there before, else in AAC of two channels; they belong to
+ * feed 0.
  */
 #ifndef SWITCH_SHOW_H
 #define SWITCH_SHOW_H
@@ -15,6 +19,7 @@
 #include <stdint.h>
 
 #include <understudy/ring.h>
+#include <understudy/silence.h>
 #include <understudy/timeline.h>
 
 #include "source.h"
@@ -39,9 +44,13 @@ struct show {
 				  [PACKET_TRACKS_MAX]; /* whose frames went out last */
 	bool has_begun;
 	int64_t repeated_us; /* when the headers were last repeated */
+	struct silence silence;
+	uint8_t silence_frame[SILENCE_BYTES_MAX];
+	size_t silence_bytes; /* 0: the show's sound is of a codec that there is none of */
 };
 
-int show_init(struct show *show, int ring_fd, int64_t span_us);
+/* `fills_silence`: where sound is missing. */
+int show_init(struct show *show, int ring_fd, int64_t span_us, bool fills_silence);
 void show_finish(struct show *show);
 
 /* Takes over from the ring of a switch that died: what is in force in the show, which is written
@@ -51,8 +60,8 @@ int show_inherit(struct show *show, int old_ring_fd, int64_t now_us,
 		 struct timeline_checkpoint *ret);
 
 /* Writes packet `p` (a step of the timeline) with the payload that lies in the source's ring. 0;
- * -EEXIST a header that is in force already, not written again; -ESTALE the payload is gone;
- * -EBADMSG it is no longer what it was; -EMSGSIZE. */
+ * -EEXIST it is not needed: a header that is in force already, or sound that silence stood in for;
+ * -ESTALE the payload is gone; -EBADMSG it is no longer what it was; -EMSGSIZE. */
 int show_send(struct show *show, struct source *source, const struct packet *p, int64_t now_us);
 
 /* Makes what was written visible, if anything was. */

@@ -8,8 +8,8 @@
  *      v a destination goes live, or a take
  *   SETTLED: stays, whoever comes; a take makes it the taken feed's
  *
- * A settled reference still learns what was not known when it was settled, as long as its feed
- * keeps to it.
+ * A slate never makes the reference. A settled reference still learns what was not known when it
+ * was settled, as long as its feed keeps to it.
  */
 #include "private.h"
 
@@ -126,8 +126,8 @@ void tl_reference_update(struct timeline *tl)
 {
 	const struct format *now;
 
-	if (!tl->is_reference_settled) {
-		reference_follow(tl);
+	if (!tl->is_reference_settled || !format_is_known(&tl->reference)) {
+		reference_follow(tl); /* settled by a slate: the first encoder's it is */
 		return;
 	}
 	if (tl->reference_feed >= tl->config.feed_count) {

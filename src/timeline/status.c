@@ -43,6 +43,9 @@ static void status_fill_feed(const struct timeline *tl, unsigned feed,
 		.late_dropped = f->late_dropped,
 	};
 	ret->mismatch = format_compare(&f->format, &tl->reference);
+	if (tl->config.feeds[feed].is_slate) {
+		ret->mismatch &= ~FORMAT_BITRATES; /* a picture that stands still needs few */
+	}
 	ret->is_compatible = (ret->mismatch & FORMAT_INCOMPATIBLE) == 0;
 	if (s != NULL) {
 		ret->kbps = f->kbps;

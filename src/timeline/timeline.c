@@ -210,7 +210,7 @@ int timeline_take(struct timeline *tl, uint16_t feed, int64_t now_us)
 	/* Only where there is something to return to: a later failover is none of this order's. */
 	tl->returns_once = feed == 0 && tl->live != NULL && tl->live->feed > 0;
 	tl->taken = feed;
-	if (feed != 0) {
+	if (feed != 0 && !tl->config.feeds[tl_feed_find(tl, feed)].is_slate) {
 		tl_reference_take(tl, (unsigned)tl_feed_find(tl, feed));
 	}
 	tl->is_dirty = true;

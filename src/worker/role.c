@@ -22,6 +22,8 @@ const char *worker_role_str(enum worker_role role)
 		[ROLE_WITNESS_FILE] = "witness-file",
 		[ROLE_INGEST_AV_PULL] = "ingest-av-pull",
 		[ROLE_HISTORY] = "history",
+		[ROLE_INGEST_FILE] = "ingest-file",
+		[ROLE_SLATE] = "slate",
 	};
 
 	return (unsigned)role < ROLES ? names[role] : "unknown";

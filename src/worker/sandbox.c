@@ -105,6 +105,18 @@ static const struct rule ingest_av_pull[] = {
 	IF(prctl, EQ(0, PR_SET_NAME)), ANY(epoll_create),
 };
 
+/* The file may be one others read, too: by position. */
+static const struct rule ingest_file[] = {
+	ANY(pread64), IF(fcntl, EQ(1, F_ADD_SEALS)),
+};
+
+/* libx265 has a thread for a frame; and it steps behind everybody. */
+static const struct rule slate[] = {
+	ANY(pread64), ANY(fsync), IF(sched_setscheduler, EQ(0, 0), EQ(1, SCHED_IDLE)),
+	IF(clone, BITS(0, CLONE_THREAD, CLONE_THREAD)), ANY(set_tid_address),
+	IF(prctl, EQ(0, PR_SET_NAME)),
+};
+
 static const struct rule switch_[] = {
 	IF(fcntl, EQ(1, F_ADD_SEALS)),
 };
@@ -208,6 +220,8 @@ static const struct row {
 	[ROLE_RESOLVE] = { 64, 128 * MIB, true, resolve_files, RULES(resolve) },
 	[ROLE_RELAY_FILE] = { 32, 512 * MIB, false, NULL, RULES(relay_file) },
 	[ROLE_RELAY_AV] = { 64, 512 * MIB, true, NULL, RULES(relay_av) },
+	[ROLE_INGEST_FILE] = { 32, 512 * MIB, false, NULL, RULES(ingest_file) },
+	[ROLE_SLATE] = { 32, 2048 * MIB, false, NULL, RULES(slate) },
 	[ROLE_RELAY_SRT] = { 128, 1024 * MIB, false, NULL, RULES(relay_srt) },
 	[ROLE_WITNESS] = { 32, 64 * MIB, false, NULL, NULL, 0 },
 	[ROLE_HISTORY] = { 32, 256 * MIB, false, NULL, RULES(history) },

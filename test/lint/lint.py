@@ -41,7 +41,8 @@ ROOMS = {
     "carrier": {"base", "media", "ring", "ipc", "worker"},
 }
 PROGRAMS = {"supervisor", "cli", "ingest-rtmp", "ingest-srt", "ingest-av", "switch",
-            "relay-rtmp", "relay-flv", "relay-av", "relay-srt", "resolve", "witness", "history"}
+            "relay-rtmp", "relay-flv", "relay-av", "relay-srt", "resolve", "witness", "history",
+            "slate"}
 PURE = {"media", "rtmp", "timeline", "policy", "judge", "ledger"}
 
 # include/understudy/NAME.h: the room whose contract it is
@@ -50,12 +51,13 @@ CONTRACTS = {
     "fault": "base",
     "packet": "media", "flv": "media", "codec": "media", "elementary": "media", "ts": "media",
     "format": "media",
+    "carousel": "media", "silence": "media",
     "rtmp": "rtmp", "amf": "rtmp",
     "ring": "ring", "follow": "ring", "feed": "ring",
     "timeline": "timeline", "policy": "policy", "ipc": "ipc", "worker": "worker",
     "loop": "worker",
     "config": "config", "net": "net",
-    "tslink": "ipc", "input": "av", "mux": "av", "reel": "av", "carrier": "carrier",
+    "tslink": "ipc", "input": "av", "clip": "av", "mux": "av", "reel": "av", "carrier": "carrier",
     "supervisor": "supervisor", "witness": "judge", "ledger": "ledger", "history": "ledger",
 }
 

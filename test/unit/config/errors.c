@@ -202,7 +202,7 @@ static void what_is_not_carried_out_is_named_once(void **state)
 		"    feeds:\n"
 		"      - { name: a, key: first-key-1, passphrase: abcdefghij }\n"
 		"      - { name: b, pull: \"rtmp://h/a/x\" }\n"
-		"      - { name: c, file: slate.mp4 }\n"
+		"      - { name: c, srt_port: 9001, key: third-key-3 }\n"
 		"    destinations:\n"
 		"      - { name: x, url: \"rtmp://h/a/k\" }\n"
 		"      - { name: y, url: \"rist://h:9000\" }\n");
@@ -213,10 +213,49 @@ static void what_is_not_carried_out_is_named_once(void **state)
 	assert_finding(&l, CONFIG_INACTIVE, 3, "control", "not carried out by this version");
 	assert_finding(&l, CONFIG_INACTIVE, 4, "notify", "not carried out");
 	assert_finding(&l, CONFIG_INACTIVE, 9, "shows[0].feeds[1].pull", "not carried out");
-	assert_finding(&l, CONFIG_INACTIVE, 10, "shows[0].feeds[2].file", "not carried out");
+	assert_finding(&l, CONFIG_INACTIVE, 10, "shows[0].feeds[2].srt_port", "not carried out");
 	assert_finding(&l, CONFIG_INACTIVE, 13, "shows[0].destinations[1].url", "not carried out");
 	assert_string_equal(l.config->shows[0].feeds[1].pull, "rtmp://h/a/x");
 	assert_int_equal(l.config->shows[0].feeds[1].source, SOURCE_INACTIVE);
+	loading_finish(&l);
+}
+
+static void slates_are_checked(void **state)
+{
+	struct loading l = load_text("rtmp: {}\n"
+				     "shows:\n"
+				     "  - name: main\n"
+				     "    fill: silence\n"
+				     "    feeds:\n"
+				     "      - { name: a, key: \"${KEY}\", text: hello }\n"
+				     "      - { name: b, file: auto, text: hello }\n"
+				     "      - { name: c, file: missing.mp4 }\n"
+				     "      - { name: d, file: auto, picture: missing.png }\n"
+				     "    destinations: [ { name: x, url: \"rtmp://h/a/k\" } ]\n");
+
+	print_findings(&l);
+	assert_finding(&l, CONFIG_ERROR, 6, "shows[0].feeds[0].text", "file: auto");
+	assert_finding(&l, CONFIG_WARNING, 8, "shows[0].feeds[2].file", "cannot be read");
+	assert_finding(&l, CONFIG_WARNING, 9, "shows[0].feeds[3].picture", "cannot be read");
+	loading_finish(&l);
+}
+
+static void a_file_named_auto_is_made_and_others_are_found_beside_the_config(void **state)
+{
+	struct loading l = load_text("rtmp: {}\n"
+				     "shows:\n"
+				     "  - name: main\n"
+				     "    feeds:\n"
+				     "      - { name: a, file: auto }\n"
+				     "      - { name: b, file: ./auto }\n"
+				     "    destinations: [ { name: x, url: \"rtmp://h/a/k\" } ]\n");
+
+	assert_int_equal(l.result, 0);
+	assert_int_equal(l.config->shows[0].fill, FILL_NONE);
+	assert_int_equal(l.config->shows[0].feeds[0].source, SOURCE_SLATE);
+	assert_string_equal(l.config->shows[0].feeds[0].file, "auto");
+	assert_int_equal(l.config->shows[0].feeds[1].source, SOURCE_FILE);
+	assert_string_not_equal(l.config->shows[0].feeds[1].file, "auto");
 	loading_finish(&l);
 }
 
@@ -278,6 +317,8 @@ int main(void)
 		cmocka_unit_test(every_error_says_what_to_do),
 		cmocka_unit_test(all_mistakes_are_found_at_once_in_the_order_of_lines),
 		cmocka_unit_test(what_is_not_carried_out_is_named_once),
+		cmocka_unit_test(slates_are_checked),
+		cmocka_unit_test(a_file_named_auto_is_made_and_others_are_found_beside_the_config),
 		cmocka_unit_test(inactive_parts_are_checked_all_the_same),
 		cmocka_unit_test(risks_are_warned_about),
 		cmocka_unit_test(too_many_feeds_are_refused),

@@ -2,21 +2,6 @@
 /* A switch that is killed is replaced by one that goes on with the next packet. */
 #include "switch_scene.h"
 
-/* The same show goes on in the ring of another switch. */
-static void scene_replace_switch(struct scene *s)
-{
-	int old_ring = s->ring;
-
-	stage_kill(&s->worker);
-	show_read(&s->show, s->reader, &s->next);
-	ring_reader_close(&s->reader);
-	scene_start_switch(s, old_ring);
-	close(old_ring);
-	for (unsigned i = 0; i < s->feed_count; i++) {
-		scene_open(s, &s->feeds[i]);
-	}
-}
-
 static void a_killed_switch_costs_nothing(void **state)
 {
 	struct scene *s = scene_create(500);

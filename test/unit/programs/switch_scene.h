@@ -32,6 +32,7 @@ struct feed {
 	bool has_video;
 	size_t frame_bytes;
 	bool is_silent; /* writes nothing, stays open */
+	bool is_mute;   /* writes no sound */
 	int ring, wake;
 	struct ring_writer *writer;
 	int64_t start_us;
@@ -63,7 +64,9 @@ static inline void feed_write_headers(struct feed *f, int64_t dts_90k, unsigned 
 	}
 	p.kind = PACKET_AUDIO;
 	p.codec = CODEC_AAC;
-	feed_write(f, p, &audio);
+	if (!f->is_mute) {
+		feed_write(f, p, &audio);
+	}
 }
 
 static inline void feed_write_video(struct feed *f, int64_t dts_90k, int64_t now_us)
@@ -95,7 +98,9 @@ static inline void feed_write_audio(struct feed *f, int64_t dts_90k, int64_t now
 			    .type = PACKET_FRAME };
 	struct body body = aac_frame(f->audios, 200);
 
-	feed_write(f, p, &body);
+	if (!f->is_mute) {
+		feed_write(f, p, &body);
+	}
 	f->audios++;
 }
 
@@ -123,11 +128,12 @@ static inline void feed_run(struct feed *f, int64_t now_us)
 	ring_publish(f->writer);
 }
 
-static inline struct feed feed_start(uint16_t id, bool has_video, bool has_wake)
+static inline struct feed feed_start_as(uint16_t id, bool has_video, bool has_wake, bool is_mute)
 {
 	struct feed f = { .id = id,
 			  .incarnation = id * 10u,
 			  .has_video = has_video,
+			  .is_mute = is_mute,
 			  .wake = -1,
 			  .level = (uint8_t)(30 + id),
 			  .frame_bytes = 2000,
@@ -144,6 +150,11 @@ static inline struct feed feed_start(uint16_t id, bool has_video, bool has_wake)
 	feed_write_headers(&f, 0, 0, f.start_us);
 	feed_run(&f, f.start_us);
 	return f;
+}
+
+static inline struct feed feed_start(uint16_t id, bool has_video, bool has_wake)
+{
+	return feed_start_as(id, has_video, has_wake, false);
 }
 
 static inline void feed_finish(struct feed *f)
@@ -240,7 +251,7 @@ static inline void scene_start_switch(struct scene *s, int old_ring)
 	s->next = 0;
 }
 
-static inline struct scene *scene_create(int64_t delay_ms)
+static inline struct scene *scene_create_filled(int64_t delay_ms, bool fills_silence)
 {
 	struct scene *s = calloc(1, sizeof(*s));
 
@@ -253,12 +264,18 @@ static inline struct scene *scene_create(int64_t delay_ms)
 		.return_after_us = 30000000,
 		.span_us = SPAN_US,
 		.feed_count = 3,
+		.fills_silence = fills_silence,
 		.feeds = { { .id = 1, .name = "primary" },
 			   { .id = 2, .name = "backup" },
 			   { .id = 3, .name = "third" } },
 	};
 	scene_start_switch(s, -1);
 	return s;
+}
+
+static inline struct scene *scene_create(int64_t delay_ms)
+{
+	return scene_create_filled(delay_ms, false);
 }
 
 static inline void scene_open(struct scene *s, const struct feed *f)
@@ -274,6 +291,16 @@ static inline struct feed *scene_add(struct scene *s, bool has_video)
 	struct feed *f = &s->feeds[s->feed_count];
 
 	*f = feed_start((uint16_t)(s->feed_count + 1), has_video, s->start.delay_us == 0);
+	s->feed_count++;
+	scene_open(s, f);
+	return f;
+}
+
+static inline struct feed *scene_add_mute(struct scene *s)
+{
+	struct feed *f = &s->feeds[s->feed_count];
+
+	*f = feed_start_as((uint16_t)(s->feed_count + 1), true, s->start.delay_us == 0, true);
 	s->feed_count++;
 	scene_open(s, f);
 	return f;
@@ -302,6 +329,21 @@ static inline void scene_run(struct scene *s, int64_t ms)
 		}
 		scene_take(s);
 		poll(&p, 1, 5);
+	}
+}
+
+/* The same show goes on in the ring of another switch. */
+static inline void scene_replace_switch(struct scene *s)
+{
+	int old_ring = s->ring;
+
+	stage_kill(&s->worker);
+	show_read(&s->show, s->reader, &s->next);
+	ring_reader_close(&s->reader);
+	scene_start_switch(s, old_ring);
+	close(old_ring);
+	for (unsigned i = 0; i < s->feed_count; i++) {
+		scene_open(s, &s->feeds[i]);
 	}
 }
 
