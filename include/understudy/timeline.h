@@ -150,7 +150,11 @@ enum timeline_event_kind {
 	TIMELINE_RESUMED,   /* after STARVED */
 	TIMELINE_GAP,       /* the same source has a hole, or late media was dropped */
 	TIMELINE_STATE,     /* a feed's state changed */
+	TIMELINE_TWINS,     /* `to` carries the same encode as `from`: they are merged */
+	TIMELINE_PARTED,    /* `to` is no twin of `from` any more */
+	TIMELINE_CARRIED,   /* the show's packets come from `to` now, a twin of `from` */
 };
+#define TIMELINE_EVENT_KINDS (TIMELINE_CARRIED + 1)
 
 struct timeline_event {
 	enum timeline_event_kind kind;
@@ -190,6 +194,9 @@ struct timeline_feed_status {
 	uint32_t kbps;               /* measured over ~2 s */
 	int64_t horizon_90k;         /* show time; INT64_MIN unknown */
 	uint64_t packets, nonsense, late_dropped;
+	uint16_t twin_of;            /* id of a feed with the same encode; 0 none */
+	int32_t lag_ms;              /* it comes this much later than that one */
+	uint64_t filled;             /* packets it gave that its twin had not */
 	uint32_t mismatch;           /* FORMAT_BITs, against the reference */
 	uint32_t symptom_count;
 	struct timeline_symptom symptoms[TIMELINE_SIGNALS];
@@ -215,7 +222,8 @@ void timeline_get_status(const struct timeline *tl, int64_t now_us, struct timel
  */
 struct timeline_checkpoint_source {
 	uint16_t feed;
-	uint16_t flags;
+	uint8_t flags;
+	uint8_t group;          /* twins have the same; 0 none */
 	uint32_t incarnation;
 	uint64_t joining;       /* bit (kind - 1) * 16 + track: of this track nothing was sent yet */
 	uint64_t first_seq;     /* where its media time begins within the connection; 0: there */

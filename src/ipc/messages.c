@@ -117,7 +117,7 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 		EACH_LIMIT(ipc_switch_status, timeline.feeds, symptom_count, TIMELINE_SIGNALS),
 	} },
 	[IPC_SWITCH_EVENT] = { BODY(ipc_switch_event), .fields = {
-		LIMIT(ipc_switch_event, event.kind, TIMELINE_STATE),
+		LIMIT(ipc_switch_event, event.kind, TIMELINE_EVENT_KINDS - 1),
 		TEXT(ipc_switch_event, event.cause),
 	} },
 	[IPC_RELAY_START] = { BODY(ipc_relay_start), .fds_min = 1, .fds_max = 3, .fields = {

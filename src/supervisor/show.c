@@ -248,9 +248,10 @@ static const char *event_kind(struct show *show, const struct timeline_event *e)
 
 	if (e->kind != TIMELINE_SPLICED) {
 		static const char *const kinds[] = {
-			[TIMELINE_ON] = "on_air",        [TIMELINE_STARVED] = "off_air",
-			[TIMELINE_RESUMED] = "on_air",   [TIMELINE_GAP] = "gap",
-			[TIMELINE_STATE] = "feed_state",
+			[TIMELINE_ON] = "on_air",           [TIMELINE_STARVED] = "off_air",
+			[TIMELINE_RESUMED] = "on_air",      [TIMELINE_GAP] = "gap",
+			[TIMELINE_STATE] = "feed_state",    [TIMELINE_TWINS] = "twins",
+			[TIMELINE_PARTED] = "twins_parted", [TIMELINE_CARRIED] = "twin_carries_on",
 		};
 		return kinds[e->kind];
 	}
@@ -295,8 +296,13 @@ static void event_text(struct show *show, const struct timeline_event *e, const 
 {
 	struct feed *from = feed_by_id(show, e->from), *goes_to = feed_by_id(show, e->to);
 
-	if (e->kind == TIMELINE_SPLICED && from != NULL && goes_to != NULL) {
+	bool has_both = from != NULL && goes_to != NULL;
+
+	if (has_both && (e->kind == TIMELINE_SPLICED || e->kind == TIMELINE_CARRIED)) {
 		text_format(to, size, "%s -> %s: %s", from->config->name, goes_to->config->name,
+			    cause);
+	} else if (has_both && (e->kind == TIMELINE_TWINS || e->kind == TIMELINE_PARTED)) {
+		text_format(to, size, "%s and %s: %s", goes_to->config->name, from->config->name,
 			    cause);
 	} else if (e->kind == TIMELINE_STATE && goes_to != NULL) {
 		text_format(to, size, "feed %s: %s", goes_to->config->name, cause);
@@ -310,7 +316,7 @@ static void switch_event(struct show *show, struct ipc_switch_event *message)
 	struct timeline_event *e = &message->event;
 	char cause[2 * TIMELINE_TEXT_MAX], text[3 * TIMELINE_TEXT_MAX];
 
-	if (e->kind < TIMELINE_ON || e->kind > TIMELINE_STATE) {
+	if (e->kind < TIMELINE_ON || e->kind >= TIMELINE_EVENT_KINDS) {
 		return;
 	}
 	e->cause[sizeof(e->cause) - 1] = '\0';

@@ -101,18 +101,29 @@ static json_t *transport_json(const struct connection *c)
 			 "gaps", (json_int_t)s->gaps, "pcr_jitter_ms", s->clock_jitter_us / 1000.0);
 }
 
+/* Lags can be compared only where the same frames come twice. */
+static void twin_to_json(const struct feed *feed, const struct timeline_feed_status *s,
+			 json_t *json)
+{
+	const struct feed *twin = s->twin_of != 0 ? feed_by_id(feed->show, s->twin_of) : NULL;
+
+	json_object_set_new(json, "twin_of",
+			    twin != NULL ? json_string(twin->config->name) : json_null());
+	json_object_set_new(json, "lag_ms", twin != NULL ? json_integer(s->lag_ms) : json_null());
+	json_object_set_new(json, "filled", json_integer((json_int_t)s->filled));
+}
+
 static json_t *feed_json(const struct feed *feed)
 {
 	const struct timeline_feed_status *s = status_of_feed(feed->show, feed->id);
 	const struct source *source = feed_current(feed);
 	const struct connection *c = source != NULL ? source->connection : NULL;
-	json_t *json = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:n, s:n, s:o}", "name",
+	json_t *json = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:o}", "name",
 				 feed->config->name, "state", timeline_feed_state_str(s->state),
 				 "health", condition_health_json(feed), "peer",
 				 text_or_null(c != NULL ? c->peer : NULL), "encoder", json_null(),
 				 "video", video_json(s), "audio", audio_json(s), "kbps",
-				 (int)s->kbps, "lag_ms", "twin_of", "mismatch",
-				 condition_mismatch_json(feed));
+				 (int)s->kbps, "mismatch", condition_mismatch_json(feed));
 
 	if (c != NULL && c->status.encoder[0] != '\0') {
 		char safe[2 * IPC_TEXT];
@@ -120,6 +131,7 @@ static json_t *feed_json(const struct feed *feed)
 		text_escape(safe, sizeof(safe), c->status.encoder, strlen(c->status.encoder));
 		json_object_set_new(json, "encoder", json_string(safe));
 	}
+	twin_to_json(feed, s, json);
 	if (c != NULL && c->is_srt) {
 		json_object_set_new(json, "srt", caller_json(c));
 	}

@@ -31,9 +31,15 @@ const char *report_feed_name(const struct report *r, uint16_t feed)
 static const char *event_str(enum timeline_event_kind kind)
 {
 	static const char *const names[] = {
-		[TIMELINE_ON] = "on air",       [TIMELINE_SPLICED] = "spliced",
-		[TIMELINE_STARVED] = "starved", [TIMELINE_RESUMED] = "resumed",
-		[TIMELINE_GAP] = "gap",         [TIMELINE_STATE] = "feed state",
+		[TIMELINE_ON] = "on air",
+		[TIMELINE_SPLICED] = "spliced",
+		[TIMELINE_STARVED] = "starved",
+		[TIMELINE_RESUMED] = "resumed",
+		[TIMELINE_GAP] = "gap",
+		[TIMELINE_STATE] = "feed state",
+		[TIMELINE_TWINS] = "twins",
+		[TIMELINE_PARTED] = "twins parted",
+		[TIMELINE_CARRIED] = "twin carries on",
 	};
 	unsigned index = (unsigned)kind;
 

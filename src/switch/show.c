@@ -143,16 +143,11 @@ static void show_repeat_headers(struct show *show, const struct packet *p, int64
 static void show_prepare(struct show *show, struct source *source, const struct packet *p,
 			 int64_t now_us)
 {
-	struct show_origin *origin = &show->origins[p->kind][p->track];
-
-	bool is_other = origin->feed != p->feed || origin->incarnation != p->incarnation;
-
 	if (!show->has_begun) {
 		show_begin(show, source, p, now_us);
-	} else if (is_other || (p->flags & (PACKET_SPLICE | PACKET_JOIN)) != 0) {
+	} else if ((p->flags & (PACKET_SPLICE | PACKET_JOIN)) != 0) {
 		show_adopt_headers(show, source, p, now_us);
 	}
-	*origin = (struct show_origin){ .feed = p->feed, .incarnation = p->incarnation };
 	if ((p->flags & PACKET_JOIN) != 0 && now_us - show->repeated_us >= REPEAT_US) {
 		show_repeat_headers(show, p, now_us);
 	}
@@ -327,9 +322,6 @@ static void show_inherit_packet(struct show *show, struct ring_reader *old, uint
 		silence_hear(&show->silence, p.dts_90k);
 	}
 	if (p.type == PACKET_FRAME) {
-		show->origins[p.kind][p.track] = (struct show_origin){
-			.feed = p.feed, .incarnation = p.incarnation
-		};
 		show->has_begun = true;
 	}
 	if (seq >= checkpoint->next_seq) {

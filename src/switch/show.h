@@ -3,8 +3,9 @@
  * From the timeline to the show ring: packets copied out of feed rings, the headers readers
  * need, checkpoints. switch; blocks on nothing.
  *
- * Headers. Where a track goes on with another source's packets, and where readers may start
- * (PACKET_JOIN), those of the source's headers that differ from the show's go out first. Before a
+ * Headers. Where a track goes on with another source's packets (PACKET_SPLICE), and where readers
+ * may start (PACKET_JOIN), those of the source's headers that differ from the show's go out first.
+ * Between twins there is no splice: what is in force for one is for the other. Before a
  * PACKET_JOIN packet the headers in force are written again, marked PACKET_REPEAT, at most once
  * a second.
  *
@@ -30,18 +31,11 @@ struct show_checkpoint {
 	struct timeline_checkpoint timeline;
 };
 
-struct show_origin {
-	uint16_t feed; /* 0: nothing yet */
-	uint32_t incarnation;
-};
-
 struct show {
 	struct ring_writer *ring; /* owned */
 	uint64_t next_seq;        /* of the show ring, to be written */
 	uint64_t published_seq;
 	struct header_set headers; /* in force in the show */
-	struct show_origin origins[PACKET_KINDS]
-				  [PACKET_TRACKS_MAX]; /* whose frames went out last */
 	bool has_begun;
 	int64_t repeated_us; /* when the headers were last repeated */
 	struct silence silence;

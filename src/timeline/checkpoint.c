@@ -9,7 +9,7 @@
 
 #include "private.h"
 
-#define CHECKPOINT_VERSION 3
+#define CHECKPOINT_VERSION 4
 
 enum checkpoint_flag {
 	CHECKPOINT_LIVE = 1 << 0,
@@ -33,6 +33,10 @@ static uint64_t checkpoint_next_seq(const struct timeline *tl, const struct tl_s
 			       ? tl_index_at(&s->index, s->index.first)->packet.source_seq
 			       : s->next_seq;
 
+	if (tl_source_is_copy(s)) {
+		return tl_group_next_seq(s, seq);
+	}
+
 	for (unsigned i = 0; i < tl->tail_count && s->tail_count > 0; i++) {
 		const struct tl_tail_item *item = &tl->tail[(tl->tail_at + i) % TL_TAIL_MAX];
 
@@ -43,15 +47,35 @@ static uint64_t checkpoint_next_seq(const struct timeline *tl, const struct tl_s
 	return seq;
 }
 
-static uint16_t checkpoint_flags(const struct timeline *tl, const struct tl_source *s)
+/* A copy is what its group is. */
+static const struct tl_source *checkpoint_place(const struct tl_source *s)
 {
-	unsigned flags = s->tail_count > 0 ? CHECKPOINT_TAIL : 0;
+	return tl_source_is_copy(s) ? s->group->source : s;
+}
 
-	if (s == tl->live) {
-		flags |= CHECKPOINT_LIVE;
-		flags |= s->awaits_point ? CHECKPOINT_AWAITS_POINT : 0;
+static uint8_t checkpoint_flags(const struct timeline *tl, const struct tl_source *s)
+{
+	const struct tl_source *place = checkpoint_place(s);
+	unsigned flags = 0;
+
+	if (place->tail_count > 0 && tl_group_face(place) == s) {
+		flags |= CHECKPOINT_TAIL;
 	}
-	return (uint16_t)flags;
+	if (place == tl->live) {
+		flags |= CHECKPOINT_LIVE;
+		flags |= place->awaits_point ? CHECKPOINT_AWAITS_POINT : 0;
+	}
+	return (uint8_t)flags;
+}
+
+static int64_t checkpoint_map(const struct tl_source *s)
+{
+	const struct tl_source *place = checkpoint_place(s);
+
+	if (place->tail_count == 0) {
+		return s->map_90k;
+	}
+	return place->tail_map_90k + (place != s ? s->copy.offset_90k : 0);
 }
 
 static uint64_t checkpoint_joining(const struct tl_source *s)
@@ -73,7 +97,7 @@ static void checkpoint_add(const struct timeline *tl, const struct tl_source *s,
 {
 	struct timeline_checkpoint_source *to = &c->sources[c->source_count];
 
-	if (c->source_count == TIMELINE_SOURCES_MAX) {
+	if (c->source_count == TIMELINE_SOURCES_MAX || tl_source_is_merged(s)) {
 		return;
 	}
 	c->source_count++;
@@ -81,10 +105,11 @@ static void checkpoint_add(const struct timeline *tl, const struct tl_source *s,
 		.feed = s->feed_id,
 		.flags = checkpoint_flags(tl, s),
 		.incarnation = s->incarnation,
-		.joining = checkpoint_joining(s),
+		.joining = checkpoint_joining(checkpoint_place(s)),
 		.first_seq = s->first_seq,
+		.group = s->group != NULL ? (uint8_t)(s->group->source->slot + 1) : 0,
 		.next_seq = checkpoint_next_seq(tl, s),
-		.map_90k = s->tail_count > 0 ? s->tail_map_90k : s->map_90k,
+		.map_90k = checkpoint_map(s),
 		.anchor_seq = TL_NONE,
 	};
 	memcpy(to->sent_seq, &s->sent_seq[PACKET_VIDEO], sizeof(to->sent_seq));
@@ -132,20 +157,46 @@ static struct timeline_checkpoint_source *checkpoint_find(struct timeline_checkp
 	return found;
 }
 
+static bool checkpoint_are_twins(const struct timeline_checkpoint_source *a,
+				 const struct timeline_checkpoint_source *b)
+{
+	return a == b || (a->group != 0 && a->group == b->group);
+}
+
 /* Published after the checkpoint: the show went over to this packet's source. */
-static void checkpoint_go_over(struct timeline_checkpoint *c, struct timeline_checkpoint_source *to,
+static void checkpoint_go_over(struct timeline_checkpoint *c,
+			       const struct timeline_checkpoint_source *to,
 			       const struct packet *sent)
 {
 	for (unsigned i = 0; i < c->source_count; i++) {
-		c->sources[i].flags &= (uint16_t)~CHECKPOINT_LIVE;
-	}
-	to->flags |= CHECKPOINT_LIVE;
-	to->joining = CHECKPOINT_ALL_JOINING;
-	if (sent->kind == PACKET_AUDIO) {
-		to->flags |= CHECKPOINT_AWAITS_POINT;
+		struct timeline_checkpoint_source *s = &c->sources[i];
+
+		s->flags &= (uint8_t)~CHECKPOINT_LIVE;
+		if (checkpoint_are_twins(s, to)) {
+			s->flags |= CHECKPOINT_LIVE;
+			s->flags |= sent->kind == PACKET_AUDIO ? CHECKPOINT_AWAITS_POINT : 0;
+			s->joining = CHECKPOINT_ALL_JOINING;
+		}
 	}
 	c->live_feed = to->feed;
 	c->live_incarnation = to->incarnation;
+}
+
+/* Something of the track went out, since its source or a twin of that went live. */
+static void checkpoint_begin_track(struct timeline_checkpoint *c,
+				   const struct timeline_checkpoint_source *from,
+				   const struct packet *sent)
+{
+	for (unsigned i = 0; i < c->source_count; i++) {
+		struct timeline_checkpoint_source *s = &c->sources[i];
+
+		if (checkpoint_are_twins(s, from)) {
+			s->joining &= ~checkpoint_track_bit(sent->kind, sent->track);
+			if (packet_is_main(sent) && sent->kind == PACKET_VIDEO) {
+				s->flags &= (uint8_t)~CHECKPOINT_AWAITS_POINT;
+			}
+		}
+	}
 }
 
 void timeline_checkpoint_advance(struct timeline_checkpoint *c, const struct packet *sent)
@@ -169,16 +220,13 @@ void timeline_checkpoint_advance(struct timeline_checkpoint *c, const struct pac
 		checkpoint_go_over(c, from, sent);
 	}
 	if (sent->kind != PACKET_DATA) {
-		from->joining &= ~checkpoint_track_bit(sent->kind, sent->track);
+		checkpoint_begin_track(c, from, sent);
 	}
 	if (packet_is_main(sent) && sent->kind != PACKET_DATA) {
 		c->last_pts_90k[sent->kind] = tl_max(c->last_pts_90k[sent->kind], sent->pts_90k);
 		from->sent_seq[sent->kind - PACKET_VIDEO] = sent->source_seq;
 		from->anchor_seq = sent->source_seq;
 		from->anchor_pts_90k = sent->pts_90k;
-		if (sent->kind == PACKET_VIDEO) {
-			from->flags &= (uint16_t)~CHECKPOINT_AWAITS_POINT;
-		}
 	}
 }
 
@@ -257,6 +305,21 @@ static void resume_joining(struct tl_source *s, uint64_t joining)
 	}
 }
 
+/* A twin of what is live, as it was before. */
+static void resume_twin(struct timeline *tl, struct tl_source *s,
+			const struct timeline_checkpoint_source *from)
+{
+	const struct tl_source *face = tl_group_face(tl->live);
+	const struct timeline_checkpoint_source *base = checkpoint_find(
+		&tl->resume, face->feed_id, face->incarnation, face->first_seq);
+
+	if (base != NULL && base->group == from->group &&
+	    tl_group_join(tl, tl->live, s, from->map_90k - base->map_90k + face->copy.offset_90k,
+			  s->opened_us) == 0) {
+		tl_group_resume(s->group);
+	}
+}
+
 void tl_resume_source(struct timeline *tl, struct tl_source *s, uint64_t seq)
 {
 	const struct timeline_checkpoint_source *from =
@@ -274,7 +337,12 @@ void tl_resume_source(struct timeline *tl, struct tl_source *s, uint64_t seq)
 	memcpy(&s->sent_seq[PACKET_VIDEO], from->sent_seq, sizeof(from->sent_seq));
 	s->leaves_tail = (from->flags & CHECKPOINT_TAIL) != 0;
 	s->is_resumed = true;
-	if ((from->flags & CHECKPOINT_LIVE) != 0 && tl->live == NULL) {
+	if ((from->flags & CHECKPOINT_LIVE) == 0) {
+		return;
+	}
+	if (tl->live != NULL && from->group != 0) {
+		resume_twin(tl, s, from);
+	} else if (tl->live == NULL) {
 		tl->live = s;
 		s->awaits_point = (from->flags & CHECKPOINT_AWAITS_POINT) != 0;
 		s->enter_90k = tl->out.last_90k;

@@ -45,7 +45,7 @@ static struct rank choice_rank(const struct timeline *tl, const struct tl_source
 			       int64_t safe_90k, int64_t now_us)
 {
 	return (struct rank){
-		.is_taken = s->feed_id == tl->taken,
+		.is_taken = tl->taken != 0 && tl_group_has_feed(s, tl->taken),
 		.is_encoder = !tl->config.feeds[s->feed].is_slate,
 		.is_healthy = !tl_is_degraded(tl, s, now_us),
 		.is_compatible = tl->config.on_mismatch == MISMATCH_ALLOW ||
@@ -53,7 +53,7 @@ static struct rank choice_rank(const struct timeline *tl, const struct tl_source
 		.is_safe = s == tl->live || safe_90k == TL_UNKNOWN ||
 			   choice_is_safe(tl, s, safe_90k, now_us),
 		.is_live = s == tl->live,
-		.order = s->feed,
+		.order = tl_group_order(s),
 		.incarnation = s->incarnation,
 	};
 }
@@ -89,7 +89,7 @@ struct tl_source *tl_choose(const struct timeline *tl, int64_t safe_90k, int64_t
 	for (unsigned i = 0; i < TL_SLOTS_MAX; i++) {
 		struct tl_source *s = tl->sources[i];
 
-		if (s == NULL || (tl->live == NULL && s->is_barred) ||
+		if (s == NULL || tl_source_is_copy(s) || (tl->live == NULL && s->is_barred) ||
 		    !tl_can_go_on(tl, s, now_us)) {
 			continue;
 		}

@@ -105,7 +105,7 @@ static void decide_begin(struct timeline *tl, int64_t now_us)
 	for (unsigned i = 0; i < TL_SLOTS_MAX; i++) {
 		struct tl_source *s = tl->sources[i];
 
-		if (s != NULL) {
+		if (s != NULL && !tl_source_is_copy(s)) {
 			s->is_barred = tl->out.has_begun && !decide_is_ready(tl, s, now_us);
 		}
 	}
@@ -176,7 +176,7 @@ static int64_t decide_change_at_us(const struct timeline *tl, const struct tl_so
 {
 	const struct tl_source *live = tl->live;
 
-	if (to->feed_id == tl->taken) {
+	if (tl->taken != 0 && tl_group_has_feed(to, tl->taken)) {
 		*ret_cause = "taken by the operator";
 		return now_us;
 	}
@@ -334,7 +334,7 @@ static void decide_prepare(struct timeline *tl, int64_t now_us)
 			tl_tail_move(tl, s, tl->resume.tail_until_90k);
 			s->leaves_tail = false;
 		}
-		if (s != tl->live && tl->clock.is_set && !s->leaves_tail) {
+		if (s != tl->live && tl->clock.is_set && !s->leaves_tail && !tl_source_is_copy(s)) {
 			tl_source_track_map(tl, s);
 			tl_source_expire(tl, s, now_us);
 		}
@@ -344,9 +344,26 @@ static void decide_prepare(struct timeline *tl, int64_t now_us)
 	}
 }
 
+static void decide_merge(struct timeline *tl, int64_t now_us)
+{
+	for (unsigned i = 0; i < TL_SLOTS_MAX; i++) {
+		const struct tl_source *s = tl->sources[i];
+
+		if (s != NULL && tl_source_is_merged(s) && s->group->count > 0) {
+			decide_wake(tl, tl_group_merge(tl, s->group, now_us));
+		}
+	}
+}
+
 void tl_decide(struct timeline *tl, int64_t now_us)
 {
 	tl->wake_us = CLOCK_NEVER;
+	if (tl->has_twins) {
+		tl_twins_settle(tl, now_us);
+	}
+	if (tl->group_count > 0) {
+		decide_merge(tl, now_us);
+	}
 	decide_prepare(tl, now_us);
 	if (tl->tail_count == 0) { /* one splice at a time */
 		decide_source(tl, now_us);

@@ -181,7 +181,7 @@ static enum timeline_feed_state health_state(const struct timeline *tl, const st
 	if (health_is_stalled(tl, s, now_us)) {
 		return FEED_STALLED;
 	}
-	if (s == tl->live) {
+	if (tl->live != NULL && s == tl_group_face(tl->live)) {
 		return FEED_LIVE;
 	}
 	return s->symptoms != 0 ? FEED_DEGRADED : FEED_STANDBY;
@@ -255,7 +255,7 @@ static void health_update_feed(struct timeline *tl, unsigned feed, int64_t now_u
 	struct timeline_event *e;
 
 	if (tl->live != NULL && tl->live->feed == feed && tl->live->is_open) {
-		s = tl->live;
+		s = tl_group_face(tl->live);
 	}
 	state = health_state(tl, s, now_us);
 	symptoms = state != FEED_OFFLINE ? s->symptoms : 0;
@@ -285,8 +285,10 @@ void tl_health_update(struct timeline *tl, int64_t now_us)
 	for (unsigned i = 0; i < TL_SLOTS_MAX; i++) {
 		struct tl_source *s = tl->sources[i];
 
-		if (s != NULL && s->is_open && tl_source_has_frames(s) &&
-		    now_us - s->first_us >= BEGUN_US) {
+		if (s != NULL && tl_source_is_merged(s)) {
+			tl_group_health(s->group);
+		} else if (s != NULL && s->is_open && tl_source_has_frames(s) &&
+			   now_us - s->first_us >= BEGUN_US) {
 			health_update_source(tl, s, now_us);
 		}
 	}

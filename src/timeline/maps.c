@@ -123,6 +123,10 @@ int64_t tl_lateness_us(const struct timeline *tl, int64_t show_90k, int64_t now_
 
 void tl_source_track_map(const struct timeline *tl, struct tl_source *s)
 {
+	if (tl_source_is_copy(s)) {
+		s->map_90k = s->group->source->map_90k + s->copy.offset_90k;
+		return;
+	}
 	if (s != tl->live && !s->leaves_tail && tl_lag_is_known(&s->lag) && tl->clock.is_set) {
 		s->map_90k = tl_90k(s->lag.min_us - tl->clock.offset_us) +
 			     tl->config.feeds[s->feed].offset_90k;

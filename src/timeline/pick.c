@@ -162,7 +162,10 @@ static int64_t pick_due_us(const struct timeline *tl, const struct tl_source *s,
 {
 	int64_t ordered_us = tl_source_ordered_us(s, p->dts_90k - s->map_90k, p->arrival_us);
 
-	return tl->config.delay_us > 0 ? tl_max(tl_due_us(tl, p->dts_90k), ordered_us) : ordered_us;
+	/* Of twins, one may be ahead of the show. */
+	return tl->config.delay_us > 0 || tl_source_is_merged(s)
+		       ? tl_max(tl_due_us(tl, p->dts_90k), ordered_us)
+		       : ordered_us;
 }
 
 /* How far past due: by the clock, which notices latency that creeps in, less what it was held for
@@ -184,7 +187,7 @@ static void pick_late(struct timeline *tl, struct tl_source *s, const struct pac
 	bool is_main = packet_is_main(p) && p->kind == tl_source_main_kind(s) &&
 		       late_us > TL_LATE_US;
 
-	s->late_dropped++;
+	tl_group_face(s)->late_dropped++;
 	if (is_main) {
 		tl_note_change(tl, now_us, "its packets come %lld ms too late",
 			       (long long)(late_us / 1000));
@@ -285,14 +288,14 @@ static void pick_account(struct tl_out *out, const struct packet *p, bool is_clo
 	}
 }
 
-static void pick_send(struct timeline *tl, struct tl_source *s, const struct packet *p,
+static void pick_send(struct timeline *tl, struct tl_source *s, int handle, const struct packet *p,
 		      bool is_closed, struct timeline_step *ret)
 {
 	pick_account(&tl->out, p, is_closed, s->flows[p->kind].frame_90k);
 	if (packet_is_main(p)) {
-		s->sent_seq[p->kind] = p->source_seq;
+		tl_group_note_sent(s, handle, p);
 	}
-	ret->source = s->handle;
+	ret->source = handle;
 	ret->seq = p->source_seq;
 	ret->packet = *p;
 }
@@ -306,9 +309,9 @@ static bool pick_from_tail(struct timeline *tl, int64_t now_us, struct timeline_
 
 	tl_tail_pop(tl);
 	if (is_good) {
-		pick_send(tl, item.source, &item.packet, item.is_closed, ret);
+		pick_send(tl, item.source, item.handle, &item.packet, item.is_closed, ret);
 	} else {
-		item.source->late_dropped++;
+		tl_group_face(item.source)->late_dropped++;
 	}
 	return is_good;
 }
@@ -319,6 +322,7 @@ static void pick_from_live(struct timeline *tl, struct tl_source *s, const struc
 	struct packet p = c->packet;
 	struct tl_track *track = &s->index.tracks[p.kind][p.track];
 	unsigned flags = tl_index_at(&s->index, c->n)->flags;
+	int handle = tl_index_at(&s->index, c->n)->handle;
 
 	tl_source_pop(s, p.kind, p.track);
 	if ((flags & TL_ENTRY_POINT) != 0) {
@@ -341,7 +345,7 @@ static void pick_from_live(struct timeline *tl, struct tl_source *s, const struc
 	if (tl->is_starved && !s->awaits_point && packet_is_main(&p)) {
 		pick_report_resumed(tl, &p);
 	}
-	pick_send(tl, s, &p, (flags & TL_ENTRY_CLOSED) != 0, ret);
+	pick_send(tl, s, handle, &p, (flags & TL_ENTRY_CLOSED) != 0, ret);
 }
 
 bool tl_pick(struct timeline *tl, int64_t now_us, struct timeline_step *ret, int64_t *ret_due_us)

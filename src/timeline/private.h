@@ -12,6 +12,8 @@
  *   flow    flow.c     main video or main audio of a source: frame time, reordering, horizon
  *   gauge   gauge.c    what came in each of the last 20 s: bytes, frames, holes, trouble
  *   source  source.c   one connection: an index, its flows, its lag
+ *   twins   twins.c    sources that carry the same encode, recognised by their fingerprints
+ *   group   group.c    twins as one source that is no connection; merged in merge.c
  *   signal  health.c   something that is wrong with a source, with thresholds and a hold time
  *   format  reference.c   what a source is made of, and the format others are held against
  *   choice  choice.c   which source the show should be made of
@@ -41,6 +43,8 @@
 #include <understudy/clock.h>
 #include <understudy/timeline.h>
 
+#include "twins.h"
+
 #define TL_NONE UINT64_MAX   /* no entry */
 #define TL_UNKNOWN INT64_MIN /* no time */
 
@@ -65,7 +69,7 @@
 #define TL_INDEX_MAX 65536u
 #define TL_TAIL_MAX 1024u
 #define TL_EVENTS_MAX 32u
-#define TL_SLOTS_MAX (TIMELINE_SOURCES_MAX + 8) /* sources split where media time jumps */
+#define TL_TWIN_SLACK_90k 360 /* copies of a frame lie this near: RTMP rounds to 1 ms, twice */
 
 static inline int64_t tl_us(int64_t t_90k)
 {
@@ -139,6 +143,7 @@ struct tl_entry {
 	uint64_t next_point; /* POINT: the next one */
 	int64_t closed_90k;  /* main frames: newest pts of the last closed frame up to this one */
 	unsigned flags;
+	int handle; /* whose ring holds the payload */
 };
 
 struct tl_track {
@@ -260,7 +265,8 @@ struct tl_signal {
 /* ---- source.c ---- */
 
 struct tl_source {
-	int handle;
+	int handle; /* TL_NO_HANDLE: a group's */
+	unsigned slot;
 	unsigned feed; /* place in the config, by preference */
 	uint16_t feed_id;
 	uint32_t incarnation;
@@ -319,9 +325,25 @@ struct tl_source {
 	uint32_t best_fps_milli;
 	int64_t skew_us; /* audio's lag less video's at first; TL_UNKNOWN */
 	uint64_t srt_packets, srt_lost;
+
+	struct tl_print prints[TL_PRINTS];
+	struct tl_pair pairs[TL_SLOTS_MAX]; /* with sources in higher slots */
+	int64_t apart_until_us;             /* is nobody's twin before */
+	struct tl_group *group;             /* whose source this is, or which it is a copy of */
+	struct tl_copy copy;
 };
 
-struct timeline;
+/* The source gathers what copies bring: it is no connection. */
+static inline bool tl_source_is_merged(const struct tl_source *s)
+{
+	return s->group != NULL && s->handle == TL_NO_HANDLE;
+}
+
+/* The source's packets go into a group's: it is not chosen, or sent, itself. */
+static inline bool tl_source_is_copy(const struct tl_source *s)
+{
+	return s->group != NULL && s->handle != TL_NO_HANDLE;
+}
 
 int tl_source_create(struct timeline *tl, int handle, unsigned feed, uint32_t incarnation,
 		     int64_t now_us, struct tl_source **ret);
@@ -336,10 +358,12 @@ bool tl_source_has_frames(const struct tl_source *s);
 /* Forgets what can no longer be sent because it is too late. */
 void tl_source_expire(struct timeline *tl, struct tl_source *s, int64_t now_us);
 void tl_source_clear(struct tl_source *s);
-/* Packets before `seq` are lost. True if main ones were among them. */
-bool tl_source_drop_before(struct tl_source *s, uint64_t seq);
+/* The handle's packets before `seq` are lost. True if main ones were among them. */
+bool tl_source_drop_before(struct tl_source *s, int handle, uint64_t seq);
 /* Follows the lag; nothing happens to the live source's map. */
 void tl_source_track_map(const struct timeline *tl, struct tl_source *s);
+/* Takes in an entry in its place behind all others of its track; there must be room. */
+void tl_source_append(struct timeline *tl, struct tl_source *s, struct tl_entry *e);
 /* Where the clock's offset would be if it followed this source exactly. */
 int64_t tl_source_offset_us(const struct timeline *tl, const struct tl_source *s);
 
@@ -365,6 +389,7 @@ bool tl_source_is_settled(const struct tl_source *s, int64_t now_us);
 struct tl_tail_item {
 	struct packet packet; /* show time */
 	struct tl_source *source;
+	int handle;
 	bool is_closed;
 };
 
@@ -385,6 +410,7 @@ struct tl_feed {
 	int64_t wait_us;      /* before failback; doubled by flapping */
 	bool was_left;        /* the show had to leave it before ... */
 	int64_t back_us;      /* ... and came back to it then; 0: did not */
+	bool was_twin;        /* of a feed that was one as well */
 	struct format format; /* last known */
 	uint32_t kbps;
 	uint32_t symptoms;                        /* those people were told of */
@@ -435,6 +461,10 @@ struct timeline {
 	int64_t wake_us;    /* when it wants to run again */
 	int64_t health_us;  /* next look at the feeds' health */
 
+	unsigned group_count;
+	uint8_t twin_slots[2]; /* of sources that were just recognised as twins */
+	bool has_twins;
+
 	struct timeline_checkpoint resume; /* until its sources have come */
 	bool is_resuming;
 };
@@ -444,6 +474,9 @@ int64_t tl_due_us(const struct timeline *tl, int64_t show_90k);
 int64_t tl_lateness_us(const struct timeline *tl, int64_t show_90k, int64_t now_us);
 struct tl_source *tl_newest_source(const struct timeline *tl, unsigned feed);
 int tl_feed_find(const struct timeline *tl, uint16_t id);
+/* A new source in a free slot; -EBUSY, -ENOMEM. */
+int tl_add_source(struct timeline *tl, int handle, unsigned feed, uint32_t incarnation,
+		  int64_t now_us, struct tl_source **ret);
 /* The connection goes on, but as another source: media time jumped with this packet. */
 struct tl_source *tl_split_source(struct timeline *tl, struct tl_source *s, const struct packet *p,
 				  int64_t now_us);
@@ -518,7 +551,7 @@ void tl_leave(struct timeline *tl, int64_t now_us);
  * main audio up to left[AUDIO], all else before left[DATA] (show dts). */
 void tl_tail_move(struct timeline *tl, struct tl_source *s, const int64_t left_90k[PACKET_KINDS]);
 void tl_tail_pop(struct timeline *tl);
-void tl_tail_drop_source(struct timeline *tl, const struct tl_source *s, uint64_t before_seq);
+void tl_tail_drop(struct timeline *tl, int handle, uint64_t before_seq);
 /* Notes why the live source is about to be left. The first cause stays until the change is done. */
 void tl_note_change(struct timeline *tl, int64_t noticed_us, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -549,5 +582,16 @@ bool tl_pick(struct timeline *tl, int64_t now_us, struct timeline_step *ret, int
 /* ---- checkpoint.c ---- */
 /* A source whose first packet has this number goes on where it was before a restart. */
 void tl_resume_source(struct timeline *tl, struct tl_source *s, uint64_t seq);
+
+static inline int64_t tl_copy_lag_us(const struct tl_source *c)
+{
+	return c->lag.min_us - tl_us(c->copy.offset_90k);
+}
+
+/* In the group's media time. */
+static inline int64_t tl_copy_time(const struct tl_source *c, const struct packet *p)
+{
+	return p->dts_90k + c->copy.offset_90k;
+}
 
 #endif

@@ -53,6 +53,9 @@ int tl_source_create(struct timeline *tl, int handle, unsigned feed, uint32_t in
 void tl_source_destroy(struct tl_source **s)
 {
 	if (*s != NULL) {
+		if (tl_source_is_merged(*s)) {
+			free((*s)->group);
+		}
 		tl_index_finish(&(*s)->index);
 		free(*s);
 		*s = NULL;
@@ -210,15 +213,17 @@ static bool source_was_sent(const struct tl_source *s, const struct packet *p)
 		p->source_seq <= s->sent_seq[p->kind]);
 }
 
-static void source_append(struct timeline *tl, struct tl_source *s, struct tl_entry *e)
+void tl_source_append(struct timeline *tl, struct tl_source *s, struct tl_entry *e)
 {
 	const struct packet *p = &e->packet;
 	struct tl_track *track = &s->index.tracks[p->kind][p->track];
 
 	if (packet_is_main(p) && p->kind != PACKET_DATA) {
-		tl_gauge_frame(tl, s, p);
-		source_learn_lag(tl, s, p);
-		source_learn_disorder(s, p);
+		if (!tl_source_is_merged(s)) {
+			tl_gauge_frame(tl, s, p);
+			source_learn_lag(tl, s, p);
+			source_learn_disorder(s, p);
+		}
 		if (p->kind == PACKET_VIDEO && !s->flows[PACKET_VIDEO].is_present) {
 			tl_index_forget_points(&s->index); /* those of audio count no more */
 		}
@@ -231,6 +236,9 @@ static void source_append(struct timeline *tl, struct tl_source *s, struct tl_en
 		track->has_frames = true;
 	}
 	tl_index_append(&s->index, e);
+	if (s->group != NULL) {
+		return;
+	}
 	if (p->source_seq == s->anchor_seq) {
 		s->map_90k = s->anchor_pts_90k - p->pts_90k;
 	}
@@ -330,8 +338,14 @@ int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const
 	}
 	error = tl_index_reserve(&s->index);
 	if (error == 0) {
-		source_append(tl, s, &e);
+		e.handle = s->handle;
+		tl_source_append(tl, s, &e);
 		tl_source_track_map(tl, s);
+		if (tl_source_is_copy(s)) {
+			tl_group_recall(s, q);
+		} else if (packet_is_main(q)) {
+			tl_twins_look(tl, s, q);
+		}
 	}
 	return error;
 }
@@ -389,7 +403,7 @@ void tl_source_expire(struct timeline *tl, struct tl_source *s, int64_t now_us)
 	}
 }
 
-bool tl_source_drop_before(struct tl_source *s, uint64_t seq)
+bool tl_source_drop_before(struct tl_source *s, int handle, uint64_t seq)
 {
 	bool has_lost_main = false;
 
@@ -398,7 +412,7 @@ bool tl_source_drop_before(struct tl_source *s, uint64_t seq)
 		unsigned kind = bit / PACKET_TRACKS_MAX, track = bit % PACKET_TRACKS_MAX;
 		const struct tl_track *t = &s->index.tracks[kind][track];
 
-		while (t->head != TL_NONE &&
+		while (t->head != TL_NONE && tl_index_at(&s->index, t->head)->handle == handle &&
 		       tl_index_at(&s->index, t->head)->packet.source_seq < seq) {
 			has_lost_main |= packet_is_main(&tl_index_at(&s->index, t->head)->packet);
 			tl_source_pop(s, kind, track);

@@ -69,6 +69,7 @@ void tl_tail_move(struct timeline *tl, struct tl_source *s, const int64_t left_9
 		if (tail_takes(e, s->map_90k, left_90k)) {
 			struct tl_tail_item item = { .packet = *p,
 						     .source = s,
+						     .handle = e->handle,
 						     .is_closed = (e->flags & TL_ENTRY_CLOSED) !=
 								  0 };
 
@@ -98,13 +99,13 @@ void tl_tail_pop(struct timeline *tl)
 	}
 }
 
-void tl_tail_drop_source(struct timeline *tl, const struct tl_source *s, uint64_t before_seq)
+void tl_tail_drop(struct timeline *tl, int handle, uint64_t before_seq)
 {
 	for (unsigned left = tl->tail_count; left > 0; left--) {
 		struct tl_tail_item item = tl->tail[tl->tail_at];
 
 		tl_tail_pop(tl);
-		if (item.source != s || item.packet.source_seq >= before_seq) {
+		if (item.handle != handle || item.packet.source_seq >= before_seq) {
 			tail_append(tl, &item);
 		}
 	}

@@ -15,6 +15,10 @@ static void status_fill_source(const struct tl_source *s, struct timeline_feed_s
 	ret->packets += s->packets;
 	ret->nonsense += s->nonsense;
 	ret->late_dropped += s->late_dropped;
+	if (tl_source_is_copy(s)) {
+		ret->twin_of = tl_group_twin(s, &ret->lag_ms);
+		ret->filled = s->copy.filled;
+	}
 }
 
 static void status_fill_symptoms(const struct tl_source *s, struct timeline_feed_status *ret)

@@ -66,7 +66,7 @@ struct tl_source *tl_newest_source(const struct timeline *tl, unsigned feed)
 	for (unsigned i = 0; i < TL_SLOTS_MAX; i++) {
 		struct tl_source *s = tl->sources[i];
 
-		if (s != NULL && s->is_open && s->feed == feed &&
+		if (s != NULL && s->is_open && s->feed == feed && !tl_source_is_merged(s) &&
 		    (newest == NULL || s->incarnation >= newest->incarnation)) {
 			newest = s;
 		}
@@ -74,9 +74,8 @@ struct tl_source *tl_newest_source(const struct timeline *tl, unsigned feed)
 	return newest;
 }
 
-/* A new source in a free slot. */
-static int timeline_add_source(struct timeline *tl, int handle, unsigned feed, uint32_t incarnation,
-			       int64_t now_us, struct tl_source **ret)
+int tl_add_source(struct timeline *tl, int handle, unsigned feed, uint32_t incarnation,
+		  int64_t now_us, struct tl_source **ret)
 {
 	for (unsigned i = 0; i < TL_SLOTS_MAX; i++) {
 		if (tl->sources[i] == NULL) {
@@ -85,6 +84,8 @@ static int timeline_add_source(struct timeline *tl, int handle, unsigned feed, u
 
 			if (error == 0) {
 				tl->by_handle[handle] = tl->sources[i];
+				tl->sources[i]->slot = i;
+				tl_twins_forget(tl, i);
 				*ret = tl->sources[i];
 			}
 			return error;
@@ -106,7 +107,7 @@ int timeline_open(struct timeline *tl, uint16_t feed, uint32_t incarnation, int6
 	if (handle < 0) {
 		return -EBUSY;
 	}
-	error = timeline_add_source(tl, handle, (unsigned)place, incarnation, now_us, &s);
+	error = tl_add_source(tl, handle, (unsigned)place, incarnation, now_us, &s);
 	if (error != 0) {
 		return error;
 	}
@@ -128,7 +129,7 @@ static void timeline_end_source(struct timeline *tl, struct tl_source *s, const 
 	feed->nonsense += s->nonsense;
 	feed->late_dropped += s->late_dropped;
 	feed->healthy_us = TL_UNKNOWN;
-	if (s != tl->live && !s->leaves_tail) {
+	if (s != tl->live && !s->leaves_tail && s->group == NULL) {
 		tl_source_clear(s);
 	}
 	tl->is_dirty = true;
@@ -148,7 +149,7 @@ struct tl_source *tl_split_source(struct timeline *tl, struct tl_source *s, cons
 {
 	struct tl_source *next = NULL;
 
-	if (timeline_add_source(tl, s->handle, s->feed, s->incarnation, now_us, &next) != 0) {
+	if (tl_add_source(tl, s->handle, s->feed, s->incarnation, now_us, &next) != 0) {
 		return NULL;
 	}
 	timeline_end_source(tl, s, "the encoder's timestamps jumped");
@@ -187,12 +188,12 @@ int timeline_push(struct timeline *tl, int source, uint64_t seq, const struct pa
 
 void timeline_lapped(struct timeline *tl, int source, uint64_t seq, int64_t now_us)
 {
+	tl_tail_drop(tl, source, seq);
 	for (unsigned i = 0; i < TL_SLOTS_MAX; i++) {
 		struct tl_source *s = tl->sources[i];
 
-		if (s != NULL && s->handle == source) {
-			tl_tail_drop_source(tl, s, seq);
-			if (tl_source_drop_before(s, seq) && s == tl->live) {
+		if (s != NULL && (s->handle == source || tl_source_is_merged(s))) {
+			if (tl_source_drop_before(s, source, seq) && s == tl->live) {
 				tl_note_change(tl, now_us,
 					       "packets were overwritten before they were due");
 				tl_leave(tl, now_us);
@@ -239,6 +240,39 @@ void timeline_set_thresholds(struct timeline *tl, const struct timeline_threshol
 	tl->is_dirty = true;
 }
 
+static bool timeline_is_done(const struct timeline *tl, const struct tl_source *s)
+{
+	if (tl_source_is_copy(s)) {
+		return tl_group_lets_go(s);
+	}
+	return !s->is_open && s != tl->live && s->tail_count == 0 && !s->leaves_tail &&
+	       (s->group == NULL || s->group->count == 0);
+}
+
+static void timeline_remove(struct timeline *tl, unsigned slot)
+{
+	struct tl_source *s = tl->sources[slot];
+
+	if (tl_source_is_copy(s)) {
+		tl_group_detach(s->group, s);
+	} else if (s->group != NULL) {
+		tl->group_count--;
+	}
+	tl_source_destroy(&tl->sources[slot]);
+}
+
+/* Groups may still have packets of a copy that parted from them. */
+static bool timeline_is_held(const struct timeline *tl, int handle)
+{
+	for (unsigned i = 0; i < TL_SLOTS_MAX && tl->group_count > 0; i++) {
+		if (tl->sources[i] != NULL && tl_source_is_merged(tl->sources[i]) &&
+		    tl_group_holds(tl->sources[i], handle)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* A source is done when nothing more comes and nothing waits; a handle, when its sources are. */
 static bool timeline_release(struct timeline *tl, int *ret_handle)
 {
@@ -254,18 +288,21 @@ static bool timeline_release(struct timeline *tl, int *ret_handle)
 		if (s == NULL) {
 			continue;
 		}
-		if (s->is_open || s == tl->live || s->tail_count > 0 || s->leaves_tail) {
-			busy |= UINT32_C(1) << s->handle;
-			tl->has_ended |= !s->is_open;
-		} else {
-			tl_source_destroy(&tl->sources[i]);
+		if (timeline_is_done(tl, s)) {
+			timeline_remove(tl, i);
+			continue;
 		}
+		busy |= s->handle != TL_NO_HANDLE ? UINT32_C(1) << s->handle : 0;
+		tl->has_ended |= !s->is_open;
 	}
 	if ((tl->closed & ~busy) == 0) {
 		return false;
 	}
 	tl->has_ended = true; /* there may be more */
 	*ret_handle = __builtin_ctz(tl->closed & ~busy);
+	if (timeline_is_held(tl, *ret_handle)) {
+		return false;
+	}
 	tl->closed &= ~(UINT32_C(1) << *ret_handle);
 	tl->handles &= ~(UINT32_C(1) << *ret_handle);
 	tl->by_handle[*ret_handle] = NULL;

@@ -51,9 +51,31 @@ static uint64_t encoder_in_gop(const struct encoder_config *c, uint64_t in_gop, 
 	return first + encoder_in_group(c, in_gop - first, last - first);
 }
 
-static int64_t round_ms(double ms)
+/* Media time of `ms`, as the connection's protocol tells it. */
+static int64_t encoder_time_90k(const struct encoder *e, double ms)
 {
-	return (int64_t)(ms + 0.5);
+	int64_t base_90k = (e->config.base_ms + e->shift_ms) * 90;
+
+	return base_90k +
+	       (e->config.is_exact ? (int64_t)(ms * 90 + 0.5) : (int64_t)(ms + 0.5) * 90);
+}
+
+static uint64_t encoder_fingerprint(const struct encoder *e, enum encoder_stream stream, uint64_t n)
+{
+	uint64_t x = e->content * UINT64_C(0x9e3779b97f4a7c15) + n * ENCODER_STREAMS + stream;
+
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	return x ^ x >> 31;
+}
+
+static bool encoder_loses(struct encoder *e, enum encoder_stream stream)
+{
+	const struct encoder_config *c = &e->config;
+	uint64_t stretch = (e->frame[stream] - 1) / 8;
+
+	return c->lose_percent > 0 && random_next(&e->random) % 100 < c->lose_percent &&
+	       (c->lose_turn == 0 || stretch % 2 == c->lose_turn % 2);
 }
 
 /* Real time at which media time `ms` of the encoder is captured. */
@@ -85,8 +107,6 @@ static void encoder_make_video(struct encoder *e, struct encoder_packet *out)
 	uint64_t n = e->frame[ENCODER_VIDEO]++, in_gop = (n - e->gop_first) % c->gop, picture,
 		 leading;
 	unsigned reorder = encoder_reorder(c);
-	int64_t dts_ms = round_ms((double)n * 1000 / c->fps), pts_ms;
-	int64_t base_ms = c->base_ms + e->shift_ms;
 
 	if (in_gop == 0 && e->next_gop > 0) {
 		c->gop = e->next_gop;
@@ -95,18 +115,17 @@ static void encoder_make_video(struct encoder *e, struct encoder_packet *out)
 	}
 	leading = n - in_gop > 0 ? least(c->leading, c->gop - 1) : 0;
 	picture = n - in_gop + encoder_in_gop(c, in_gop, leading);
-	pts_ms = round_ms((double)(picture + reorder) * 1000 / c->fps);
 	out->packet = (struct packet){
 		.kind = PACKET_VIDEO,
 		.type = PACKET_FRAME,
 		.codec = c->video_codec,
-		.dts_90k = (base_ms + dts_ms) * 90,
-		.pts_90k = (base_ms + pts_ms) * 90,
+		.dts_90k = encoder_time_90k(e, (double)n * 1000 / c->fps),
+		.pts_90k = encoder_time_90k(e, (double)(picture + reorder) * 1000 / c->fps),
 		.flags = in_gop == 0         ? encoder_access(c, n)
 			 : in_gop <= leading ? PACKET_LEADING
 					     : 0,
 		.size = in_gop == 0 ? 60000 : 9000,
-		.fingerprint = n,
+		.fingerprint = encoder_fingerprint(e, ENCODER_VIDEO, n),
 	};
 	out->arrival_us = encoder_capture_us(e, (double)(n + c->bframes) * 1000 / c->fps);
 	out->is_dropped = encoder_drops(e, in_gop == 0);
@@ -118,7 +137,7 @@ static void encoder_make_extra_video(struct encoder *e, struct encoder_packet *o
 	const struct encoder_config *c = &e->config;
 	uint64_t n = e->frame[ENCODER_EXTRA_VIDEO]++;
 	double ms = (double)n * 1000 / c->fps;
-	int64_t dts_90k = (c->base_ms + e->shift_ms + round_ms(ms)) * 90;
+	int64_t dts_90k = encoder_time_90k(e, ms);
 
 	out->packet = (struct packet){
 		.kind = PACKET_VIDEO,
@@ -129,7 +148,7 @@ static void encoder_make_extra_video(struct encoder *e, struct encoder_packet *o
 		.pts_90k = dts_90k,
 		.flags = (n + c->gop / 2) % c->gop == 0 ? PACKET_KEY : 0,
 		.size = 1000,
-		.fingerprint = n,
+		.fingerprint = encoder_fingerprint(e, ENCODER_EXTRA_VIDEO, n),
 	};
 	out->arrival_us = encoder_capture_us(e, ms + c->bframes * 1000.0 / c->fps);
 }
@@ -140,7 +159,7 @@ static void encoder_make_audio(struct encoder *e, enum encoder_stream stream,
 	const struct encoder_config *c = &e->config;
 	uint64_t n = e->frame[stream]++;
 	double ms = (double)c->audio_late_ms + (double)n * SAMPLES * 1000 / c->audio_hz;
-	int64_t dts_90k = (c->base_ms + e->shift_ms + round_ms(ms)) * 90;
+	int64_t dts_90k = encoder_time_90k(e, ms);
 
 	out->packet = (struct packet){
 		.kind = PACKET_AUDIO,
@@ -150,7 +169,7 @@ static void encoder_make_audio(struct encoder *e, enum encoder_stream stream,
 		.dts_90k = dts_90k,
 		.pts_90k = dts_90k,
 		.size = 350,
-		.fingerprint = n,
+		.fingerprint = encoder_fingerprint(e, stream, n),
 	};
 	/* a muxer holds audio until the video of the same dts is there */
 	out->arrival_us = encoder_capture_us(e, ms + SAMPLES * 1000.0 / c->audio_hz +
@@ -163,7 +182,7 @@ static void encoder_make_data(struct encoder *e, struct encoder_packet *out)
 	const struct encoder_config *c = &e->config;
 	uint64_t n = e->frame[ENCODER_DATA]++;
 	int64_t ms = (int64_t)(n * c->data_ms);
-	int64_t dts_90k = (c->base_ms + e->shift_ms + ms) * 90;
+	int64_t dts_90k = encoder_time_90k(e, (double)ms);
 
 	out->packet = (struct packet){
 		.kind = PACKET_DATA,
@@ -171,7 +190,7 @@ static void encoder_make_data(struct encoder *e, struct encoder_packet *out)
 		.dts_90k = dts_90k,
 		.pts_90k = dts_90k,
 		.size = 50,
-		.fingerprint = n,
+		.fingerprint = encoder_fingerprint(e, ENCODER_DATA, n),
 	};
 	out->arrival_us = encoder_capture_us(e, (double)ms);
 }
@@ -203,13 +222,15 @@ static void encoder_make(struct encoder *e, enum encoder_stream stream)
 
 	do {
 		encoder_make_any(e, stream, out);
-	} while (out->is_dropped || (c->keep > 1 && (out->packet.flags & PACKET_KEY) == 0 &&
-				     e->frame[stream] % c->keep != 0));
+	} while (out->is_dropped || encoder_loses(e, stream) ||
+		 (c->keep > 1 && (out->packet.flags & PACKET_KEY) == 0 &&
+		  e->frame[stream] % c->keep != 0));
 	if (c->jitter_ms > 0) {
 		late_ms += random_next(&e->random) % (uint32_t)(c->jitter_ms + 1);
 	}
 	out->arrival_us += late_ms * 1000;
-	if (out->arrival_us < e->start_us + c->lag_ms * 1000 + c->burst_ms * 1000) {
+	if (c->encode == 0 &&
+	    out->arrival_us < e->start_us + c->lag_ms * 1000 + c->burst_ms * 1000) {
 		out->arrival_us -= c->burst_ms * 1000;
 	}
 	if (out->arrival_us < e->start_us) {
@@ -218,10 +239,33 @@ static void encoder_make(struct encoder *e, enum encoder_stream stream)
 	out->is_ready = true;
 }
 
+/* A connection to an encode that runs: begins with its next key frame, and a time of its own. */
+static void encoder_join(struct encoder *e, int64_t now_us)
+{
+	const struct encoder_config *c = &e->config;
+	int64_t gone_ms = (now_us - c->encode_us) / 1000;
+	double gop_ms = c->fps > 0 ? c->gop * 1000 / c->fps : 1;
+	uint64_t gops = gone_ms > 0 ? (uint64_t)((double)gone_ms / gop_ms) + 1 : 0;
+	double first_ms = (double)gops * gop_ms;
+
+	e->content = c->encode;
+	e->start_us = c->encode_us;
+	e->shift_ms = -(int64_t)first_ms;
+	e->frame[ENCODER_VIDEO] = e->frame[ENCODER_EXTRA_VIDEO] = gops * c->gop;
+	e->frame[ENCODER_AUDIO] = e->frame[ENCODER_EXTRA_AUDIO] =
+		(uint64_t)(first_ms * c->audio_hz / SAMPLES / 1000 + 0.999);
+	e->frame[ENCODER_DATA] = c->data_ms > 0 ? (uint64_t)(first_ms / c->data_ms + 0.999) : 0;
+}
+
 void encoder_start(struct encoder *e, const struct encoder_config *config, uint64_t seed,
 		   int64_t now_us)
 {
-	*e = (struct encoder){ .config = *config, .start_us = now_us, .random = seed };
+	*e = (struct encoder){
+		.config = *config, .content = seed, .start_us = now_us, .random = seed
+	};
+	if (config->encode != 0) {
+		encoder_join(e, now_us);
+	}
 }
 
 static bool encoder_has(const struct encoder *e, unsigned stream)

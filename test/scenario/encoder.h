@@ -28,10 +28,15 @@ struct encoder_config {
 	unsigned audio_hz;     /* 0: no audio */
 	int64_t audio_late_ms; /* audio starts with this timestamp */
 	int64_t lag_ms, jitter_ms;
-	int64_t base_ms;  /* first timestamp */
-	int64_t burst_ms; /* this much media comes at once at the start */
-	double ppm;       /* its clock runs fast by this much */
-	unsigned keep;    /* one packet in so many is made (long runs); 0, 1: all */
+	int64_t base_ms;       /* first timestamp */
+	int64_t burst_ms;      /* this much media comes at once at the start */
+	double ppm;            /* its clock runs fast by this much */
+	unsigned keep;         /* one packet in so many is made (long runs); 0, 1: all */
+	uint64_t encode;       /* twins have the same, which never ends; 0: one of its own */
+	int64_t encode_us;     /* when that began */
+	bool is_exact;         /* MPEG-TS: times are not rounded to ms */
+	unsigned lose_percent; /* so many packets never arrive ... */
+	unsigned lose_turn;    /* ... 1: of odd stretches of 8 only, 2: of even ones, 0: of all */
 	uint16_t width, height;
 	uint32_t video_codec, audio_codec;
 };
@@ -53,6 +58,7 @@ struct encoder_packet {
 
 struct encoder {
 	struct encoder_config config;
+	uint64_t content;                /* what it encodes: all fingerprints differ by it */
 	int64_t start_us;                /* when its time began */
 	int64_t frozen_us;               /* how long it stood still in all */
 	int64_t shift_ms;                /* added to timestamps from now on */

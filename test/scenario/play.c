@@ -82,6 +82,11 @@ static bool do_fault(struct scenario *sc, const char *what, unsigned feed, char 
 		encoder_jump(e, script_number(sc, words[0]));
 	} else if (strcmp(what, "swap") == 0) {
 		f->swaps = true;
+	} else if (strcmp(what, "lose") == 0 && count == 2) {
+		e->config.lose_percent = (unsigned)script_number(sc, words[0]);
+		e->config.lose_turn = (unsigned)script_number(sc, words[1]);
+	} else if (strcmp(what, "differ") == 0) {
+		e->content ^= UINT64_C(1) << 40;
 	} else if (strcmp(what, "lapped") == 0) {
 		stage_overwrite(st, feed);
 	} else {
@@ -180,7 +185,9 @@ static void summarise(struct scenario *sc)
 	static const char *const names[] = {
 		[TIMELINE_ON] = "on",           [TIMELINE_SPLICED] = "spliced",
 		[TIMELINE_STARVED] = "starved", [TIMELINE_RESUMED] = "resumed",
-		[TIMELINE_GAP] = "gap",         [TIMELINE_STATE] = "state"
+		[TIMELINE_GAP] = "gap",         [TIMELINE_STATE] = "state",
+		[TIMELINE_TWINS] = "twins",     [TIMELINE_PARTED] = "parted",
+		[TIMELINE_CARRIED] = "carried"
 	};
 	const struct stage *st = &sc->stage;
 	size_t used = 0;

@@ -119,6 +119,7 @@ static bool set_flag(struct stage_feed *f, const char *name)
 		      { "unordered", &c->is_unordered },
 		      { "extra-video", &c->has_extra_video },
 		      { "extra-audio", &c->has_extra_audio },
+		      { "exact", &c->is_exact },
 		      { "slate", &f->is_slate } };
 
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
@@ -184,6 +185,16 @@ static bool set_codec(struct stage_feed *f, const char *name, const char *value)
 	return true;
 }
 
+/* The same encode as another feed's, sent a second time: what follows on the line may differ in how
+ * it is sent, not in what. */
+static void set_twin(struct scenario *sc, struct stage_feed *f, int feed)
+{
+	struct encoder_config *of = &sc->stage.feeds[feed].config;
+
+	of->encode = (uint64_t)feed + 1;
+	f->config = *of;
+}
+
 void script_set_feed(struct scenario *sc, int feed, char *word)
 {
 	struct stage_feed *f = &sc->stage.feeds[feed];
@@ -199,6 +210,8 @@ void script_set_feed(struct scenario *sc, int feed, char *word)
 	if (strcmp(word, "connect") == 0) {
 		sc->is_never[feed] = strcmp(value, "never") == 0;
 		sc->connect_ms[feed] = sc->is_never[feed] ? 0 : script_number(sc, value);
+	} else if (strcmp(word, "twin") == 0) {
+		set_twin(sc, f, script_feed(sc, value));
 	} else if (!set_codec(f, word, value) && !set_number(f, word, strtod(value, NULL))) {
 		FAIL(sc, "line %d: %s?", sc->line, word);
 	}

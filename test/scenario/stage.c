@@ -43,6 +43,7 @@ static void stage_destroy(struct stage *st)
 
 void stage_open(struct stage *st)
 {
+	st->open_us = st->now_us;
 	st->config.feed_count = st->feed_count;
 	for (unsigned i = 0; i < st->feed_count; i++) {
 		st->config.feeds[i] = (struct timeline_feed_config){
@@ -131,7 +132,8 @@ void stage_connect(struct stage *st, unsigned feed)
 	struct watch_connection how = { .feed = (uint16_t)(feed + 1),
 					.incarnation = ++f->incarnation,
 					.is_slate = f->is_slate,
-					.is_odd = stage_is_odd(st, c) };
+					.is_odd = stage_is_odd(st, c),
+					.encode = c->encode };
 
 	if (c->fps > 0) {
 		how.frame_90k[PACKET_VIDEO] = encoder_frame_90k(c, PACKET_VIDEO);
@@ -146,6 +148,7 @@ void stage_connect(struct stage *st, unsigned feed)
 	if (!st->is_down) {
 		stage_open_source(st, f);
 	}
+	f->config.encode_us = st->open_us;
 	encoder_start(&f->encoder, c, st->seed * 31 + feed, st->now_us);
 	if (c->audio_hz > 0) {
 		stage_write_header(st, f, PACKET_AUDIO, c->base_ms * 90);

@@ -40,6 +40,7 @@ struct stage {
 	struct stage_feed feeds[STAGE_FEEDS];
 	unsigned feed_count;
 	int64_t now_us, down_until_us;
+	int64_t open_us; /* when the encodes that twins share began */
 	uint64_t seed;
 	int64_t wake_late_us; /* up to this much later than it asked to */
 	uint64_t wake_random;

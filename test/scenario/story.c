@@ -43,6 +43,15 @@ static void tell_event(const struct stage *st, FILE *to, const struct timeline_e
 	case TIMELINE_STATE:
 		fprintf(to, "  %s is", name);
 		break;
+	case TIMELINE_TWINS:
+		fprintf(to, "%s is a twin of %s", name, from);
+		break;
+	case TIMELINE_PARTED:
+		fprintf(to, "%s is no twin of %s any more", name, from);
+		break;
+	case TIMELINE_CARRIED:
+		fprintf(to, "%s carries on for %s", name, from);
+		break;
 	}
 	fprintf(to, "%s %s\n", e->kind == TIMELINE_STATE ? "" : ":", e->cause);
 }

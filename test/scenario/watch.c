@@ -175,13 +175,21 @@ static void check_origin(struct watch *w, struct watch_connection *c,
 	c->next_seq[p->kind][p->track] = step->seq + 1;
 }
 
+static bool are_twins(const struct watch_connection *a, const struct watch_connection *b)
+{
+	return a->encode != 0 && a->encode == b->encode;
+}
+
 static void check_splice(struct watch *w, unsigned connection, const struct packet *p,
 			 int64_t now_us)
 {
 	bool is_other = !w->has_last[p->kind][p->track] ||
 			w->last_connection[p->kind][p->track] != connection;
 
-	if (is_other && (p->flags & PACKET_SPLICE) == 0) {
+	if (is_other && (p->flags & PACKET_SPLICE) == 0 &&
+	    !(w->has_last[p->kind][p->track] &&
+	      are_twins(&w->connections[w->last_connection[p->kind][p->track]],
+			&w->connections[connection]))) {
 		watch_fail(w, "splice", now_us, "kind %u track %u goes over to feed %u unsaid",
 			   p->kind, p->track, p->feed);
 	}
@@ -202,7 +210,11 @@ static void check_constant(struct watch *w, struct watch_connection *c,
 	if (p->dts_90k - in->dts_90k < map_90k) {
 		watch_fail(w, "constant", now_us, "dts is moved back");
 	}
-	if (c->has_map && map_90k != c->map_90k && (p->flags & PACKET_SPLICE) == 0) {
+	if ((p->flags & PACKET_SPLICE) != 0) { /* its twins are moved with it */
+		for (size_t i = 0; i < w->connection_count; i++) {
+			w->connections[i].has_map &= !are_twins(&w->connections[i], c);
+		}
+	} else if (c->has_map && map_90k != c->map_90k) {
 		watch_fail(w, "constant", now_us, "kind %u track %u of feed %u is moved by %lld",
 			   p->kind, p->track, p->feed, (long long)(map_90k - c->map_90k));
 	}

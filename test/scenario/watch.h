@@ -8,7 +8,7 @@
  *   origin      every packet was sent by a feed as it is: the same kind, track, size, content
  *   once        and leaves once
  *   sequence    a connection's packets leave each track in the order in which they came
- *   splice      a track goes over to another connection at a packet that says so
+ *   splice      a track goes over to another connection at a packet that says so, twins aside
  *   access      and, if it is video, at a random-access point
  *   constant    between splices a connection's packets are all moved by one constant
  *   early       nothing leaves before it is due
@@ -42,7 +42,8 @@ struct watch_connection {
 	uint16_t feed;
 	uint32_t incarnation;
 	bool is_open, is_slate;
-	bool is_odd; /* not in the format of the first feed */
+	bool is_odd;     /* not in the format of the first feed */
+	uint64_t encode; /* twins have the same; 0: one of its own */
 	int64_t opened_us, closed_us;
 	int64_t frame_90k[PACKET_KINDS]; /* how long its frames last; 0: it has none */
 	struct watch_packet *packets;    /* by their number in the ring */

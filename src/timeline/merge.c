@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Twins, merged packet by packet (timeline; pure). What the copies of a group bring waits in their
+ * own indexes until it has its place in the encode's order, in the index of the group's source.
+ *
+ *    copy A (leads)   | v5 |    | v7 |                    A has lost v6
+ *    copy B           | v5 | v6 | v7 | v8 |               B is ahead
+ *                        \    |    /
+ *    group's source   ...| v5 | v6 | v7 |                 v8 waits for A, until it is due
+ *
+ * One copy *leads*: what it brings goes on at once. What another one brings is used where it is
+ * proven that the leading copy has not got it (a later frame of it is there, and the other one
+ * agrees on that), or when it is due and there is nothing else. So a copy that is ahead, and
+ * forges what the leading one has still to bring, gains nothing. A hole of the leading copy
+ * waits for copies that are behind, until what follows it is due.
+ *
+ * Whatever lies at or before what was merged is held against the log of it: equal is good;
+ * others are strikes, and after some in a row, or one key frame, the copy is a feed of its own
+ * again, with the packets from there on.
+ */
+#include "private.h"
+
+#define STRIKES_MAX 5
+
+static const struct packet *copy_head(const struct tl_source *c, unsigned kind)
+{
+	uint64_t n = c->index.tracks[kind][0].head;
+
+	return n == TL_NONE ? NULL : &tl_index_at(&c->index, n)->packet;
+}
+
+/* How far the copy has come, in the group's media time. */
+static int64_t copy_reached(const struct tl_source *c, unsigned kind)
+{
+	return c->flows[kind].last_dts_90k + c->copy.offset_90k;
+}
+
+static uint64_t log_oldest(const struct tl_group *group, unsigned kind)
+{
+	return group->logged[kind] > TL_LOG_FRAMES ? group->logged[kind] - TL_LOG_FRAMES : 0;
+}
+
+/* ---- what was merged ---- */
+
+enum verdict { VERDICT_UNKNOWN, VERDICT_SAME, VERDICT_OTHER };
+
+/* A frame at or before what was merged, against the log. */
+static enum verdict group_judge(const struct tl_group *group, struct tl_source *c,
+				const struct packet *p)
+{
+	const struct tl_logged *log = group->log[p->kind];
+	uint64_t oldest = log_oldest(group, p->kind), next = group->logged[p->kind];
+	uint64_t at = c->copy.at[p->kind] > oldest ? c->copy.at[p->kind] : oldest;
+	int64_t dts_90k = tl_copy_time(c, p);
+	const struct tl_logged *found;
+
+	while (at < next && log[at % TL_LOG_FRAMES].dts_90k < dts_90k - TL_TWIN_SLACK_90k) {
+		at++;
+	}
+	c->copy.at[p->kind] = at;
+	found = &log[at % TL_LOG_FRAMES];
+	if (at == next) {
+		return VERDICT_UNKNOWN;
+	}
+	if (found->dts_90k > dts_90k + TL_TWIN_SLACK_90k) {
+		/* what all had lost in time proves nothing */
+		return at == oldest || found->dts_90k - log[(at - 1) % TL_LOG_FRAMES].dts_90k >
+					       group->source->flows[p->kind].frame_90k * 3 / 2
+			       ? VERDICT_UNKNOWN
+			       : VERDICT_OTHER;
+	}
+	return found->fingerprint == p->fingerprint ? VERDICT_SAME : VERDICT_OTHER;
+}
+
+/* The head of the copy is not the group's. False: that was once too often. */
+static bool group_strike(struct timeline *tl, struct tl_group *group, struct tl_source *c,
+			 unsigned kind, int64_t now_us)
+{
+	const struct packet *p = copy_head(c, kind);
+
+	if (group->count > 1 &&
+	    (++c->copy.strikes >= STRIKES_MAX || (p->flags & PACKET_KEY) != 0)) {
+		tl_group_part(tl, group, c, now_us);
+		return false;
+	}
+	tl_source_pop(c, kind, 0);
+	return true;
+}
+
+/* What lies at or before what was merged has done its duty. */
+static void copy_drop_passed(struct timeline *tl, struct tl_group *group, struct tl_source *c,
+			     unsigned kind, int64_t now_us)
+{
+	const struct tl_flow *flow = &group->source->flows[kind];
+	const struct packet *p;
+
+	while ((p = copy_head(c, kind)) != NULL) {
+		if (p->type != PACKET_FRAME && c == group->leader) {
+			return;
+		}
+		if (p->type == PACKET_FRAME) {
+			if (!flow->is_present ||
+			    tl_copy_time(c, p) > flow->last_dts_90k + TL_TWIN_SLACK_90k) {
+				return;
+			}
+			enum verdict verdict = group_judge(group, c, p);
+
+			if (verdict == VERDICT_OTHER) {
+				if (!group_strike(tl, group, c, kind, now_us)) {
+					return;
+				}
+				continue;
+			}
+			c->copy.strikes = verdict == VERDICT_SAME ? 0 : c->copy.strikes;
+		}
+		tl_source_pop(c, kind, 0);
+	}
+}
+
+/* ---- merging ---- */
+
+/* Where the group goes on with another copy, the show may have to pause until what comes later
+ * is there: once, and the clock catches up in its own time. What comes late because it stood
+ * still is not behind by nature: the rule of late media holds. */
+static void group_pause(struct timeline *tl, const struct tl_group *group,
+			const struct tl_source *c, const struct packet *p, int64_t now_us)
+{
+	const struct tl_source *m = group->source;
+	int64_t late_us = tl_lateness_us(tl, p->dts_90k + m->map_90k, now_us);
+
+	if (m == tl->live && late_us > TL_TWIN_GRACE_US && c != group->last[p->kind] &&
+	    c->lag.since_us <= m->flows[p->kind].last_us && !group->is_resumed) {
+		tl->clock.offset_us += late_us;
+		tl->clock.slewed_us = now_us;
+	}
+}
+
+/* Went out before the switch was restarted. */
+static bool group_was_sent(const struct timeline *tl, struct tl_group *group,
+			   const struct packet *p)
+{
+	bool is_sent;
+
+	if (!packet_is_main(p) || p->kind == PACKET_DATA) {
+		return group->is_resumed && p->dts_90k + group->source->map_90k < tl->out.last_90k;
+	}
+	is_sent = p->dts_90k <= group->sent_90k[p->kind];
+	if (!is_sent && p->kind == tl_source_main_kind(group->source)) {
+		group->is_resumed = false;
+	}
+	return is_sent;
+}
+
+static void group_log(struct tl_group *group, const struct packet *p)
+{
+	group->log[p->kind][group->logged[p->kind]++ % TL_LOG_FRAMES] = (struct tl_logged){
+		.fingerprint = p->fingerprint, .dts_90k = p->dts_90k
+	};
+}
+
+/* The head of the copy's track goes on. */
+static void group_commit(struct timeline *tl, struct tl_group *group, struct tl_source *c,
+			 unsigned kind, unsigned track, int64_t now_us)
+{
+	struct tl_source *m = group->source;
+	struct tl_entry e = {
+		.packet = tl_index_at(&c->index, c->index.tracks[kind][track].head)->packet,
+		.handle = c->handle,
+	};
+	struct packet *p = &e.packet;
+	bool is_main = packet_is_main(p) && kind != PACKET_DATA;
+
+	tl_source_pop(c, kind, track);
+	p->dts_90k += c->copy.offset_90k;
+	p->pts_90k += c->copy.offset_90k;
+	p->arrival_us = now_us;
+	if (tl_index_reserve(&m->index) != 0) {
+		c->late_dropped++;
+		return;
+	}
+	if (is_main) {
+		group_pause(tl, group, c, p, now_us);
+		group_log(group, p);
+		group->last[kind] = c;
+		c->copy.strikes = 0;
+	}
+	tl_source_append(tl, m, &e);
+	c->copy.keep_until = m->index.next;
+	if (is_main) {
+		tl_twins_look(tl, m, p);
+	}
+	if (group_was_sent(tl, group, p)) {
+		tl_source_pop(m, kind, track);
+	}
+}
+
+/* It may still bring something of the kind that comes before `dts_90k`. */
+static bool copy_may_bring(const struct timeline *tl, const struct tl_source *c, unsigned kind,
+			   int64_t dts_90k, int64_t now_us)
+{
+	return c->is_open && c->copy.strikes == 0 &&
+	       !tl_flow_is_silent(&c->flows[kind], tl->config.stall_us, now_us) &&
+	       copy_reached(c, kind) < dts_90k - TL_TWIN_SLACK_90k;
+}
+
+/* How long copies that may bring it are behind the leading one; negative: there are none. */
+static int64_t group_behind_us(const struct timeline *tl, const struct tl_group *group,
+			       unsigned kind, int64_t dts_90k, int64_t now_us)
+{
+	int64_t most_us = -1;
+
+	for (unsigned i = 0; i < group->count; i++) {
+		const struct tl_source *c = group->copies[i];
+
+		if (copy_may_bring(tl, c, kind, dts_90k, now_us)) {
+			most_us = tl_max(most_us, tl_max(0, tl_copy_lag_us(c) -
+								    tl_copy_lag_us(group->leader)));
+		}
+	}
+	return most_us;
+}
+
+static bool group_is_hole(const struct tl_group *group, unsigned kind, int64_t dts_90k)
+{
+	const struct tl_flow *flow = &group->source->flows[kind];
+
+	return flow->is_present && dts_90k - flow->last_dts_90k > flow->frame_90k * 3 / 2;
+}
+
+static int64_t group_due_us(const struct timeline *tl, const struct tl_group *group,
+			    int64_t dts_90k)
+{
+	return tl_due_us(tl, dts_90k + group->source->map_90k);
+}
+
+/* When the leading copy's head may go on: a hole before it can be filled until it is due.
+ * Without a delay the other kind's frames of the same time go first, or could not go at all. */
+static int64_t group_lead_at_us(const struct timeline *tl, const struct tl_group *group,
+				const struct packet *p, int64_t now_us)
+{
+	unsigned other = p->kind == PACKET_VIDEO ? PACKET_AUDIO : PACKET_VIDEO;
+	const struct tl_flow *flow = &group->source->flows[other];
+	int64_t dts_90k = tl_copy_time(group->leader, p), behind_us = -1;
+
+	if (group_is_hole(group, p->kind, dts_90k)) {
+		behind_us = group_behind_us(tl, group, p->kind, dts_90k, now_us);
+		if (behind_us >= 0 && tl->config.delay_us > 0) {
+			return group_due_us(tl, group, dts_90k);
+		}
+	}
+	if (tl->config.delay_us == 0 && flow->is_present &&
+	    dts_90k > flow->last_dts_90k + flow->frame_90k + TL_TWIN_SLACK_90k) {
+		behind_us = tl_max(behind_us, group_behind_us(tl, group, other, dts_90k, now_us));
+	}
+	return behind_us < 0 ? INT64_MIN : p->arrival_us + behind_us + TL_TWIN_GRACE_US;
+}
+
+/* The copy, other than the leading one, whose head comes first, before `until_90k`. */
+static struct tl_source *group_first(const struct tl_group *group, unsigned kind, int64_t until_90k)
+{
+	struct tl_source *first = NULL;
+
+	for (unsigned i = 0; i < group->count; i++) {
+		struct tl_source *c = group->copies[i];
+		const struct packet *p = copy_head(c, kind);
+
+		if (c != group->leader && p != NULL && c->copy.strikes == 0 &&
+		    tl_copy_time(c, p) < until_90k) {
+			first = c;
+			until_90k = tl_copy_time(c, p);
+		}
+	}
+	return first;
+}
+
+/* Has the copy the leading one's frame `p`, too? It may not have come as far yet. */
+static enum verdict copy_agrees(const struct tl_source *c, const struct packet *p, int64_t dts_90k)
+{
+	for (uint64_t n = c->index.tracks[p->kind][0].head; n != TL_NONE;
+	     n = tl_index_at(&c->index, n)->next) {
+		const struct packet *q = &tl_index_at(&c->index, n)->packet;
+
+		if (tl_copy_time(c, q) >= dts_90k - TL_TWIN_SLACK_90k) {
+			return tl_copy_time(c, q) <= dts_90k + TL_TWIN_SLACK_90k &&
+					       q->fingerprint != p->fingerprint
+				       ? VERDICT_OTHER
+				       : VERDICT_SAME;
+		}
+	}
+	return VERDICT_UNKNOWN;
+}
+
+/* The head of `c` comes before that of the leading copy, or that has none: `p`. When may it? */
+static int64_t group_fill_at_us(const struct timeline *tl, const struct tl_group *group,
+				const struct tl_source *c, const struct packet *p, bool *ret_is_bad)
+{
+	unsigned kind = p != NULL ? p->kind : PACKET_NONE;
+	int64_t lead_90k = p != NULL ? tl_copy_time(group->leader, p) : 0;
+
+	*ret_is_bad = false;
+	if (p == NULL) {
+		return 0;
+	}
+	if (!group_is_hole(group, kind, lead_90k)) {
+		*ret_is_bad = true;
+		return INT64_MIN;
+	}
+	switch (copy_agrees(c, p, lead_90k)) {
+	case VERDICT_SAME:
+		return INT64_MIN;
+	case VERDICT_OTHER:
+		*ret_is_bad = true;
+		return INT64_MIN;
+	default:
+		return group_due_us(tl, group, tl_copy_time(c, copy_head(c, kind)));
+	}
+}
+
+static bool group_is_time(int64_t at_us, int64_t now_us, int64_t *wake_us)
+{
+	if (at_us <= now_us) {
+		return true;
+	}
+	*wake_us = tl_min(*wake_us, at_us);
+	return false;
+}
+
+/* The next packet of the kind. False if there is none that may go on yet. */
+static bool group_merge_next(struct timeline *tl, struct tl_group *group, unsigned kind,
+			     int64_t now_us, int64_t *wake_us)
+{
+	const struct packet *p;
+	struct tl_source *c;
+	int64_t at_us;
+	bool is_bad = false;
+
+	for (unsigned i = group->count; i-- > 0;) {
+		copy_drop_passed(tl, group, group->copies[i], kind, now_us);
+	}
+	p = copy_head(group->leader, kind);
+	c = group_first(group, kind,
+			p != NULL ? tl_copy_time(group->leader, p) - TL_TWIN_SLACK_90k : INT64_MAX);
+	if (p == NULL && c == NULL) {
+		return false;
+	}
+	if (c == NULL || (p != NULL && p->type != PACKET_FRAME)) {
+		at_us = p->type == PACKET_FRAME ? group_lead_at_us(tl, group, p, now_us)
+						: INT64_MIN;
+		group->is_waiting |= at_us > now_us;
+		if (!group_is_time(at_us, now_us, wake_us)) {
+			return false;
+		}
+		group_commit(tl, group, group->leader, kind, 0, now_us);
+		return true;
+	}
+	if (p != NULL) {
+		at_us = group_fill_at_us(tl, group, c, p, &is_bad);
+	} else { /* the leading copy has nothing: it may just be a little late */
+		at_us = !group->leader->is_open
+				? INT64_MIN
+				: group_due_us(tl, group, tl_copy_time(c, copy_head(c, kind))) +
+					  tl_max(0, TL_TWIN_GRACE_US - tl->config.delay_us);
+	}
+	if (!group_is_time(at_us, now_us, wake_us)) {
+		group->is_waiting |= p != NULL;
+		return false;
+	}
+	if (is_bad) {
+		group_strike(tl, group, c, kind, now_us);
+	} else {
+		c->copy.filled += group->leader->is_open;
+		group_commit(tl, group, c, kind, 0, now_us);
+	}
+	return true;
+}
+
+/* Data, headers apart from the main tracks, and extra tracks are the leading copy's. */
+static void group_merge_others(struct timeline *tl, struct tl_group *group, int64_t now_us)
+{
+	const uint64_t main = tl_track_bit(PACKET_VIDEO, 0) | tl_track_bit(PACKET_AUDIO, 0);
+	const struct tl_source *m = group->source;
+	int64_t reached_90k = m->flows[tl_source_main_kind(m)].last_dts_90k;
+
+	for (unsigned i = 0; i < group->count; i++) {
+		struct tl_source *c = group->copies[i];
+		uint64_t n;
+
+		while ((n = tl_index_earliest(&c->index, c->index.waiting & ~main)) != TL_NONE) {
+			struct packet p = tl_index_at(&c->index, n)->packet;
+			const struct tl_track *to = &m->index.tracks[p.kind][p.track];
+
+			if (c == group->leader && (p.type != PACKET_FRAME || !to->has_frames ||
+						   tl_copy_time(c, &p) > to->last_dts_90k)) {
+				group_commit(tl, group, c, p.kind, p.track, now_us);
+			} else if (c == group->leader || tl_copy_time(c, &p) <= reached_90k) {
+				tl_source_pop(c, p.kind, p.track);
+			} else {
+				break;
+			}
+		}
+	}
+}
+
+/* What one copy had sent before a restart, and another one has brought since. */
+static void group_forget_sent(struct tl_group *group)
+{
+	struct tl_source *m = group->source;
+
+	for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
+		const struct tl_track *track = &m->index.tracks[kind][0];
+
+		while (track->head != TL_NONE &&
+		       tl_index_at(&m->index, track->head)->packet.dts_90k <=
+			       group->sent_90k[kind]) {
+			tl_source_pop(m, kind, 0);
+		}
+	}
+}
+
+int64_t tl_group_merge(struct timeline *tl, struct tl_group *group, int64_t now_us)
+{
+	int64_t wake_us = CLOCK_NEVER;
+	bool is_moving;
+
+	tl_group_lead(tl, group, now_us);
+	group->is_waiting = false;
+	if (group->is_resumed) {
+		group_forget_sent(group);
+	}
+	do {
+		is_moving = false;
+		for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
+			while (group_merge_next(tl, group, kind, now_us, &wake_us)) {
+				is_moving = true;
+			}
+		}
+	} while (is_moving);
+	group_merge_others(tl, group, now_us);
+	for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO && group->is_waiting; kind++) {
+		group->source->flows[kind].last_us = now_us; /* it is not silent: it waits */
+	}
+	tl_group_end(tl, group);
+	for (unsigned i = 0; i < group->count; i++) {
+		tl_source_track_map(tl, group->copies[i]);
+	}
+	return wake_us;
+}

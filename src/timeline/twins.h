@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Twins within the timeline: what is kept of them, and what is done with them (private.h, which
+ * this is a part of; see twins.c, group.c, merge.c).
+ */
+#ifndef TIMELINE_TWINS_H
+#define TIMELINE_TWINS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <understudy/packet.h>
+#include <understudy/timeline.h>
+
+#define TL_SLOTS_MAX (TIMELINE_SOURCES_MAX + 16) /* split where media time jumps; groups */
+#define TL_NO_HANDLE (-1)
+#define TL_TWIN_SLACK_90k 360   /* copies of a frame lie this near: RTMP rounds to 1 ms, twice */
+#define TL_TWIN_GRACE_US 100000 /* a copy may be this late without being missed */
+
+struct tl_source;
+
+/* ---- twins.c ---- */
+
+#define TL_PRINTS 1024u /* a power of two; one frame in four: half a minute */
+
+/* A frame's fingerprint in a source's table, where a newer one takes its place. */
+struct tl_print {
+	uint64_t fingerprint;
+	int64_t dts_90k; /* media */
+	uint8_t kind;    /* 0: none */
+	bool is_repeated;
+};
+
+/* What two sources have in common so far. */
+struct tl_pair {
+	int64_t offset_90k; /* media of the lower slot + offset = media of the higher one */
+	int64_t since_us;   /* arrival of the first frame that fits */
+	uint16_t score;     /* frames that fit, less those that do not; 0: nothing in common */
+	uint16_t matches[PACKET_KINDS], misses[PACKET_KINDS]; /* after the proof's time */
+};
+
+/* ---- group.c ---- */
+
+#define TL_COPIES_MAX 8u
+#define TL_LOG_FRAMES 1024u /* a power of two; per kind */
+
+/* What a source has as a copy in a group. */
+struct tl_copy {
+	int64_t offset_90k;        /* media + offset = the group's media */
+	uint64_t at[PACKET_KINDS]; /* how far it has been compared with the log */
+	uint64_t keep_until;       /* the group's index holds entries of it before this number */
+	unsigned strikes;          /* frames in a row that are not the group's */
+	uint64_t filled;           /* frames it had, and the leading copy had not */
+};
+
+struct tl_logged {
+	uint64_t fingerprint;
+	int64_t dts_90k;
+};
+
+struct tl_group {
+	struct tl_source *source; /* what the copies are merged into */
+	struct tl_source *copies[TL_COPIES_MAX];
+	unsigned count;
+	struct tl_source *leader; /* the copy that the group follows */
+	struct tl_logged log[PACKET_KINDS][TL_LOG_FRAMES];
+	uint64_t logged[PACKET_KINDS];              /* how many there were */
+	const struct tl_source *last[PACKET_KINDS]; /* whose frame was merged last */
+	int64_t sent_90k[PACKET_KINDS];             /* went out before a restart; TL_UNKNOWN */
+	bool is_resumed;
+	bool is_waiting; /* for a copy that is behind, to fill a hole */
+};
+
+/* ---- twins.c ---- */
+
+/* Looks whether others have the frame, too. */
+void tl_twins_look(struct timeline *tl, struct tl_source *s, const struct packet *p);
+/* Makes a group of sources that were recognised. */
+void tl_twins_settle(struct timeline *tl, int64_t now_us);
+/* The source in the slot is another now. */
+void tl_twins_forget(struct timeline *tl, unsigned slot);
+
+/* ---- group.c ---- */
+
+/* `twin` and `base` carry the same encode: media of `twin` + offset = media of `base`. They
+ * become one group, or `twin`, which may be a group itself, joins that of `base`. -EBUSY: not
+ * now; -ENOMEM. */
+int tl_group_join(struct timeline *tl, struct tl_source *base, struct tl_source *twin,
+		  int64_t offset_90k, int64_t now_us);
+/* The copy carries something else: it is a feed of its own again. */
+void tl_group_part(struct timeline *tl, struct tl_group *group, struct tl_source *c,
+		   int64_t now_us);
+/* Chooses which copy leads. */
+void tl_group_lead(struct timeline *tl, struct tl_group *group, int64_t now_us);
+/* Closes the group's source if all copies are closed. */
+void tl_group_end(struct timeline *tl, struct tl_group *group);
+/* The copy is one of the group no more; what it has not given yet it keeps. */
+void tl_group_detach(struct tl_group *group, struct tl_source *copy);
+/* The closed copy has nothing left that could be sent; then it is let go. */
+bool tl_group_lets_go(const struct tl_source *copy);
+/* Goes on after a restart: what the copies had sent is not sent again. */
+void tl_group_resume(struct tl_group *group);
+/* After a restart: a packet that was sent shows where group and show are. */
+void tl_group_recall(struct tl_source *copy, const struct packet *p);
+/* What is wrong with all of its copies is wrong with the group. */
+void tl_group_health(struct tl_group *group);
+/* The main frame came from the source, or the copy in it, of this handle. */
+void tl_group_note_sent(struct tl_source *s, int handle, const struct packet *p);
+/* The first packet of the copy that was neither sent nor dropped, in its own index or the group's;
+ * `seq` if the group's has none. */
+uint64_t tl_group_next_seq(const struct tl_source *copy, uint64_t seq);
+/* The group's source has packets of this handle. */
+bool tl_group_holds(const struct tl_source *s, int handle);
+/* The source that people know: of a group, its leading copy. */
+struct tl_source *tl_group_face(const struct tl_source *s);
+/* The feed has a copy in the source, or is the source's. */
+bool tl_group_has_feed(const struct tl_source *s, uint16_t feed_id);
+/* Feed of the copy's nearest twin: the leading one, or of that another. 0: it is alone. */
+uint16_t tl_group_twin(const struct tl_source *copy, int32_t *ret_lag_ms);
+/* The most preferred of the feeds in it. */
+unsigned tl_group_order(const struct tl_source *s);
+
+/* ---- merge.c ---- */
+
+/* Merges what can be merged by now. Returns when it wants to be called again. */
+int64_t tl_group_merge(struct timeline *tl, struct tl_group *group, int64_t now_us);
+#endif
