@@ -143,11 +143,14 @@ static void show_repeat_headers(struct show *show, const struct packet *p, int64
 static void show_prepare(struct show *show, struct source *source, const struct packet *p,
 			 int64_t now_us)
 {
+	bool is_back = show->is_filled && p->kind == PACKET_AUDIO && p->track == 0;
+
 	if (!show->has_begun) {
 		show_begin(show, source, p, now_us);
-	} else if ((p->flags & (PACKET_SPLICE | PACKET_JOIN)) != 0) {
+	} else if (is_back || (p->flags & (PACKET_SPLICE | PACKET_JOIN)) != 0) {
 		show_adopt_headers(show, source, p, now_us);
 	}
+	show->is_filled &= !is_back;
 	if ((p->flags & PACKET_JOIN) != 0 && now_us - show->repeated_us >= REPEAT_US) {
 		show_repeat_headers(show, p, now_us);
 	}
@@ -205,8 +208,7 @@ static void show_write_silence(struct show *show, int64_t at_90k, int64_t now_us
 
 	if (show->silence_bytes > 0 && ring_write(show->ring, &p, &part, 1, NULL) == 0) {
 		show->next_seq++;
-		/* Sound that follows brings its header with it. */
-		show->origins[PACKET_AUDIO][0] = (struct show_origin){ 0 };
+		show->is_filled = true;
 	}
 }
 
