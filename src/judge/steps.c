@@ -7,6 +7,7 @@
 #include "steps.h"
 
 #define STEADY_MIN 4 /* steps that make a stretch */
+#define STEP_MAX_90K (INT64_C(1) << 48)
 
 void steps_push(struct steps *s, const struct shown *frame)
 {
@@ -23,9 +24,14 @@ void steps_push(struct steps *s, const struct shown *frame)
 
 /* ---- the frame time ---- */
 
+/* Bounded, so that it can be reckoned with. */
 static int64_t size_of(const struct step *step)
 {
-	return step->right.pts_90k - step->left.pts_90k;
+	int64_t size_90k = step->right.pts_90k - step->left.pts_90k;
+
+	return size_90k > STEP_MAX_90K    ? STEP_MAX_90K
+	       : size_90k < -STEP_MAX_90K ? -STEP_MAX_90K
+					  : size_90k;
 }
 
 /* Median of the steps [from, to) of the window; 0 if there are none. */

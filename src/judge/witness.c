@@ -10,6 +10,7 @@
 #define EVENTS_MAX 256
 #define ENCODES_MAX 256
 #define ENDS_LATE_90K MEDIA_HZ /* a track that ends so much before the other has ended early */
+#define REORDER_MAX_90K (2 * MEDIA_HZ) /* what claims to reorder more is out of its mind */
 #define NOTHING_90K INT64_MIN
 
 struct track {
@@ -294,8 +295,9 @@ static void take_frame(struct witness *w, const struct packet *p, int64_t now_us
 		}
 		t->reorder_90k = 0;
 	}
-	if (p->flags & PACKET_KEY && p->pts_90k - p->dts_90k > t->reorder_90k) {
-		t->reorder_90k = p->pts_90k - p->dts_90k;
+	int64_t reorder_90k = p->pts_90k - p->dts_90k;
+	if (p->flags & PACKET_KEY && reorder_90k > t->reorder_90k) {
+		t->reorder_90k = reorder_90k < REORDER_MAX_90K ? reorder_90k : REORDER_MAX_90K;
 	}
 	t->has_packet = true;
 	t->feed = p->feed;

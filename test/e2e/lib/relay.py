@@ -47,7 +47,7 @@ class Relay:
         self.socket = stage.path("run", "understudy.sock")
         self.environment = {**os.environ, "UNDERSTUDY_SOCKET": self.socket, **(environment or {})}
         os.makedirs(stage.path("run"), mode=0o750)
-        os.makedirs(stage.path("state"), mode=0o755)
+        os.makedirs(stage.path("state"), mode=0o755, exist_ok=True)
         self.write_config()
         self.process = None
         self.ports = {}
