@@ -109,6 +109,27 @@ int store_commit(struct store *s)
 
 /* ---- opening ---- */
 
+/* Files are named from the directory we are in: the way to it from the root may be closed to us,
+ * and SQLite would look at every part of it. */
+static int keep_name(sqlite3_vfs *vfs, const char *name, int size, char *to)
+{
+	(void)vfs;
+	return text_copy(to, (size_t)size, name) ? SQLITE_OK : SQLITE_CANTOPEN;
+}
+
+static const char *register_here(void)
+{
+	static sqlite3_vfs here; /* SQLite's own system layer, but for the names */
+
+	if (here.zName == NULL) {
+		here = *sqlite3_vfs_find(NULL);
+		here.zName = "here";
+		here.xFullPathname = keep_name;
+		sqlite3_vfs_register(&here, 0);
+	}
+	return here.zName;
+}
+
 /* Each brings the database from its place in this list to the next; none is ever changed. */
 static const char *const migrations[] = {
 	"CREATE TABLE run (id INTEGER PRIMARY KEY, boot INTEGER NOT NULL,"
@@ -179,7 +200,8 @@ int store_open(struct store *s, const char *file, bool may_write, char why[IPC_T
 	int result;
 
 	*s = (struct store){ .db = NULL };
-	result = errno_of(sqlite3_open_v2(file, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL));
+	result = errno_of(
+		sqlite3_open_v2(file, &s->db, flags | SQLITE_OPEN_NOMUTEX, register_here()));
 	if (result == 0) {
 		result = prepare(s, may_write);
 	}

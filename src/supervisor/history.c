@@ -25,7 +25,6 @@
 
 #define QUEUE_MAX 512 /* records that may wait for the writer; then they are lost */
 #define READERS_MAX 4
-#define SILENT_S 60 /* between two lines in the log about what is lost */
 
 static struct ledger_time now(void)
 {
@@ -66,6 +65,18 @@ static void catch_up(struct supervisor *sup)
 	history_tell_all(sup);
 }
 
+/* The writer makes its files itself; as root that is another user than ours. */
+static int give_away(const struct supervisor *sup, int directory)
+{
+	struct stat st;
+
+	if (!sup->drops_privileges ||
+	    (fstat(directory, &st) == 0 && st.st_uid == sup->worker_uid)) {
+		return 0;
+	}
+	return fchown(directory, sup->worker_uid, sup->worker_gid) < 0 ? -errno : 0;
+}
+
 static int make_directory(struct supervisor *sup)
 {
 	char path[sizeof(sup->state_directory) + 16];
@@ -78,12 +89,14 @@ static int make_directory(struct supervisor *sup)
 	}
 	path[strlen(path) - 1] = '\0';
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd >= 0 && sup->drops_privileges && fchown(fd, sup->worker_uid, sup->worker_gid) < 0) {
-		result = -errno;
-		close(fd);
-		return result;
+	if (fd < 0) {
+		return -errno;
 	}
-	return fd < 0 ? -errno : fd;
+	result = give_away(sup, fd);
+	if (result < 0) {
+		close(fd);
+	}
+	return result < 0 ? result : fd;
 }
 
 static void start_later(struct history *h, int64_t ran_us)
