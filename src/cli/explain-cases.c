@@ -219,11 +219,18 @@ static void say_returns(struct explanation *e, const struct outlook *o)
 		    (long long)facts->return_after_s);
 		item->picture_ms = item->silence_ms = 0;
 		item->is_promised = true;
+	} else if (facts->return_mode == RETURN_MANUAL) {
+		SAY(item,
+		    "Nothing by itself: return is `manual`, the show stays where it is while "
+		    "that can go on. `understudy auto %s` lets it go back once, to %s if that is "
+		    "healthy, at one of its key frames and only when that leaves no gap; "
+		    "`understudy take %s %s` goes there and stays.",
+		    facts->show, first, facts->show, first);
 	} else {
 		SAY(item,
-		    "Nothing: return is `%s`, the show stays where it is while that can go on. "
+		    "Nothing: return is `never`, the show stays where it is while that can go on. "
 		    "`understudy take %s %s` goes back to it, at one of its key frames.",
-		    facts->return_mode == RETURN_MANUAL ? "manual" : "never", facts->show, first);
+		    facts->show, first);
 	}
 }
 

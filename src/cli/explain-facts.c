@@ -38,6 +38,7 @@ void explain_from_config(const struct config *config, unsigned index,
 		.return_after_s = show->failover.return_after_s,
 		.return_mode = (enum timeline_return)show->failover.return_mode,
 		.on_mismatch = (enum timeline_mismatch)show->failover.on_mismatch,
+		.health = show->failover.health,
 	};
 	text_copy(ret->show, sizeof(ret->show), show->name);
 	for (unsigned i = 0; i < show->feeds_count && i < TIMELINE_FEEDS_MAX; i++) {
@@ -172,6 +173,20 @@ static void take_feed(const json_t *json, struct explain_feed *ret)
 	take_format(json, ret->format, sizeof(ret->format));
 }
 
+static void take_thresholds(const json_t *health, struct timeline_thresholds *ret)
+{
+	for (unsigned i = 0; i < TIMELINE_SIGNALS; i++) {
+		const json_t *signal = json_object_get(
+			health, timeline_signal_str((enum timeline_signal)i));
+
+		ret->of[i] = (struct timeline_threshold){
+			.enter = (uint32_t)take_number(signal, "enter", 0) & INT32_MAX,
+			.leave = (uint32_t)take_number(signal, "leave", 0) & INT32_MAX,
+			.hold_ms = (uint32_t)take_number(signal, "hold_ms", 0) & INT32_MAX,
+		};
+	}
+}
+
 bool explain_from_json(const json_t *json, struct explain_facts *ret)
 {
 	static const char *const returns[3] = {
@@ -196,6 +211,7 @@ bool explain_from_json(const json_t *json, struct explain_facts *ret)
 		.on_mismatch = (enum timeline_mismatch)take_word(failover, "on_mismatch",
 								 mismatches),
 	};
+	take_thresholds(json_object_get(failover, "health"), &ret->health);
 	take_text(json, "name", ret->show, sizeof(ret->show));
 	take_text(json, "live", ret->live, sizeof(ret->live));
 	take_text(json, "taken", ret->taken, sizeof(ret->taken));

@@ -217,6 +217,40 @@ static void say_thresholds(struct explanation *e, const struct outlook *o)
 	    explain_seconds(stall, explain_stall_ms(o)), explain_seconds(hole, o->facts->hole_ms));
 }
 
+/* What counts as bad health, as it stands in the configuration. */
+static void say_health(struct explanation *e, const struct explain_facts *facts)
+{
+	static const struct {
+		const char *before, *behind;
+	} words[TIMELINE_SIGNALS] = {
+		[SIGNAL_LOW_BITRATE] = { "it sends less than ", " kb/s" },
+		[SIGNAL_HOLES] = { "", " % of 20 s are missing in several holes" },
+		[SIGNAL_STARVED] = { "media comes at less than ", " % of real time" },
+		[SIGNAL_NO_KEY_FRAME] = { "no key frame comes for ", " ms" },
+		[SIGNAL_STUCK] = { "the time of ", " packets in 10 s does not move on" },
+		[SIGNAL_JUMPS] = { "timestamps leap ", " times in 20 s" },
+		[SIGNAL_UNUSABLE] = { "", " packets in 10 s make no sense" },
+		[SIGNAL_AV_DRIFT] = { "picture and sound part by ", " ms" },
+		[SIGNAL_FRAME_RATE] = { "the frame rate falls below ", " % of the usual" },
+		[SIGNAL_SRT_LOSS] = { "SRT loses ", " of 1000 packets for good" },
+	};
+	struct explain_item *item = explain_item_add(e, EXPLAIN_SETUP, "health");
+
+	TITLE(item, "Degraded");
+	SAY(item, "is a feed where ");
+	for (unsigned i = 0; i < TIMELINE_SIGNALS; i++) {
+		uint32_t enter = facts->health.of[i].enter;
+
+		if (words[i].before != NULL && enter > 0) {
+			SAY(item, "%s%u%s, ", words[i].before, enter, words[i].behind);
+		}
+	}
+	SAY(item, "or picture or sound stay away (failover.health).");
+	if (facts->feed_count > 1) {
+		SAY(item, " The show leaves it for a healthy one as soon as that shows no gap.");
+	}
+}
+
 static void say_operator(struct explanation *e, const struct explain_facts *facts)
 {
 	if (facts->taken[0] == '\0') {
@@ -347,6 +381,7 @@ void explain_make(const struct explain_facts *facts, struct explanation *ret)
 	say_chain(ret, facts);
 	say_delay(ret, facts);
 	say_thresholds(ret, &outlook);
+	say_health(ret, facts);
 	say_operator(ret, facts);
 	say_promise(ret, &outlook);
 	explain_cases(ret, &outlook);

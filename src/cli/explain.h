@@ -47,6 +47,7 @@ struct explain_facts {
 	int64_t delay_ms, stall_ms, hole_ms, return_after_s;
 	enum timeline_return return_mode;
 	enum timeline_mismatch on_mismatch;
+	struct timeline_thresholds health;
 	unsigned feed_count;
 	struct explain_feed feeds[TIMELINE_FEEDS_MAX]; /* in order of preference */
 };

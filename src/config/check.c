@@ -369,8 +369,10 @@ static void check_health(const struct config_show *show, unsigned index, struct 
 		}
 		text_format(path, sizeof(path), "shows[%u].failover.health.%s.leave_%s", index,
 			    timeline_signal_str(signal), timeline_signal_unit(signal));
-		report_add_at(r, CONFIG_ERROR, path, "must be %s enter_%s, which is %u",
-			      is_floor ? "above" : "below", timeline_signal_unit(signal), t->enter);
+		report_add_at(r, CONFIG_ERROR, path,
+			      "leaves the signal where it is entered; write %s than enter_%s, "
+			      "which is %u",
+			      is_floor ? "more" : "less", timeline_signal_unit(signal), t->enter);
 	}
 }
 

@@ -81,7 +81,8 @@ static uint32_t compare_video(const struct format *a, const struct format *b)
 	}
 	return bit_if(is_other(is->profile, want->profile), FORMAT_PROFILE) |
 	       bit_if(is_other(is->level, want->level), FORMAT_LEVEL) |
-	       bit_if(is->width != want->width || is->height != want->height, FORMAT_RESOLUTION) |
+	       bit_if(is_other(is->width, want->width) || is_other(is->height, want->height),
+		      FORMAT_RESOLUTION) |
 	       bit_if(is_other(is->chroma, want->chroma), FORMAT_CHROMA) |
 	       bit_if(is_other(is->bit_depth, want->bit_depth), FORMAT_BIT_DEPTH) |
 	       bit_if(is_other(is->scan, want->scan), FORMAT_SCAN) |

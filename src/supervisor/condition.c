@@ -201,3 +201,33 @@ json_t *condition_warnings_json(const struct feed *feed)
 	}
 	return list;
 }
+
+/* ---- can it be shown? ---- */
+
+static bool has_signal(const struct timeline_feed_status *s, enum timeline_signal signal)
+{
+	for (unsigned i = 0; i < s->symptom_count; i++) {
+		if (s->symptoms[i].signal == (uint32_t)signal && s->symptoms[i].is_calm == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool condition_can_be_shown(const struct feed *feed, char *why, size_t size)
+{
+	const struct timeline_feed_status *s = status_of_feed(feed->show, feed->id);
+
+	if (feed_current(feed) == NULL) {
+		text_copy(why, size, "no encoder is connected to it");
+	} else if (s->state == FEED_OFFLINE) {
+		text_copy(why, size, "nothing has come from its encoder yet");
+	} else if (s->state == FEED_STALLED) {
+		text_copy(why, size, "its encoder is connected, but nothing comes from it");
+	} else if (s->has_video && s->format.gop_ms == 0 && has_signal(s, SIGNAL_NO_KEY_FRAME)) {
+		text_copy(why, size, "it sends no key frames that the show could go over at");
+	} else {
+		return true;
+	}
+	return false;
+}

@@ -180,6 +180,7 @@ static void do_take(struct client *client, struct show *show, const json_t *requ
 {
 	const char *name = json_string_value(json_object_get(request, "feed"));
 	struct feed *feed = name != NULL ? feed_find(show, name) : NULL;
+	char why[2 * TIMELINE_TEXT_MAX];
 
 	if (feed == NULL) {
 		client_error(client,
@@ -187,9 +188,8 @@ static void do_take(struct client *client, struct show *show, const json_t *requ
 			     show->config->name);
 		return;
 	}
-	if (feed_current(feed) == NULL) {
-		client_error(client, "feed %s cannot be taken: no encoder is connected to it",
-			     name);
+	if (!condition_can_be_shown(feed, why, sizeof(why))) {
+		client_error(client, "feed %s cannot be taken: %s", name, why);
 		return;
 	}
 	show_take(show, feed->id);
@@ -201,11 +201,12 @@ static void do_take(struct client *client, struct show *show, const json_t *requ
 
 static void do_auto(struct client *client, struct show *show, const json_t *request)
 {
+	const char *meaning = show_give_back(show);
+
 	(void)request;
-	if (show->taken_feed != 0) {
-		show_take(show, 0);
+	if (meaning != NULL) {
 		events_add(show->supervisor, show->config->name, "auto", signed_by(client, NULL),
-			   "the operator gave the choice of feed back");
+			   "the operator %s", meaning);
 	}
 	client_ok(client);
 }

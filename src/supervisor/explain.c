@@ -12,6 +12,21 @@
 
 #define REORDER_UNKNOWN 255 /* codec.h */
 
+static json_t *health_json(const struct timeline_thresholds *health)
+{
+	json_t *json = json_object();
+
+	for (unsigned i = 0; i < TIMELINE_SIGNALS; i++) {
+		const struct timeline_threshold *t = &health->of[i];
+
+		json_object_set_new(json, timeline_signal_str((enum timeline_signal)i),
+				    json_pack("{s:I, s:I, s:I}", "enter", (json_int_t)t->enter,
+					      "leave", (json_int_t)t->leave, "hold_ms",
+					      (json_int_t)t->hold_ms));
+	}
+	return json;
+}
+
 static json_t *failover_json(const struct config_failover *f)
 {
 	static const char *const returns[] = {
@@ -21,9 +36,10 @@ static json_t *failover_json(const struct config_failover *f)
 						  [MISMATCH_ALLOW] = "allow",
 						  [MISMATCH_REFUSE] = "refuse" };
 
-	return json_pack("{s:i, s:i, s:i, s:s, s:s}", "stall_ms", (int)f->stall_ms, "hole_ms",
+	return json_pack("{s:i, s:i, s:i, s:s, s:s, s:o}", "stall_ms", (int)f->stall_ms, "hole_ms",
 			 (int)f->hole_ms, "return_after_s", (int)f->return_after_s, "return",
-			 returns[f->return_mode], "on_mismatch", mismatches[f->on_mismatch]);
+			 returns[f->return_mode], "on_mismatch", mismatches[f->on_mismatch],
+			 "health", health_json(&f->health));
 }
 
 /* Frames a decoder holds back, for B-frames; null if the encoder does not say. */

@@ -405,6 +405,22 @@ void show_take(struct show *show, uint16_t feed)
 	}
 }
 
+const char *show_give_back(struct show *show)
+{
+	const struct feed *first = TAILQ_FIRST(&show->feeds);
+	uint16_t live = show->status.timeline.live;
+	bool was_taken = show->taken_feed != 0;
+	bool waits = show->config->failover.return_mode == RETURN_MANUAL && live != 0 &&
+		     live != first->id;
+
+	if (!was_taken && !waits) {
+		return NULL;
+	}
+	show_take(show, 0);
+	return was_taken ? "gave the choice of feed back"
+			 : "lets the show return to a preferred feed";
+}
+
 void show_go(struct show *show)
 {
 	struct destination *d;

@@ -311,6 +311,9 @@ void show_restart_switch(struct show *show);
 void show_go(struct show *show);  /* start: serve destinations */
 void show_end(struct show *show); /* end: unpublish them */
 void show_take(struct show *show, uint16_t feed);
+/* Nothing is taken any more, and what waits for the word (return: manual) may return. What that
+ * meant, for people; NULL: nothing. */
+const char *show_give_back(struct show *show);
 /* The thresholds of its feeds' health were changed. */
 void show_tell_thresholds(struct show *show);
 /* A destination went live. */
@@ -422,6 +425,8 @@ json_t *condition_health_json(const struct feed *feed);
 json_t *condition_mismatch_json(const struct feed *feed);
 /* [{name, text}]: what is unwise about it, whatever the others are like. */
 json_t *condition_warnings_json(const struct feed *feed);
+/* False, and why, if the show could not go to it now. */
+bool condition_can_be_shown(const struct feed *feed, char *why, size_t size);
 /* {feed, format, settled} or null. */
 json_t *condition_reference_json(const struct show *show);
 /* A new status has come: tells people once of each connection's format. */

@@ -28,6 +28,7 @@ void tl_gauge_reset(struct tl_gauge *g, int64_t now_us)
 	}
 	g->at = 0;
 	g->turn_us = g->began_us = g->resumed_us = now_us;
+	g->first_us = INT64_MAX;
 }
 
 struct tl_second *tl_gauge_now(struct tl_gauge *g, int64_t now_us)
@@ -90,6 +91,7 @@ void tl_gauge_frame(const struct timeline *tl, struct tl_source *s, const struct
 
 	second->least_lag_us[p->kind] = tl_min(second->least_lag_us[p->kind],
 					       p->arrival_us - tl_us(p->dts_90k));
+	s->gauge.first_us = tl_min(s->gauge.first_us, p->arrival_us);
 	if (!flow->is_present) {
 		s->gauge.resumed_us = p->arrival_us;
 		return;
@@ -101,7 +103,7 @@ void tl_gauge_frame(const struct timeline *tl, struct tl_source *s, const struct
 		s->gauge.resumed_us = p->arrival_us;
 		missing_us = wait_us;
 	}
-	if (tl_us(step_90k) - wait_us > JUMP_US) {
+	if (is_main && tl_us(step_90k) - wait_us > JUMP_US) {
 		second->jumps++;
 		s->jump_ms = (uint32_t)((tl_us(step_90k) - wait_us) / 1000);
 		return;

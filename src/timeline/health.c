@@ -288,7 +288,7 @@ void tl_health_update(struct timeline *tl, int64_t now_us)
 		if (s != NULL && tl_source_is_merged(s)) {
 			tl_group_health(s->group);
 		} else if (s != NULL && s->is_open && tl_source_has_frames(s) &&
-			   now_us - s->first_us >= BEGUN_US) {
+			   now_us - s->gauge.first_us >= BEGUN_US) {
 			health_update_source(tl, s, now_us);
 		}
 	}

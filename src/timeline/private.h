@@ -239,7 +239,8 @@ struct tl_gauge {
 	struct tl_second seconds[TL_SECONDS];
 	unsigned at;
 	int64_t turn_us;    /* when the current second began */
-	int64_t began_us;   /* with the first packet */
+	int64_t began_us;   /* when the connection was opened */
+	int64_t first_us;   /* its first main frame; INT64_MAX */
 	int64_t resumed_us; /* when media last began to flow, after a silence or at first */
 };
 

@@ -41,6 +41,76 @@ def take_of_an_unknown_feed_or_show_is_refused(stage):
             raise AssertionError(f"{arguments}: status {run.returncode}: {run.stderr}")
 
 
+# What differs from encoders.clip(), as the status names it.
+OTHERS = {
+    "resolution": ("resolutionMismatch", "incompatible", "480x270", "320x180"),
+    "audio codec": ("audioCodecMismatch", "incompatible", "MP3", "AAC"),
+    "video profile": ("videoProfileMismatch", "warning", "Main", "Constrained Baseline"),
+    "frame rate": ("framerateMismatch", "warning", "15", "30"),
+    "key frame interval": ("gopMismatch", "warning", "1000 ms", "2000 ms"),
+}
+
+
+def other_encoder(stage, url):
+    """An encoder set up otherwise; its sound says what it is in its frames alone."""
+    return stage.start("backup", [
+        "ffmpeg", "-nostdin", "-v", "warning", "-re",
+        "-f", "lavfi", "-i", "testsrc2=size=480x270:rate=15",
+        "-f", "lavfi", "-i", "anoisesrc=amplitude=0.1:sample_rate=44100",
+        "-vf", "format=yuv420p", "-c:v", "libx264", "-preset", "ultrafast", "-profile:v", "main",
+        "-x264-params", "cabac=1", "-tune", "zerolatency", "-g", "15", "-b:v", "300k",
+        "-c:a", "libmp3lame", "-ac", "2", "-b:a", "64k", "-f", "flv", url])
+
+
+@case
+def feed_of_another_format_is_named_and_one_that_is_stuck_cannot_be_taken(stage):
+    relay = Relay(stage, [], delay_ms=500)
+    encoders.ffmpeg(stage, "primary", encoders.clip(stage, "primary"), relay.url("primary"))
+    other = other_encoder(stage, relay.url("backup"))
+
+    def found(status):
+        feed = relay.feed("backup", status)
+        return {m["field"]: (m["name"], m["severity"], m["this"], m["reference"])
+                for m in feed["mismatch"]}
+    status = relay.wait_status(
+        lambda s: OTHERS.items() <= found(s).items(), "the mismatch to be named")
+    if relay.feed("primary", status)["mismatch"] or status["reference"]["feed"] != "primary":
+        raise AssertionError(f"{status}")
+    if relay.feed("backup", status)["audio"]["sample_rate"] != 44100:
+        raise AssertionError("the frames of the sound were not looked at")
+    relay.process.wait_line(
+        lambda line: "feed backup: H.264 Main" in line
+        and "resolution 480x270 instead of 320x180 (resolutionMismatch, incompatible)" in line,
+        "a line of the format", lines=relay.process.stderr)
+    switch = relay.workers("switch")
+    relay.show["failover"]["health"] = {"low_bitrate": {"enter_kbps": 90000}}
+    relay.reload_and_wait()
+    relay.wait_status(
+        lambda s: [h["signal"] for h in relay.feed("primary", s)["health"]] == ["low_bitrate"],
+        "the new threshold to be in force")
+    if relay.workers("switch") != switch:
+        raise AssertionError("the switch was replaced for a threshold")
+    other.freeze()
+    relay.wait_feed("backup", "stalled")
+    run = relay.run("take", "main", "backup")
+    if run.returncode != 1 or "nothing comes from it" not in run.stderr:
+        raise AssertionError(f"status {run.returncode}: {run.stderr}")
+    other.thaw()
+
+
+@case
+def manual_return_waits_for_the_word_auto(stage):
+    show = Show(stage, failover={"return": "manual"})
+    show.primary.kill()
+    show.fail_over()
+    show.start("primary")
+    show.relay.wait_feed("primary", "standby")
+    show.relay.command("auto", "main")
+    show.relay.wait_live("primary")
+    show.platform.wait_media()
+    expect(show.verdict(), "primary", "backup", "primary")
+
+
 @case
 def show_is_ended_and_started_again(stage):
     platform = Nginx(stage)

@@ -15,7 +15,8 @@
 static const char answer[] =
 	"{\"name\":\"main\",\"live\":\"primary\",\"taken\":null,\"delay_ms\":3000,\"failover\":{"
 	"\"stall_ms\":500,\"hole_ms\":200,\"return_after_s\":30,\"return\":\"auto\","
-	"\"on_mismatch\":\"prefer_matching\"},\"feeds\":["
+	"\"on_mismatch\":\"prefer_matching\",\"health\":{"
+	"\"holes\":{\"enter\":10,\"leave\":0,\"hold_ms\":10000}}},\"feeds\":["
 	"{\"name\":\"primary\",\"kind\":\"publish\",\"state\":\"live\",\"health\":[],\"video\":{"
 	"\"codec\":\"H.264\",\"width\":1920,\"height\":1080,\"fps\":29.97,\"reorder_frames\":2},"
 	"\"audio\":{\"codec\":\"AAC\",\"sample_rate\":48000,\"channels\":2},\"gop_ms\":2002,"
@@ -97,6 +98,9 @@ static void a_running_show_is_explained_by_its_measured_numbers(void **state)
 "  A feed is left  when its connection closes, when its picture or its sound has not come\n"
 "                  for 500 ms (stall_ms), or when a hole of more than 200 ms (hole_ms) in\n"
 "                  either is not filled by then.\n"
+"  Degraded        is a feed where 10 % of 20 s are missing in several holes, or picture or\n"
+"                  sound stay away (failover.health). The show leaves it for a healthy one\n"
+"                  as soon as that shows no gap.\n"
 "  No gap          The key frames of backup are 4.0 s apart and the delay is 3.0 s, so a\n"
 "                  change to it can leave a gap: to promise none takes 4.75 s (key frame\n"
 "                  distance + stall_ms + 250 ms) and the difference between the two\n"
@@ -183,6 +187,13 @@ static void a_configuration_is_explained_without_numbers_nobody_measured(void **
 "  A feed is left  when its connection closes, when its picture or its sound has not come\n"
 "                  for 500 ms (stall_ms), or when a hole of more than 200 ms (hole_ms) in\n"
 "                  either is not filled by then.\n"
+"  Degraded        is a feed where 10 % of 20 s are missing in several holes, media comes\n"
+"                  at less than 80 % of real time, no key frame comes for 15000 ms, the\n"
+"                  time of 10 packets in 10 s does not move on, timestamps leap 3 times in\n"
+"                  20 s, 10 packets in 10 s make no sense, picture and sound part by\n"
+"                  500 ms, the frame rate falls below 65 % of the usual, SRT loses 5 of\n"
+"                  1000 packets for good, or picture or sound stay away (failover.health).\n"
+"                  The show leaves it for a healthy one as soon as that shows no gap.\n"
 "  No gap          A delay of 0 ms is too short to promise that, whatever the key frames.\n"
 "                  With key frames 2.0 s apart it takes at least 2.75 s (key frame distance\n"
 "                  + stall_ms + 250 ms), more if the two encoders' lags differ.\n"
@@ -349,7 +360,8 @@ static void a_take_and_a_manual_return_are_told(void **state)
 	strcpy(facts.taken, "backup");
 	facts.return_mode = RETURN_MANUAL;
 	assert_says(&facts, "taken", "You have taken backup");
-	assert_says(&facts, "returns", "`understudy take main primary`");
+	assert_says(&facts, "returns", "`understudy auto main` lets it go back once");
+	assert_says(&facts, "returns", "`understudy take main primary` goes there and stays");
 }
 
 /* ---- what may come in ---- */

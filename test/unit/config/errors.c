@@ -65,6 +65,13 @@ static const struct mistake mistakes[] = {
 	  "write one of: auto, manual, never" },
 	{ IN_SHOW("failover: { on_mismatch: 1 }"), 4, "shows[0].failover.on_mismatch",
 	  "prefer_matching, allow, refuse" },
+	{ IN_SHOW("failover: { health: { holes: { enter_percent: 5, leave_percent: 5 } } }"), 4,
+	  "shows[0].failover.health.holes.leave_percent", "less than enter_percent, which is 5" },
+	{ IN_SHOW("failover: { health: { starved: { leave_percent: 70 } } }"), 4,
+	  "shows[0].failover.health.starved.leave_percent", "more than enter_percent, which is "
+							    "80" },
+	{ IN_SHOW("failover: { health: { jump: {} } }"), 4, "shows[0].failover.health.jump",
+	  "did you mean `jumps`?" },
 	{ IN_SHOW("autostart: perhaps"), 4, "shows[0].autostart", "write true or false" },
 	{ "ring_max_bytes: 1024\n" SHOW, 1, "ring_max_bytes", "out of range" },
 	{ "rtmp: { listen: 1935 }\n" SHOW, 1, "rtmp.listen", "0.0.0.0:1935" },

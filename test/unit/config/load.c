@@ -40,6 +40,8 @@ static void defaults_are_filled_in(void **state)
 	assert_int_equal(show->failover.return_after_s, 30);
 	assert_int_equal(show->failover.return_mode, RETURN_AUTO);
 	assert_int_equal(show->failover.on_mismatch, MISMATCH_PREFER_MATCHING);
+	assert_memory_equal(&show->failover.health, &timeline_thresholds_usual,
+			    sizeof(timeline_thresholds_usual));
 	assert_int_equal(show->feeds_count, 1);
 	assert_string_equal(show->feeds[0].key, "first-key-0001");
 	assert_false(show->destinations[0].isolate);

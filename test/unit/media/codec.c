@@ -281,6 +281,57 @@ static void other_audio_headers_are_understood(void **state)
 	assert_int_equal(p.channels, 2);
 }
 
+/* What the head of an audio frame says. */
+static struct codec_params frame_of(uint32_t codec, const uint8_t *data, size_t size)
+{
+	struct codec_params p = { 0 };
+
+	assert_int_equal(codec_parse_frame(codec, data, size, &p), CODEC_OK);
+	assert_int_equal(p.codec, codec);
+	for (size_t i = 0; i < size; i++) { /* cut short: refused, or the same */
+		struct codec_params cut = { .codec = 77 };
+
+		if (codec_parse_frame(codec, data, i, &cut) != CODEC_OK) {
+			assert_int_equal(cut.codec, 77);
+		} else {
+			assert_int_equal(cut.channels, p.channels);
+		}
+	}
+	return p;
+}
+
+static void frames_without_a_header_say_what_they_are(void **state)
+{
+	static const uint8_t mp3[] = { 0xff, 0xfb, 0x90, 0xc4 };
+	static const uint8_t ac3[] = { 0x0b, 0x77, 0, 0, 0x1e, 0x40, 0xe1, 0xde, 0x05 };
+	static const uint8_t eac3[] = { 0x0b, 0x77, 0x02, 0xff, 0x34, 0x87, 0xe0 };
+	static const uint8_t opus[] = { 0xfc, 0xff };
+	static const uint8_t flac[] = { 0xff, 0xf8, 0xc9, 0x18, 0 };
+	static const uint8_t flac_untold[] = { 0xff, 0xf8, 0xc0, 0xa8 };
+	struct codec_params p = frame_of(CODEC_MP3, mp3, sizeof(mp3));
+
+	assert_int_equal(p.sample_rate, 44100);
+	assert_int_equal(p.channels, 1);
+	p = frame_of(CODEC_AC3, ac3, sizeof(ac3));
+	assert_int_equal(p.sample_rate, 48000);
+	assert_int_equal(p.channels, 6);
+	p = frame_of(CODEC_EAC3, eac3, sizeof(eac3));
+	assert_int_equal(p.sample_rate, 48000);
+	assert_true(p.channels > 0);
+	p = frame_of(CODEC_OPUS, opus, sizeof(opus));
+	assert_int_equal(p.sample_rate, 48000);
+	assert_int_equal(p.channels, 2);
+	p = frame_of(CODEC_FLAC, flac, sizeof(flac));
+	assert_int_equal(p.sample_rate, 44100);
+	assert_int_equal(p.channels, 2);
+	p = frame_of(CODEC_FLAC, flac_untold, sizeof(flac_untold));
+	assert_int_equal(p.sample_rate, 0);
+	assert_int_equal(p.channels, 2);
+	assert_int_equal(codec_parse_frame(CODEC_AAC, opus, sizeof(opus), &p), CODEC_UNSUPPORTED);
+	assert_int_equal(codec_parse_frame(CODEC_MP3, opus, sizeof(opus), &p), CODEC_TRUNCATED);
+	assert_int_equal(codec_parse_frame(CODEC_FLAC, mp3, sizeof(mp3), &p), CODEC_BAD);
+}
+
 static void record_without_parameter_sets_still_says_the_length_size(void **state)
 {
 	struct codec_params p;
@@ -376,6 +427,7 @@ int main(void)
 		cmocka_unit_test(av1_key_frame_needs_its_sequence_header),
 		cmocka_unit_test(aac_extensions_change_rate_channels_and_frame),
 		cmocka_unit_test(other_audio_headers_are_understood),
+		cmocka_unit_test(frames_without_a_header_say_what_they_are),
 		cmocka_unit_test(record_without_parameter_sets_still_says_the_length_size),
 		cmocka_unit_test(descriptor_of_a_transport_stream_serves_for_av1),
 		cmocka_unit_test(headers_cut_short_never_pass_for_whole),

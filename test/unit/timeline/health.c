@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Each signal of a feed's health: when it is entered, when it is left, and how long it is held. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <understudy/timeline.h>
+
+#define START_US INT64_C(1000000000)
+#define TICK_US 33333
+#define FRAME_90k 3000
+#define GOP 60
+#define SECOND 30 /* ticks */
+
+/* One feed, 30 ticks a second, a frame of video and one of audio each; and what ails it. */
+struct rig {
+	struct timeline *tl;
+	int source;
+	int64_t now_us;
+	uint64_t seq, ticks;
+	int64_t video, audio; /* next frames */
+	int64_t shift_90k;    /* of all timestamps */
+	int64_t audio_shift_90k;
+	bool has_no_video, has_no_audio, has_no_keys, is_stuck;
+	unsigned every;   /* only one picture in so many is sent */
+	unsigned percent; /* of real time */
+	unsigned garbage; /* packets a tick */
+	uint32_t size;
+};
+
+static void rig_open(struct rig *r, const struct timeline_thresholds *health)
+{
+	struct timeline_config config = { .delay_us = 1000000,
+					  .stall_us = 500000,
+					  .hole_us = 200000,
+					  .return_after_us = 30000000,
+					  .health = *health,
+					  .feed_count = 1,
+					  .feeds = { { .id = 1 } } };
+
+	*r = (struct rig){ .now_us = START_US, .every = 1, .percent = 100, .size = 20000 };
+	r->tl = timeline_create(&config, START_US);
+	assert_non_null(r->tl);
+	r->source = timeline_open(r->tl, 1, 1, START_US);
+	assert_int_equal(r->source, 0);
+}
+
+static void push(struct rig *r, enum packet_kind kind, int64_t dts_90k, unsigned flags)
+{
+	struct packet p = { .kind = (uint8_t)kind,
+			    .type = PACKET_FRAME,
+			    .codec = kind == PACKET_VIDEO ? CODEC_AVC : CODEC_AAC,
+			    .dts_90k = dts_90k,
+			    .pts_90k = dts_90k,
+			    .flags = (uint16_t)flags,
+			    .size = r->size,
+			    .arrival_us = r->now_us };
+
+	timeline_push(r->tl, r->source, r->seq++, &p, NULL, r->now_us);
+}
+
+static void rig_push(struct rig *r)
+{
+	bool is_key = r->video % GOP == 0 && !r->has_no_keys;
+
+	if (!r->has_no_video && (is_key || r->video % r->every == 0)) {
+		push(r, PACKET_VIDEO, r->video * FRAME_90k + r->shift_90k, is_key ? PACKET_KEY : 0);
+	}
+	if (!r->has_no_audio) {
+		push(r, PACKET_AUDIO, r->audio * FRAME_90k + r->shift_90k + r->audio_shift_90k, 0);
+	}
+	for (unsigned i = 0; i < r->garbage; i++) {
+		push(r, (enum packet_kind)77, 0, 0);
+	}
+	r->video += !r->is_stuck;
+	r->audio++;
+}
+
+static void rig_run(struct rig *r, unsigned ticks)
+{
+	struct timeline_step step;
+
+	for (unsigned i = 0; i < ticks; i++) {
+		r->now_us += TICK_US;
+		r->ticks += r->percent;
+		for (; r->ticks >= 100; r->ticks -= 100) {
+			rig_push(r);
+		}
+		do {
+			timeline_next(r->tl, r->now_us, &step);
+		} while (step.action != TIMELINE_WAIT);
+	}
+}
+
+/* A feed that has been well for a while. */
+static void rig_settle(struct rig *r)
+{
+	struct timeline_status status;
+
+	rig_open(r, &timeline_thresholds_usual);
+	rig_run(r, 25 * SECOND);
+	timeline_get_status(r->tl, r->now_us, &status);
+	assert_int_equal(status.feeds[0].symptom_count, 0);
+	assert_int_equal(status.feeds[0].format.fps_milli, 30000);
+}
+
+static bool rig_has(const struct rig *r, enum timeline_signal signal, struct timeline_symptom *ret)
+{
+	struct timeline_status status;
+
+	timeline_get_status(r->tl, r->now_us, &status);
+	for (unsigned i = 0; i < status.feeds[0].symptom_count; i++) {
+		if (status.feeds[0].symptoms[i].signal == (uint32_t)signal) {
+			*ret = status.feeds[0].symptoms[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Entered within `ticks` of now, but not at once; says so in these words. */
+static void assert_entered(struct rig *r, enum timeline_signal signal, unsigned ticks,
+			   const char *words)
+{
+	struct timeline_symptom symptom;
+	char text[TIMELINE_TEXT_MAX];
+	unsigned i;
+
+	assert_false(rig_has(r, signal, &symptom));
+	for (i = 0; i < ticks && !rig_has(r, signal, &symptom); i++) {
+		rig_run(r, 1);
+	}
+	if (!rig_has(r, signal, &symptom)) {
+		fail_msg("%s is not entered", timeline_signal_str(signal));
+	}
+	assert_int_equal(symptom.is_calm, 0);
+	assert_true(symptom.since_us <= r->now_us && symptom.since_us > r->now_us - 200000);
+	timeline_symptom_str(&symptom, text, sizeof(text));
+	if (strstr(text, words) == NULL) {
+		fail_msg("\"%s\" does not say \"%s\"", text, words);
+	}
+}
+
+/* The trouble is over: held for the time that is configured, then left. */
+static void assert_left(struct rig *r, enum timeline_signal signal, unsigned ticks)
+{
+	int64_t hold_us = (int64_t)timeline_thresholds_usual.of[signal].hold_ms * 1000;
+	int64_t calm_us = r->now_us;
+	struct timeline_symptom symptom;
+
+	for (unsigned i = 0; i < ticks && rig_has(r, signal, &symptom); i++) {
+		if (symptom.is_calm == 0) {
+			calm_us = r->now_us;
+		}
+		rig_run(r, 1);
+	}
+	assert_false(rig_has(r, signal, &symptom));
+	assert_in_range(r->now_us - calm_us, hold_us, hold_us + 400000);
+	timeline_destroy(&r->tl);
+}
+
+/* ---- one by one ---- */
+
+static void silence_of_picture_and_sound_are_signals_of_their_own(void **state)
+{
+	struct timeline_symptom symptom;
+	struct rig r;
+
+	rig_settle(&r);
+	r.has_no_audio = true;
+	assert_entered(&r, SIGNAL_NO_AUDIO, 20, "no audio for 5");
+	assert_false(rig_has(&r, SIGNAL_NO_VIDEO, &symptom));
+	r.has_no_audio = false;
+	assert_left(&r, SIGNAL_NO_AUDIO, 4 * SECOND);
+
+	rig_settle(&r);
+	r.has_no_video = true;
+	assert_entered(&r, SIGNAL_NO_VIDEO, 20, "no video for 5");
+	assert_false(rig_has(&r, SIGNAL_NO_AUDIO, &symptom));
+	r.has_no_video = false;
+	assert_left(&r, SIGNAL_NO_VIDEO, 4 * SECOND);
+}
+
+static void silence_is_none_below_three_frames(void **state)
+{
+	struct timeline_symptom symptom;
+	struct rig r;
+
+	rig_open(&r, &timeline_thresholds_usual);
+	r.every = SECOND; /* one picture a second */
+	rig_run(&r, 20 * SECOND);
+	assert_false(rig_has(&r, SIGNAL_NO_VIDEO, &symptom));
+	r.has_no_video = true;
+	rig_run(&r, 2 * SECOND);
+	assert_false(rig_has(&r, SIGNAL_NO_VIDEO, &symptom));
+	assert_entered(&r, SIGNAL_NO_VIDEO, 2 * SECOND, "no video for 3");
+	timeline_destroy(&r.tl);
+}
+
+static void low_bit_rate_is_a_floor_that_is_off_unless_set(void **state)
+{
+	struct timeline_thresholds health = timeline_thresholds_usual;
+	struct timeline_symptom symptom;
+	struct rig r;
+
+	rig_settle(&r); /* 20000 * 8 * 60 a second: 9600 kb/s */
+	r.size = 100;
+	rig_run(&r, 20 * SECOND);
+	assert_false(rig_has(&r, SIGNAL_LOW_BITRATE, &symptom));
+	r.size = 20000;
+	rig_run(&r, 20 * SECOND);
+	health.of[SIGNAL_LOW_BITRATE].enter = 4000;
+	timeline_set_thresholds(r.tl, &health);
+	rig_run(&r, 20 * SECOND);
+	assert_false(rig_has(&r, SIGNAL_LOW_BITRATE, &symptom));
+	r.size = 5000;
+	assert_entered(&r, SIGNAL_LOW_BITRATE, 6 * SECOND, "only 3");
+	r.size = 9600; /* 4608: above 4000, below 5000 */
+	rig_run(&r, 20 * SECOND);
+	assert_true(rig_has(&r, SIGNAL_LOW_BITRATE, &symptom));
+	assert_int_equal(symptom.is_calm, 0);
+	r.size = 20000;
+	assert_left(&r, SIGNAL_LOW_BITRATE, 15 * SECOND);
+}
+
+/* Nothing for so long, and all of it at once: the average is as ever. */
+static void starve_and_flood(struct rig *r, unsigned ticks)
+{
+	r->percent = 0;
+	rig_run(r, ticks);
+	for (unsigned i = 0; i < ticks; i++) {
+		rig_push(r);
+	}
+	r->percent = 100;
+}
+
+static void holes_count_where_they_come_again(void **state)
+{
+	struct timeline_symptom symptom;
+	struct rig r;
+
+	rig_settle(&r);
+	starve_and_flood(&r, 4 * SECOND);
+	rig_run(&r, 25 * SECOND);
+	assert_false(rig_has(&r, SIGNAL_HOLES, &symptom));
+	starve_and_flood(&r, 4 * SECOND);
+	rig_run(&r, 4 * SECOND);
+	starve_and_flood(&r, 4 * SECOND);
+	assert_entered(&r, SIGNAL_HOLES, SECOND, "% of the last 20 s missing");
+	rig_run(&r, 10 * SECOND); /* the second one alone is no more than one hole */
+	assert_left(&r, SIGNAL_HOLES, 30 * SECOND);
+}
+
+static void holes_in_the_sound_alone_count_as_well(void **state)
+{
+	struct rig r;
+
+	rig_settle(&r);
+	for (int i = 0; i < 4; i++) {
+		r.has_no_audio = true;
+		rig_run(&r, 25);
+		r.has_no_audio = false;
+		rig_run(&r, SECOND - 5);
+	}
+	r.has_no_audio = true;
+	rig_run(&r, 25);
+	r.has_no_audio = false;
+	struct timeline_symptom symptom;
+	rig_run(&r, 5);
+	assert_true(rig_has(&r, SIGNAL_HOLES, &symptom));
+	assert_int_equal(symptom.detail, PACKET_AUDIO);
+	timeline_destroy(&r.tl);
+}
+
+static void media_slower_than_real_time_is_starvation(void **state)
+{
+	struct timeline_symptom symptom;
+	struct rig r;
+
+	rig_settle(&r);
+	r.percent = 90;
+	rig_run(&r, 20 * SECOND);
+	assert_false(rig_has(&r, SIGNAL_STARVED, &symptom));
+	r.percent = 50;
+	assert_entered(&r, SIGNAL_STARVED, 6 * SECOND, "starved: media comes at 7");
+	r.percent = 86; /* above 80, below 90 */
+	rig_run(&r, 20 * SECOND);
+	assert_true(rig_has(&r, SIGNAL_STARVED, &symptom));
+	r.percent = 100;
+	assert_left(&r, SIGNAL_STARVED, 15 * SECOND);
+}
+
+static void key_frames_that_stay_away_are_missed(void **state)
+{
+	struct rig r;
+
+	rig_settle(&r);
+	r.has_no_keys = true;
+	assert_entered(&r, SIGNAL_NO_KEY_FRAME, 16 * SECOND, "no key frame for 15 s");
+	r.has_no_keys = false;
+	assert_left(&r, SIGNAL_NO_KEY_FRAME, 4 * SECOND);
+}
+
+static void timestamps_that_do_not_move_are_stuck(void **state)
+{
+	struct rig r;
+
+	rig_settle(&r);
+	r.is_stuck = true;
+	assert_entered(&r, SIGNAL_STUCK, SECOND, "timestamps stuck: 1");
+	r.is_stuck = false;
+	assert_left(&r, SIGNAL_STUCK, 20 * SECOND);
+}
+
+static void leaps_of_time_are_counted_across_new_media_times(void **state)
+{
+	struct timeline_symptom symptom;
+	struct rig r;
+
+	rig_settle(&r);
+	r.shift_90k += 90000; /* a second, within one media time */
+	rig_run(&r, 2 * SECOND);
+	r.shift_90k += 900000; /* so far that a new one begins */
+	rig_run(&r, 2 * SECOND);
+	assert_false(rig_has(&r, SIGNAL_JUMPS, &symptom));
+	r.shift_90k -= 900000;
+	rig_run(&r, 2 * SECOND);
+	assert_true(rig_has(&r, SIGNAL_JUMPS, &symptom));
+	assert_in_range(symptom.value, 3, 6);
+	assert_left(&r, SIGNAL_JUMPS, 40 * SECOND);
+}
+
+static void packets_that_make_no_sense_are_counted(void **state)
+{
+	struct rig r;
+
+	rig_settle(&r);
+	r.garbage = 1;
+	assert_entered(&r, SIGNAL_UNUSABLE, SECOND, "unusable packets: 1");
+	r.garbage = 0;
+	assert_left(&r, SIGNAL_UNUSABLE, 20 * SECOND);
+}
+
+static void sound_that_leaves_the_picture_is_noticed(void **state)
+{
+	struct timeline_symptom symptom;
+	struct rig r;
+
+	rig_settle(&r);
+	for (int i = 0; i < 40; i++) { /* 10 ms a second */
+		rig_run(&r, SECOND);
+		r.audio_shift_90k -= 900;
+	}
+	assert_false(rig_has(&r, SIGNAL_AV_DRIFT, &symptom));
+	for (int i = 0; i < 20; i++) {
+		rig_run(&r, SECOND);
+		r.audio_shift_90k -= 900;
+	}
+	assert_true(rig_has(&r, SIGNAL_AV_DRIFT, &symptom));
+	assert_in_range(symptom.value, 500, 600);
+	r.audio_shift_90k += 54000;
+	assert_left(&r, SIGNAL_AV_DRIFT, 20 * SECOND);
+}
+
+static void half_of_the_frames_left_out_is_noticed(void **state)
+{
+	struct rig r;
+
+	rig_settle(&r);
+	r.every = 2;
+	assert_entered(&r, SIGNAL_FRAME_RATE, 8 * SECOND, "% of the usual 30.00");
+	r.every = 1;
+	assert_left(&r, SIGNAL_FRAME_RATE, 20 * SECOND);
+}
+
+/* A second of an SRT connection: so many packets came, and so many never will. */
+static void note_loss(struct rig *r, uint64_t *packets, uint64_t *lost, unsigned permille)
+{
+	*packets += 1000 - permille;
+	*lost += permille;
+	timeline_note_loss(r->tl, r->source, *packets, *lost, r->now_us);
+	rig_run(r, SECOND);
+}
+
+static void what_srt_loses_for_good_counts(void **state)
+{
+	uint64_t packets = 0, lost = 0;
+	struct timeline_symptom symptom;
+	struct rig r;
+
+	rig_settle(&r);
+	for (int i = 0; i < 15; i++) {
+		note_loss(&r, &packets, &lost, 3);
+	}
+	assert_false(rig_has(&r, SIGNAL_SRT_LOSS, &symptom));
+	for (int i = 0; i < 12; i++) {
+		note_loss(&r, &packets, &lost, 20);
+	}
+	assert_true(rig_has(&r, SIGNAL_SRT_LOSS, &symptom));
+	assert_in_range(symptom.value, 18, 21);
+	for (int i = 0; i < 12; i++) {
+		note_loss(&r, &packets, &lost, 0);
+		assert_true(rig_has(&r, SIGNAL_SRT_LOSS, &symptom));
+	}
+	note_loss(&r, &packets, &lost, 0);
+	note_loss(&r, &packets, &lost, 0);
+	note_loss(&r, &packets, &lost, 0);
+	assert_false(rig_has(&r, SIGNAL_SRT_LOSS, &symptom));
+	timeline_destroy(&r.tl);
+}
+
+/* ---- thresholds ---- */
+
+static void a_signal_can_be_turned_off_while_it_is_on(void **state)
+{
+	struct timeline_thresholds health = timeline_thresholds_usual;
+	struct timeline_symptom symptom;
+	struct rig r;
+
+	rig_settle(&r);
+	r.every = 2;
+	rig_run(&r, 10 * SECOND);
+	assert_true(rig_has(&r, SIGNAL_FRAME_RATE, &symptom));
+	health.of[SIGNAL_FRAME_RATE].enter = 0;
+	timeline_set_thresholds(r.tl, &health);
+	rig_run(&r, 4);
+	assert_false(rig_has(&r, SIGNAL_FRAME_RATE, &symptom));
+	timeline_destroy(&r.tl);
+}
+
+static void leave_is_chosen_where_it_is_not_given(void **state)
+{
+	struct timeline_thresholds t = timeline_thresholds_usual;
+
+	assert_int_equal(timeline_leave_of(&t, SIGNAL_HOLES), 5);
+	assert_int_equal(timeline_leave_of(&t, SIGNAL_STARVED), 90);
+	t.of[SIGNAL_LOW_BITRATE].enter = 1000;
+	assert_int_equal(timeline_leave_of(&t, SIGNAL_LOW_BITRATE), 1250);
+	t.of[SIGNAL_HOLES].leave = 1;
+	assert_int_equal(timeline_leave_of(&t, SIGNAL_HOLES), 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(silence_of_picture_and_sound_are_signals_of_their_own),
+		cmocka_unit_test(silence_is_none_below_three_frames),
+		cmocka_unit_test(low_bit_rate_is_a_floor_that_is_off_unless_set),
+		cmocka_unit_test(holes_count_where_they_come_again),
+		cmocka_unit_test(holes_in_the_sound_alone_count_as_well),
+		cmocka_unit_test(media_slower_than_real_time_is_starvation),
+		cmocka_unit_test(key_frames_that_stay_away_are_missed),
+		cmocka_unit_test(timestamps_that_do_not_move_are_stuck),
+		cmocka_unit_test(leaps_of_time_are_counted_across_new_media_times),
+		cmocka_unit_test(packets_that_make_no_sense_are_counted),
+		cmocka_unit_test(sound_that_leaves_the_picture_is_noticed),
+		cmocka_unit_test(half_of_the_frames_left_out_is_noticed),
+		cmocka_unit_test(what_srt_loses_for_good_counts),
+		cmocka_unit_test(a_signal_can_be_turned_off_while_it_is_on),
+		cmocka_unit_test(leave_is_chosen_where_it_is_not_given),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
