@@ -263,8 +263,12 @@ static void tell(struct show *show, struct account *account, enum history_what w
 	text_copy(message.name, sizeof(message.name), name);
 	text_copy(message.state, sizeof(message.state), state->word);
 	text_copy(message.cause, sizeof(message.cause), state->cause);
-	bool is_new = strcmp(account->state, message.state) != 0 ||
-		      account->class != state->class || strcmp(account->cause, message.cause) != 0;
+	/* One that fails for one reason, again and again, tells it once. */
+	bool is_same_outage = account->class == LEDGER_OFF && state->class == LEDGER_OFF;
+	bool is_new = account->class != state->class ||
+		      strcmp(account->cause, message.cause) != 0 ||
+		      (!is_same_outage && strcmp(account->state, message.state) != 0) ||
+		      account->state[0] == '\0';
 	if (!is_new) {
 		return;
 	}

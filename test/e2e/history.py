@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Afterwards: the witness judges real recordings, the history outlives the relay, the ledger sums."""
+"""Afterwards: the witness judges real recordings; history and ledger outlive the relay."""
 
 import datetime
 import json
