@@ -4,8 +4,9 @@
  * the show ring, wakes by timer (a show with batch_ms) or by eventfd (one without), tells its
  * state on change and once a second, goes over to a new ring, and ends when told or left alone.
  *
- * Runs in relay-file, relay-av and relay-srt. Whether it blocks is the carrier's affair: the ring's
- * writer waits for no reader, and the supervisor ends a worker that tells nothing for long.
+ * Runs in relay-flv, relay-file, relay-av and relay-srt. Whether it blocks is the carrier's
+ * affair: the ring's writer waits for no reader, and the supervisor ends a worker that tells
+ * nothing for long.
  */
 #ifndef UNDERSTUDY_CARRIER_H
 #define UNDERSTUDY_CARRIER_H
@@ -17,6 +18,7 @@
 
 #include <understudy/follow.h>
 #include <understudy/ipc.h>
+#include <understudy/policy.h>
 #include <understudy/worker.h>
 
 struct carrier;
@@ -40,8 +42,10 @@ struct carrier {
 	struct event_base *base;
 	struct event *control, *timer, *wake, *second;
 	struct follower *follower;
+	int file; /* given with the first order; -1 = none */
 	struct ipc_destination_status status;
 	int64_t batch_us;
+	struct restart_policy retry; /* as the configuration has it */
 	int64_t counted_us;
 	uint64_t counted_bytes;
 	bool is_ended;

@@ -76,7 +76,7 @@ enum ipc_type {
 	IPC_READER_ADD, IPC_READER_REMOVE, IPC_TAKE, IPC_SWITCH_HEALTH, IPC_SWITCH_SETTLE,
 	IPC_SOURCE_LOSS, IPC_SWITCH_STATUS, IPC_SWITCH_EVENT,
 	IPC_RELAY_START, IPC_SHOW_RING, IPC_DESTINATION_ADD, IPC_DESTINATION_REMOVE,
-	IPC_DESTINATION_STATUS, IPC_RECORD_START, IPC_RESOLVE_ASK, IPC_RESOLVE_ANSWER,
+	IPC_DESTINATION_STATUS, IPC_RESOLVE_ASK, IPC_RESOLVE_ANSWER,
 	IPC_OUTPUT_START, IPC_FILE_ASK, IPC_FILE_GIVE, IPC_FILE_DONE,
 	IPC_FEED_FAULT, IPC_FEED_RING, IPC_DESTINATION_CUT,
 	IPC_WITNESS_START, IPC_WITNESS_MARK, IPC_WITNESS_FILE, IPC_WITNESS_MEDIA,
@@ -344,17 +344,10 @@ struct ipc_destination_status { /* on change and once a second */
 	char remark[IPC_TEXT];     /* what is sent otherwise than it came: tracks left out, ... */
 	struct ipc_srt_status srt;
 };
-/* fds: show ring, the file (open for append), wake-up if any */
-struct ipc_record_start {
-	uint32_t id;
-	uint32_t reserved;
-	int64_t batch_us;
-	char show[IPC_NAME], name[IPC_NAME];
-};
-
-/* What carries the show to a destination other than RTMP and FLV. */
+/* What carries the show to a destination other than RTMP. */
 enum output_kind {
 	OUTPUT_NONE,
+	OUTPUT_FLV,     /* a recording as the encoders sent it */
 	OUTPUT_FILE,    /* recordings: the format is that of `path` */
 	OUTPUT_HLS,     /* segments and a playlist */
 	OUTPUT_ICECAST,
@@ -364,7 +357,7 @@ enum output_kind {
 	OUTPUT_SRT,     /* MPEG-TS */
 	OUTPUT_KINDS
 };
-/* fds: show ring, wake-up if any. Holds secrets: never logged. */
+/* fds: show ring, wake-up, and of FLV the file (open for append). Holds secrets: never logged. */
 struct ipc_output_start {
 	uint32_t id;
 	uint32_t kind;          /* enum output_kind */
@@ -375,6 +368,8 @@ struct ipc_output_start {
 	uint32_t keep_segments; /* HLS: how many the playlist names */
 	uint16_t port, reserved;
 	int64_t batch_us;
+	int64_t first_us, cap_us, healthy_us; /* retries */
+	int64_t stall_us;       /* SRT: a peer that acknowledges nothing for so long is left */
 	char show[IPC_NAME], name[IPC_NAME];
 	char host[IPC_HOST];    /* of a listener: the address, "" = all */
 	char path[IPC_KEY];     /* files: name; RTSP, Icecast: what follows the host's slash */

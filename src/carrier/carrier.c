@@ -167,9 +167,16 @@ static int carrier_start(struct carrier *c, struct ipc_message *m)
 	int error = follower_open(ring, &c->follower);
 
 	close(ring);
+	c->file = ipc_take_fd(m, 2);
 	c->status.id = start->id;
 	c->status.since_us = clock_monotonic_us();
 	c->counted_us = c->status.since_us;
+	c->retry = (struct restart_policy){
+		.healthy_us = start->healthy_us,
+		.first_us = start->first_us,
+		.cap_us = start->cap_us,
+		.jitter_percent = restart_policy_destination.jitter_percent,
+	};
 	c->batch_us = start->batch_us < BATCH_MAX_US ? start->batch_us : BATCH_MAX_US;
 	text_copy(c->show, sizeof(c->show), start->show);
 	text_copy(c->name, sizeof(c->name), start->name);
@@ -233,12 +240,15 @@ static void carrier_finish(struct carrier *c)
 	}
 	carrier_drop_wake(c);
 	follower_close(&c->follower);
+	if (c->file >= 0) {
+		close(c->file);
+	}
 	event_base_free(c->base);
 }
 
 int carrier_run(enum worker_role role, const struct carrier_ops *ops, void *context)
 {
-	struct carrier c = { .ops = ops, .context = context };
+	struct carrier c = { .ops = ops, .context = context, .file = -1 };
 	int error;
 
 	worker_begin(role);

@@ -252,6 +252,43 @@ static void check_file(struct config_destination *d, const struct url *url, cons
 	}
 }
 
+#define KIND(name) (1u << DESTINATION_##name)
+
+/* A key that has no effect is a promise nobody keeps. */
+static void warn_of_idle_keys(const struct config_destination *d, const char *path,
+			      struct report *r)
+{
+	static const struct {
+		const char *key;
+		unsigned kinds; /* that go by it */
+	} rows[] = {
+		{ "backup_url", KIND(RTMP) },
+		{ "both", KIND(RTMP) },
+		{ "isolate", KIND(RTMP) },
+		{ "allow_redirect", KIND(RTMP) },
+		{ "hold_s", KIND(RTMP) },
+		{ "max_backlog_ms", KIND(RTMP) },
+		{ "stall_s", KIND(RTMP) | KIND(SRT) },
+		{ "user", KIND(RTMP) | KIND(ICECAST) | KIND(RTSP) },
+		{ "password", KIND(RTMP) | KIND(ICECAST) | KIND(RTSP) },
+		{ "passphrase", KIND(SRT) },
+		{ "latency_ms", KIND(SRT) },
+		{ "segment_s", KIND(FILE) | KIND(HLS) },
+		{ "segment_mb", KIND(FILE) | KIND(HLS) },
+		{ "keep_segments", KIND(HLS) },
+	};
+	char of_key[CONFIG_PATH_MAX];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		text_format(of_key, sizeof(of_key), "%s.%s", path, rows[i].key);
+		if (!(rows[i].kinds & 1u << d->kind) && report_has(r, of_key)) {
+			report_add_at(r, CONFIG_WARNING, of_key,
+				      "has no effect on this kind of destination; take the line "
+				      "out");
+		}
+	}
+}
+
 static bool is_known_scheme(const char *scheme)
 {
 	static const char *const known[] = { "tcp", "http", "https", "rist" };
@@ -279,13 +316,19 @@ void check_destination(struct config_destination *d, const char *path, struct re
 		check_rtmp(d, &url, path, r);
 	} else if (strcmp(url.scheme, "file") == 0) {
 		check_file(d, &url, path, r);
-	} else if (check_output(d, &url, path, r)) {
-		return;
+	} else if (strcmp(url.scheme, "icecasts") == 0 || strcmp(url.scheme, "rtsps") == 0) {
+		refuse(r, path, "url",
+		       "asks for TLS, which Icecast and RTSP destinations do not have; write "
+		       "icecast:// or rtsp://, to a TLS tunnel on this machine if the way there is "
+		       "public");
 	} else if (is_known_scheme(url.scheme)) {
 		inactive(r, path, "a destination of this kind");
-	} else {
+	} else if (!check_output(d, &url, path, r)) {
 		refuse(r, path, "url",
 		       "has an unknown scheme; write rtmp://HOST/APP, rtmps://HOST/APP, "
 		       "srt://HOST:PORT, icecast://HOST/MOUNT, rtsp://, udp:// or file:NAME.mkv");
+	}
+	if (d->kind != DESTINATION_INACTIVE) {
+		warn_of_idle_keys(d, path, r);
 	}
 }

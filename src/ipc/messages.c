@@ -148,11 +148,7 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 		TEXT(ipc_destination_status, remark),
 		LIMIT(ipc_destination_status, srt.is_known, 1),
 	} },
-	[IPC_RECORD_START] = { BODY(ipc_record_start), .fds_min = 2, .fds_max = 3, .fields = {
-		TEXT(ipc_record_start, show),
-		TEXT(ipc_record_start, name),
-	} },
-	[IPC_OUTPUT_START] = { BODY(ipc_output_start), .fds_min = 1, .fds_max = 2, .fields = {
+	[IPC_OUTPUT_START] = { BODY(ipc_output_start), .fds_min = 1, .fds_max = 3, .fields = {
 		LIMIT(ipc_output_start, kind, OUTPUT_KINDS - 1),
 		LIMIT(ipc_output_start, is_listener, 1),
 		TEXT(ipc_output_start, show),

@@ -32,8 +32,8 @@ void output_fail(struct output *o, int error, const char *why)
 	o->began_us = 0;
 	o->attempt++;
 	/* Spread by the clock's low digits: destinations that fail together come back apart. */
-	o->retry_us = restart_after(&o->restart, &restart_policy_destination, ran_us,
-				    (uint32_t)now_us, now_us);
+	o->retry_us = restart_after(&o->restart, &o->carrier->retry, ran_us, (uint32_t)now_us,
+				    now_us);
 	o->carrier->status.restarts = o->restart.restarts;
 	if (error == -ENOTSUP) {
 		o->retry_us = now_us + CODEC_RETRY_US;

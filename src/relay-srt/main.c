@@ -66,8 +66,8 @@ static void program_fail(struct program *p, int error, const char *why)
 	reel_drop(&p->reel, false);
 	p->is_waiting = false;
 	p->attempt++;
-	p->retry_us = restart_after(&p->restart, &restart_policy_destination, ran_us,
-				    (uint32_t)now_us, now_us);
+	p->retry_us = restart_after(&p->restart, &p->carrier->retry, ran_us, (uint32_t)now_us,
+				    now_us);
 	if (is_refused) {
 		p->retry_us = now_us + REFUSED_RETRY_US;
 	}
@@ -289,14 +289,20 @@ static void program_count(struct carrier *c)
 {
 	struct program *p = c->context;
 	int64_t now_us = clock_monotonic_us();
+	char why[IPC_TEXT];
 
 	c->status.srt = (struct ipc_srt_status){ 0 };
 	c->status.backlog_ms = 0;
 	c->status.dropped = p->reel.dropped + p->left_out;
 	for (unsigned i = 0; i < PEERS_MAX; i++) {
-		if (!peer_count(&p->peers[i], now_us, &c->status.srt, &c->status.backlog_ms)) {
-			peer_lost(p, &p->peers[i], -ETIMEDOUT,
-				  "stalled: the peer has acknowledged nothing for 3 s");
+		int64_t stalled_us = peer_count(&p->peers[i], now_us, &c->status.srt,
+						&c->status.backlog_ms);
+
+		if (stalled_us >= p->start.stall_us) {
+			text_format(why, sizeof(why),
+				    "stalled: the peer has acknowledged nothing for %lld s",
+				    (long long)stalled_us / 1000000);
+			peer_lost(p, &p->peers[i], -ETIMEDOUT, why);
 		}
 	}
 }

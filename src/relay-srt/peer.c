@@ -13,7 +13,6 @@
 #include "peer.h"
 
 #define CONNECT_WAIT_MS 3000
-#define STALL_US 3000000 /* libsrt itself notices after five seconds and more */
 #define WAITING_PLAYERS 8
 #define HAS_STREAM_ID_MIN 0x010300 /* older peers know no stream id */
 
@@ -196,13 +195,13 @@ int peer_send(struct peer *p, const uint8_t *bytes, size_t size)
 	return srt_getlasterror(NULL) == SRT_EASYNCSND ? -EAGAIN : -EPIPE;
 }
 
-bool peer_count(struct peer *p, int64_t now_us, struct ipc_srt_status *sum, int64_t *backlog_ms)
+int64_t peer_count(struct peer *p, int64_t now_us, struct ipc_srt_status *sum, int64_t *backlog_ms)
 {
 	SRT_TRACEBSTATS stats;
 
 	/* What it leaves in the structure when it fails is worth nothing. */
 	if (p->state != PEER_CONNECTED || srt_bstats(p->socket, &stats, 0) != 0) {
-		return true;
+		return 0;
 	}
 	sum->is_known = 1;
 	sum->peers++;
@@ -219,7 +218,7 @@ bool peer_count(struct peer *p, int64_t now_us, struct ipc_srt_status *sum, int6
 		p->sent_seen = p->sent;
 		p->acked_us = now_us;
 	}
-	return now_us - p->acked_us < STALL_US;
+	return now_us - p->acked_us;
 }
 
 void peer_close(struct peer *p)

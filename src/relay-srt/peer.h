@@ -46,8 +46,9 @@ int peer_dial(struct peer *p, const struct ipc_output_start *start,
 int peer_poll(struct peer *p, int64_t now_us, char why[IPC_TEXT]);
 /* 0, -EAGAIN (no room now) or -EPIPE (lost). At most PEER_UNIT_BYTES. */
 int peer_send(struct peer *p, const uint8_t *bytes, size_t size);
-/* Adds what the connection has seen; false if the peer takes nothing any more. */
-bool peer_count(struct peer *p, int64_t now_us, struct ipc_srt_status *sum, int64_t *backlog_ms);
+/* Adds what the connection has seen. For how long the peer has acknowledged nothing of what it was
+ * sent (us). libsrt itself takes five seconds and more to notice. */
+int64_t peer_count(struct peer *p, int64_t now_us, struct ipc_srt_status *sum, int64_t *backlog_ms);
 void peer_close(struct peer *p);
 
 /* The socket that players come to; as peer_dial(). *ret stays open until peer_close_listener(). */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Workers that carry one destination other than RTMP and FLV: their orders, and the files they ask
+ * Workers that carry one destination other than RTMP: their orders, and the files they ask
  * for. Only the supervisor names, opens, renames and removes files; the worker gets a descriptor,
  * so it needs no right to any directory and no path says anything to it.
  *
@@ -26,6 +26,8 @@
 enum worker_role output_role(const struct config_destination *config)
 {
 	switch (config->kind) {
+	case DESTINATION_FLV_FILE:
+		return ROLE_RELAY_FLV;
 	case DESTINATION_FILE:
 	case DESTINATION_HLS:
 		return ROLE_RELAY_FILE;
@@ -41,20 +43,15 @@ enum worker_role output_role(const struct config_destination *config)
 	}
 }
 
-bool output_is_role(enum worker_role role)
-{
-	return role == ROLE_RELAY_FILE || role == ROLE_RELAY_AV || role == ROLE_RELAY_SRT;
-}
-
 /* ---- orders ---- */
 
 static uint32_t output_kind(enum config_destination_kind kind)
 {
 	static const uint32_t kinds[] = {
-		[DESTINATION_FILE] = OUTPUT_FILE,       [DESTINATION_HLS] = OUTPUT_HLS,
-		[DESTINATION_ICECAST] = OUTPUT_ICECAST, [DESTINATION_RTSP] = OUTPUT_RTSP,
-		[DESTINATION_UDP] = OUTPUT_UDP,         [DESTINATION_RTP] = OUTPUT_RTP,
-		[DESTINATION_SRT] = OUTPUT_SRT,
+		[DESTINATION_FLV_FILE] = OUTPUT_FLV, [DESTINATION_FILE] = OUTPUT_FILE,
+		[DESTINATION_HLS] = OUTPUT_HLS,      [DESTINATION_ICECAST] = OUTPUT_ICECAST,
+		[DESTINATION_RTSP] = OUTPUT_RTSP,    [DESTINATION_UDP] = OUTPUT_UDP,
+		[DESTINATION_RTP] = OUTPUT_RTP,      [DESTINATION_SRT] = OUTPUT_SRT,
 	};
 
 	return kinds[kind];
@@ -65,7 +62,7 @@ static void copy_if(char *to, size_t size, const char *from)
 	text_copy(to, size, from != NULL ? from : "");
 }
 
-void output_brief(struct relay *relay, struct destination *d)
+void output_brief(struct relay *relay, struct destination *d, int file)
 {
 	struct show *show = relay->show;
 	const struct config_destination *c = d->config;
@@ -79,8 +76,12 @@ void output_brief(struct relay *relay, struct destination *d)
 		.keep_segments = c->keep_segments,
 		.port = c->output.port,
 		.batch_us = relay->batch_us,
+		.first_us = (int64_t)c->retry.first_s * 1000000,
+		.cap_us = (int64_t)c->retry.cap_s * 1000000,
+		.healthy_us = (int64_t)c->retry.healthy_s * 1000000,
+		.stall_us = (int64_t)c->stall_s * 1000000,
 	};
-	int fds[2] = { show->ring_fd, relay->wake_fd };
+	int fds[3] = { show->ring_fd, relay->wake_fd, file };
 
 	text_copy(start.show, sizeof(start.show), show->config->name);
 	text_copy(start.name, sizeof(start.name), c->name);
@@ -90,7 +91,7 @@ void output_brief(struct relay *relay, struct destination *d)
 	copy_if(start.password, sizeof(start.password), c->output.password);
 	copy_if(start.stream, sizeof(start.stream), c->output.stream);
 	copy_if(start.passphrase, sizeof(start.passphrase), c->output.passphrase);
-	child_send(relay->child, IPC_OUTPUT_START, &start, fds, 2);
+	child_send(relay->child, IPC_OUTPUT_START, &start, fds, file >= 0 ? 3 : 2);
 	explicit_bzero(&start, sizeof(start));
 }
 
@@ -240,6 +241,22 @@ static void playlist_done(const struct destination *d, const struct ipc_file_don
 		log_warn("cannot put the playlist in its place path=%s: %s", path, strerror(errno));
 	} else if (done->number > kept) {
 		sweep(path, done->number - kept);
+	}
+}
+
+void output_over(const struct destination *d)
+{
+	static const char end[] = "#EXT-X-ENDLIST\n";
+	int fd = -1;
+
+	if (d->config->kind == DESTINATION_HLS) {
+		fd = open(d->config->path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+	}
+	if (fd >= 0 && write(fd, end, sizeof(end) - 1) < 0) {
+		log_warn("cannot end the playlist path=%s: %s", d->config->path, strerror(errno));
+	}
+	if (fd >= 0) {
+		close(fd);
 	}
 }
 

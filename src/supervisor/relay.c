@@ -156,20 +156,6 @@ static void relay_brief_rtmp(struct relay *relay)
 	}
 }
 
-static void relay_brief_recorder(struct relay *relay, int file)
-{
-	struct show *show = relay->show;
-	struct destination *d = relay_only_destination(relay);
-	struct ipc_record_start start = { .id = d->id, .batch_us = relay->batch_us };
-	int fds[3] = { show->ring_fd, file, relay->wake_fd };
-
-	text_copy(start.show, sizeof(start.show), show->config->name);
-	text_copy(start.name, sizeof(start.name), d->config->name);
-	child_send(relay->child, IPC_RECORD_START, &start, fds, 3);
-	log_info("recording show=%s destination=%s path=%s", show->config->name, d->config->name,
-		 relay->path);
-}
-
 /* ---- life of a relay ---- */
 
 static void relay_retry(evutil_socket_t fd, short what, void *context)
@@ -181,11 +167,17 @@ static void relay_retry(evutil_socket_t fd, short what, void *context)
 
 static void relay_start_later(struct relay *relay, int64_t ran_us)
 {
-	const struct restart_policy *policy = relay->role == ROLE_RELAY_FLV
-						      ? &restart_policy_destination
-						      : &restart_policy_worker;
+	const struct destination *d = relay_only_destination(relay);
+	struct restart_policy policy = restart_policy_worker;
+
+	if (relay->role == ROLE_RELAY_FLV && d != NULL) { /* it ends where it cannot write */
+		policy = restart_policy_destination;
+		policy.first_us = (int64_t)d->config->retry.first_s * 1000000;
+		policy.cap_us = (int64_t)d->config->retry.cap_s * 1000000;
+		policy.healthy_us = (int64_t)d->config->retry.healthy_s * 1000000;
+	}
 	int64_t now_us = clock_monotonic_us();
-	int64_t at_us = restart_after(&relay->restart, policy, ran_us, 0, now_us);
+	int64_t at_us = restart_after(&relay->restart, &policy, ran_us, 0, now_us);
 
 	at_us = at_us > relay->cut_until_us ? at_us : relay->cut_until_us;
 	struct timeval wait = { .tv_sec = (at_us - now_us) / 1000000,
@@ -266,7 +258,9 @@ static void relay_spawn(struct relay *relay)
 	}
 }
 
-static void relay_start_recorder(struct relay *relay)
+/* The file of a recording is opened for each worker anew. Its descriptor, or -1: tried again
+ * later. */
+static int relay_open_recording(struct relay *relay)
 {
 	struct destination *d = relay_only_destination(relay);
 	int file = recording_open(d->config->path, relay->path, sizeof(relay->path));
@@ -274,32 +268,34 @@ static void relay_start_recorder(struct relay *relay)
 	if (file < 0) {
 		destination_failed(d, d->config->path, file);
 		relay_start_later(relay, 0);
-		return;
+		return -1;
 	}
-	relay_spawn(relay);
-	if (relay->child != NULL) {
-		relay_brief_recorder(relay, file);
-	}
-	close(file);
+	log_info("recording show=%s destination=%s path=%s", d->show->config->name, d->config->name,
+		 relay->path);
+	return file;
 }
 
 void relay_start(struct relay *relay)
 {
+	int file = -1;
+
 	if (!relay->show->is_ring_ready || relay->child != NULL) {
 		return; /* relay_give_ring() comes when the ring is ready */
 	}
-	if (clock_monotonic_us() < relay->cut_until_us) {
-		return; /* its timer, or the end of the rehearsal, comes */
-	}
 	if (relay->role == ROLE_RELAY_FLV) {
-		relay_start_recorder(relay);
-		return;
+		file = relay_open_recording(relay);
+		if (file < 0) {
+			return;
+		}
 	}
 	relay_spawn(relay);
-	if (relay->child != NULL && output_is_role(relay->role)) {
-		output_brief(relay, relay_only_destination(relay));
-	} else if (relay->child != NULL) {
+	if (relay->child != NULL && relay->role == ROLE_RELAY_RTMP) {
 		relay_brief_rtmp(relay);
+	} else if (relay->child != NULL) {
+		output_brief(relay, relay_only_destination(relay), file);
+	}
+	if (file >= 0) {
+		close(file);
 	}
 }
 
@@ -474,9 +470,7 @@ void destination_assign(struct destination *d)
 	if (d->config->kind == DESTINATION_INACTIVE || d->is_paused) {
 		return;
 	}
-	if (d->config->kind == DESTINATION_FLV_FILE) {
-		d->relay = relay_create(d->show, ROLE_RELAY_FLV, false);
-	} else if (output_role(d->config) != ROLE_NONE) {
+	if (output_role(d->config) != ROLE_NONE) {
 		d->relay = relay_create(d->show, output_role(d->config), false);
 	} else if (d->config->isolate) {
 		d->relay = relay_create(d->show, ROLE_RELAY_RTMP, false);
@@ -502,6 +496,9 @@ static void destination_detach(struct destination *d, bool unpublish)
 	d->relay = NULL;
 	if (relay != NULL && relay_is_idle(relay)) {
 		relay_destroy(relay, unpublish);
+		if (unpublish) {
+			output_over(d);
+		}
 	} else if (relay != NULL && relay->child != NULL) {
 		struct ipc_destination_remove remove = { .id = d->id, .unpublish = unpublish };
 

@@ -450,6 +450,9 @@ void show_end(struct show *show)
 	}
 	show_tell_settled(show, false);
 	TAILQ_FOREACH(d, &show->destinations, entry) {
+		if (d->relay != NULL && !show->supervisor->is_ending) {
+			output_over(d);
+		}
 		d->relay = NULL;
 		memset(&d->status, 0, sizeof(d->status));
 		d->status.state = DESTINATION_STOPPED;

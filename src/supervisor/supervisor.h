@@ -408,12 +408,14 @@ void witness_give_ring(struct show *show);
 /* It shall tell what it counted until now. False if there is none. */
 bool witness_mark(struct show *show, uint32_t mark);
 
-/* ---- output.c: destinations other than RTMP and FLV ---- */
+/* ---- output.c: destinations other than RTMP ---- */
 
 /* ROLE_NONE: the destination is not of this kind. */
 enum worker_role output_role(const struct config_destination *config);
-bool output_is_role(enum worker_role role);
-void output_brief(struct relay *relay, struct destination *d);
+/* `file` is for FLV; -1 = none. */
+void output_brief(struct relay *relay, struct destination *d, int file);
+/* The show is over, and its worker unheard from now on: tells the players of a playlist. */
+void output_over(const struct destination *d);
 /* False if the message is not its business. */
 bool output_message(struct relay *relay, struct destination *d, const struct ipc_message *m);
 

@@ -210,6 +210,11 @@ def hls_plays_and_old_segments_go(stage):
     eventually(lambda: not os.path.exists(stage.path("hls", first)), "the oldest segment to go", 40)
     if len(names()) != 3 or not all(os.path.exists(stage.path("hls", n)) for n in names()):
         raise AssertionError(f"the playlist names {names()}")
+    relay.command("end", "main")
+    with open(playlist, encoding="utf-8") as file:
+        text = file.read()
+    if not text.endswith("\n#EXT-X-ENDLIST\n"):
+        raise AssertionError(f"players are not told of the end: {text}")
     relay.process.stop()
 
 

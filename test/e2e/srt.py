@@ -125,7 +125,8 @@ def ffmpeg_listens_and_is_dialled_again_after_a_restart(stage):
 def stalled_peer_is_given_up_and_disturbs_nobody(stage):
     port = free_udp_port()
     peer = transmit(stage, "peer", f"srt://127.0.0.1:{port}?mode=listener", stage.path("got.ts"))
-    relay, clip = on_air(stage, [{"name": "srt", "url": f"srt://127.0.0.1:{port}"},
+    relay, clip = on_air(stage, [{"name": "srt", "url": f"srt://127.0.0.1:{port}",
+                                  "stall_s": 3},
                                  recording("record", stage.path("record.mkv"))])
     relay.wait_destination("srt", "live")
     media.wait_size(stage.path("got.ts"), 100000)

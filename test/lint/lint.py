@@ -38,7 +38,7 @@ ROOMS = {
     "config": {"base"},
     "net": {"base", "rtmp"},
     "av": {"base", "media", "ring"},
-    "carrier": {"base", "media", "ring", "ipc", "worker"},
+    "carrier": {"base", "media", "policy", "ring", "ipc", "worker"},
 }
 PROGRAMS = {"supervisor", "cli", "ingest-rtmp", "ingest-srt", "ingest-av", "switch",
             "relay-rtmp", "relay-flv", "relay-av", "relay-srt", "resolve", "witness", "history",

@@ -53,6 +53,9 @@ class Session:
         self.app = ""
         self.is_publishing = False
         self.video, self.audio = [], []
+        self.arrived = [] # when, of each video message
+        self.reading = threading.Event() # cleared: reads no more
+        self.reading.set()
 
     def send(self, data):
         self.connection.sendall(data)
@@ -60,6 +63,7 @@ class Session:
     def read(self, size):
         data = b""
         while len(data) < size:
+            self.reading.wait()
             if self.peer.manner == CRAWL and self.is_publishing:
                 time.sleep(0.25)
             got = self.connection.recv(min(size - len(data), 1024 if
@@ -158,8 +162,18 @@ class Session:
                 self.take_command(body)
             elif kind == 9 and len(body) > 5 and body[1] == 1:
                 self.video.append((at, body[0]))
+                self.arrived.append(time.monotonic())
             elif kind == 8 and len(body) > 2 and body[1] == 1:
                 self.audio.append((at, body[0]))
+
+    def end(self, unclean):
+        """Hangs up: by a reset, or as if all had been said."""
+        if unclean:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                       struct.pack("ii", 1, 0))
+            self.connection.shutdown(socket.SHUT_RD) # the thread that reads then closes it
+        else:
+            self.connection.shutdown(socket.SHUT_WR)
 
     def ask_over(self, url=None):
         """A ReconnectRequest."""
@@ -206,10 +220,23 @@ class Peer:
         session.is_publishing = False
         session.connection.close()
 
+    def leave(self):
+        """Is gone: connections are reset, and nobody listens any more."""
+        self._listener.shutdown(socket.SHUT_RDWR) # wakes the thread that accepts
+        self._listener.close()
+        for session in self.sessions:
+            if session.is_publishing:
+                session.end(True)
+
+    def come_back(self):
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self._accept, daemon=True).start()
+
     def close(self):
         self.stalled.set()
         self._listener.close()
         for session in self.sessions:
+            session.reading.set()
             try:
                 session.connection.shutdown(socket.SHUT_RDWR)
             except OSError:

@@ -18,6 +18,34 @@ static struct loading load_destination(const char *destination)
 	return load_text(text);
 }
 
+static void keys_without_effect_are_named(void **state)
+{
+	static const struct {
+		const char *destination;
+		unsigned warnings;
+	} rows[] = {
+		{ "url: \"rtmp://a.example/a\", key: K, hold_s: 5, stall_s: 5, isolate: true", 0 },
+		{ "url: \"srt://a.example:9000\", stall_s: 5, latency_ms: 100", 0 },
+		{ "url: \"srt://a.example:9000\", hold_s: 5, max_backlog_ms: 500", 2 },
+		{ "url: \"file:a.mkv\", segment_s: 5, retry: { cap_s: 5 }", 0 },
+		{ "url: \"file:a.mkv\", stall_s: 5, keep_segments: 5", 2 },
+		{ "url: \"udp://127.0.0.1:5000\", isolate: true, user: u, password: p", 3 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct loading l = load_destination(rows[i].destination);
+		unsigned warnings = 0;
+
+		print_findings(&l);
+		assert_int_equal(l.result, 0);
+		for (size_t n = 0; n < l.findings.count; n++) {
+			warnings += strstr(l.findings.items[n].text, "no effect") != NULL;
+		}
+		assert_int_equal(warnings, rows[i].warnings);
+		loading_finish(&l);
+	}
+}
+
 static void rtmp_urls_are_taken_apart(void **state)
 {
 	static const struct {
@@ -176,6 +204,8 @@ static void bad_urls_say_what_is_wrong_and_how_it_is_right(void **state)
 		  "does not begin with a scheme; for example rtmp://" },
 		{ "url: \"rmtp://a.example/live\", key: K",
 		  "unknown scheme; write rtmp://HOST/APP" },
+		{ "url: \"icecasts://h/m.aac\", user: u, password: p", "asks for TLS" },
+		{ "url: \"rtsps://h/a\"", "asks for TLS" },
 		{ "url: \"averyveryverylongscheme://h/a\", key: K", "unknown scheme" },
 		{ "url: \"rtmp:///live\", key: K", "has no host; for example rtmp://" },
 		{ "url: \"rtmp://a_b!c/live\", key: K", "no name and no address" },
@@ -348,6 +378,7 @@ int main(void)
 		cmocka_unit_test(both_makes_a_second_destination_of_the_backup),
 		cmocka_unit_test(manners_have_defaults_and_bounds),
 		cmocka_unit_test(what_is_missing_or_contradicts_is_said),
+		cmocka_unit_test(keys_without_effect_are_named),
 		cmocka_unit_test(rtmp_urls_are_taken_apart),
 		cmocka_unit_test(files_are_recordings),
 		cmocka_unit_test(other_outputs_are_taken_apart),

@@ -326,15 +326,16 @@ static struct stage_worker start_recorder(const struct show *show, int file, int
 					  int64_t batch_us)
 {
 	struct stage_worker w = stage_start(ROLE_RELAY_FLV);
-	const struct ipc_record_start start = {
+	const struct ipc_output_start start = {
 		.id = 7,
+		.kind = OUTPUT_FLV,
 		.batch_us = batch_us,
 		.show = "main",
 		.name = "record",
 	};
 	struct ipc_message m;
 
-	stage_send(&w, IPC_RECORD_START, &start, (int[]){ show->fd, file, wake }, 3);
+	stage_send(&w, IPC_OUTPUT_START, &start, (int[]){ show->fd, wake, file }, 3);
 	/* The first status says that the ring is being followed. */
 	stage_expect(&w, IPC_DESTINATION_STATUS, &m);
 	assert_int_equal(((const struct ipc_destination_status *)(const void *)m.body)->id, 7);

@@ -136,13 +136,13 @@ static void assert_went_over(const struct platform *f, uint32_t first, uint32_t 
 	for (i = 0; i < f->count; i++) {
 		const struct platform_message *m = &f->messages[i];
 
-		if (m->type != 9 || m->body[1] != 1 || number_of(m) < first) {
+		if (!is_video_frame(m) || number_of(m) < first) {
 			continue;
 		}
 		assert_int_equal(number_of(m), next);
 		assert_true(m->connection >= now);
 		if (now && m->connection > now) {
-			assert_int_equal(m->body[0], 0x17);
+			assert_true(is_key_frame(m));
 			assert_int_equal(m->timestamp_ms, 0);
 			has_begun = true;
 		}
@@ -179,9 +179,8 @@ static void ask_over(struct platform *f, const char *tc_url)
 	buffer_finish(&b);
 }
 
-static void reconnect_request_is_obeyed_without_a_missing_frame(void **state)
+static void obey_reconnect_request(struct world *w)
 {
-	struct world *w = *state;
 	struct ipc_destination_add order;
 	struct platform *f = &w->platforms[0];
 	unsigned i;
@@ -207,6 +206,30 @@ static void reconnect_request_is_obeyed_without_a_missing_frame(void **state)
 	assert_int_equal(w->status[1].restarts, 0);
 	assert_int_equal(w->status[1].state, DESTINATION_LIVE);
 	finish(w);
+}
+
+static void reconnect_request_is_obeyed_without_a_missing_frame(void **state)
+{
+	obey_reconnect_request(*state);
+}
+
+static void reconnect_request_is_obeyed_in_the_middle_of_hevc(void **state)
+{
+	struct world *w = *state;
+	const struct platform *f = &w->platforms[0];
+	unsigned headers = 0;
+
+	w->is_hevc = true;
+	obey_reconnect_request(w);
+	for (unsigned i = 0; i < f->count; i++) {
+		const struct platform_message *m = &f->messages[i];
+
+		if (m->type == 9) {
+			assert_memory_equal(m->body + 1, "hvc1", 4);
+			headers += (m->body[0] & 0xf) == 0;
+		}
+	}
+	assert_int_equal(headers, 2); /* each connection begins with one */
 }
 
 static void reconnect_request_to_another_host_is_not_obeyed(void **state)
@@ -390,6 +413,7 @@ int main(void)
 		WORLD_TEST(connection_without_media_is_closed_after_hold_and_comes_back_with_it),
 		WORLD_TEST(nothing_is_dialled_again_while_the_show_is_away),
 		WORLD_TEST(reconnect_request_is_obeyed_without_a_missing_frame),
+		WORLD_TEST(reconnect_request_is_obeyed_in_the_middle_of_hevc),
 		WORLD_TEST(reconnect_request_to_another_host_is_not_obeyed),
 		WORLD_TEST(reconnect_request_to_another_host_is_obeyed_where_that_is_allowed),
 		WORLD_TEST(session_is_replaced_before_timestamps_reach_two_to_the_31),

@@ -41,6 +41,7 @@ struct world {
 	int64_t next_us;  /* when it is published: as if the tests took as long as the show */
 	uint32_t number;  /* counts frames */
 	bool is_over;     /* the control socket was closed */
+	bool is_hevc;     /* the video, by Enhanced RTMP */
 };
 
 /* ---- the show ---- */
@@ -65,10 +66,13 @@ static inline void put(struct world *w, const struct packet *p, const void *payl
 static inline struct packet packet_at(struct world *w, enum packet_kind kind, enum packet_type type,
 				      size_t size)
 {
+	uint32_t video = w->is_hevc ? CODEC_HEVC : CODEC_AVC;
+
 	return (struct packet){
 		.kind = (uint8_t)kind,
 		.type = (uint8_t)type,
-		.codec = kind == PACKET_VIDEO   ? CODEC_AVC
+		.flags = kind == PACKET_VIDEO && w->is_hevc ? PACKET_EX : 0,
+		.codec = kind == PACKET_VIDEO   ? video
 			 : kind == PACKET_AUDIO ? CODEC_AAC
 						: 0,
 		.head = kind == PACKET_VIDEO   ? 0x27
@@ -90,7 +94,7 @@ static inline void put_headers(struct world *w, unsigned flags)
 	struct body video = avc_config(0x1e), audio = aac_config();
 	struct packet p = packet_at(w, PACKET_VIDEO, PACKET_CONFIG, video.size);
 
-	p.flags = (uint16_t)flags;
+	p.flags |= (uint16_t)flags;
 	p.head = 0x17;
 	put(w, &p, video.bytes);
 	p = packet_at(w, PACKET_AUDIO, PACKET_CONFIG, audio.size);
@@ -114,7 +118,7 @@ static inline void put_frame(struct world *w, bool is_key, size_t bytes)
 	}
 	p.pts_90k += FRAME_90K;
 	if (is_key) {
-		p.flags = PACKET_KEY | PACKET_JOIN;
+		p.flags |= PACKET_KEY | PACKET_JOIN;
 		p.head = 0x17;
 	}
 	put(w, &p, payload);
@@ -326,9 +330,25 @@ static inline void go_on_air(struct world *w)
 	WAIT_FOR(w, w->status[1].state == DESTINATION_LIVE);
 }
 
+/* Enhanced RTMP puts a FourCC before the composition time. */
+static inline bool is_enhanced(const struct platform_message *m)
+{
+	return m->type == 9 && (m->body[0] & 0x80) != 0;
+}
+
+static inline bool is_video_frame(const struct platform_message *m)
+{
+	return m->type == 9 && (is_enhanced(m) ? (m->body[0] & 0xf) == 1 : m->body[1] == 1);
+}
+
+static inline bool is_key_frame(const struct platform_message *m)
+{
+	return is_video_frame(m) && (m->body[0] >> 4 & 7) == 1;
+}
+
 static inline uint32_t number_of(const struct platform_message *m)
 {
-	return get_be32(m->body + 5 + 5);
+	return get_be32(m->body + (is_enhanced(m) ? 8 : 5) + 5);
 }
 
 #endif
