@@ -52,4 +52,8 @@ void ts_inspect_gap(struct ts_inspector *t);
  * the PID is not followed. */
 int64_t ts_arrival_us(const struct ts_inspector *t, unsigned pid, bool is_open);
 
+/* What of a datagram of RTP (RFC 3550 5.1) is MPEG-TS (RFC 2250): its size and, in *ret_at, where
+ * it begins. 0: nothing. */
+size_t ts_in_rtp(const uint8_t *datagram, size_t size, size_t *ret_at);
+
 #endif

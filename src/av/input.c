@@ -9,9 +9,11 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
+#include <libavutil/mathematics.h>
 
 #include <understudy/input.h>
 
@@ -20,6 +22,7 @@
 #define PES_BYTES_MAX "4194304"
 #define STREAMS_MAX 64
 #define ERRORS_MAX 1000 /* in a row: such a stream is none */
+#define TIME_MASK ((INT64_C(1) << 33) - 1)
 
 struct input {
 	AVFormatContext *format;
@@ -37,7 +40,16 @@ static int on_read(void *opaque, uint8_t *to, int room)
 	return got > 0 ? got : AVERROR_EOF;
 }
 
-static bool input_prepare(struct input *in)
+void input_prepare(AVFormatContext *format)
+{
+	format->flags |= AVFMT_FLAG_NOPARSE | AVFMT_FLAG_NOFILLIN | AVFMT_FLAG_NOBUFFER;
+	format->correct_ts_overflow = 0;
+	format->probesize = PROBE_BYTES;
+	format->format_probesize = PROBE_BYTES;
+	format->max_streams = STREAMS_MAX;
+}
+
+static bool input_prepare_io(struct input *in)
 {
 	uint8_t *buffer = av_malloc(IO_BYTES);
 
@@ -53,12 +65,8 @@ static bool input_prepare(struct input *in)
 	}
 	in->io->seekable = 0;
 	in->format->pb = in->io;
-	in->format->flags |= AVFMT_FLAG_NOPARSE | AVFMT_FLAG_NOFILLIN | AVFMT_FLAG_NOBUFFER |
-			     AVFMT_FLAG_CUSTOM_IO;
-	in->format->correct_ts_overflow = 0;
-	in->format->probesize = PROBE_BYTES;
-	in->format->format_probesize = PROBE_BYTES;
-	in->format->max_streams = STREAMS_MAX;
+	in->format->flags |= AVFMT_FLAG_CUSTOM_IO;
+	input_prepare(in->format);
 	return true;
 }
 
@@ -77,7 +85,7 @@ int input_open_ts(input_read *read, void *context, struct input **ret)
 	in->context = context;
 	if (ts == NULL) {
 		error = AVERROR(ENOSYS);
-	} else if (input_prepare(in) &&
+	} else if (input_prepare_io(in) &&
 		   av_dict_set(&options, "max_packet_size", PES_BYTES_MAX, 0) >= 0) {
 		error = avformat_open_input(&in->format, "", ts, &options); /* frees on failure */
 	}
@@ -86,6 +94,24 @@ int input_open_ts(input_read *read, void *context, struct input **ret)
 		input_close(&in);
 		return error == AVERROR_EOF ? -ENODATA : error > -1000 ? error : -EIO;
 	}
+	*ret = in;
+	return 0;
+}
+
+int input_take(AVFormatContext **format, struct input **ret)
+{
+	struct input *in = calloc(1, sizeof(*in));
+	AVPacket *packet = av_packet_alloc();
+
+	if (in == NULL || packet == NULL) {
+		free(in);
+		av_packet_free(&packet);
+		avformat_close_input(format);
+		return -ENOMEM;
+	}
+	in->format = *format;
+	in->packet = packet;
+	*format = NULL;
 	*ret = in;
 	return 0;
 }
@@ -132,31 +158,64 @@ static enum input_format format_of(enum AVCodecID id)
 	}
 }
 
-static int64_t time_of(int64_t timestamp)
+static int64_t time_of(int64_t timestamp, AVRational base)
 {
-	return timestamp == AV_NOPTS_VALUE ? INPUT_NO_TIME : timestamp;
+	if (timestamp == AV_NOPTS_VALUE) {
+		return INPUT_NO_TIME;
+	}
+	/* Also of negative times. */
+	return av_rescale_q(timestamp, base, (AVRational){ 1, MEDIA_HZ }) & TIME_MASK;
+}
+
+/* Is the packet what MPEG-TS would not have: NAL units behind their lengths, AAC without ADTS, Opus
+ * without its control header? */
+static bool is_framed(const AVCodecParameters *par, const AVPacket *p)
+{
+	if (par->extradata_size <= 0) {
+		return false;
+	}
+	switch (par->codec_id) {
+	case AV_CODEC_ID_H264:
+	case AV_CODEC_ID_HEVC:
+		return par->extradata[0] == 1; /* avcC, hvcC; else start codes */
+	case AV_CODEC_ID_AAC:
+		return p->size < 2 || p->data[0] != 0xff || (p->data[1] & 0xf6) != 0xf0;
+	case AV_CODEC_ID_OPUS:
+		return par->extradata_size >= 8 && memcmp(par->extradata, "OpusHead", 8) == 0 &&
+		       !(p->size >= 2 && p->data[0] == 0x7f && (p->data[1] & 0xe0) == 0xe0);
+	default:
+		return false;
+	}
 }
 
 static void describe(const struct input *in, struct input_packet *ret)
 {
 	const AVPacket *p = in->packet;
 	const AVStream *stream = in->format->streams[p->stream_index];
+	const AVCodecParameters *par = stream->codecpar;
+	enum input_format format = format_of(par->codec_id);
+	bool is_frame = is_framed(par, p);
 
 	*ret = (struct input_packet){
 		.stream = (unsigned)p->stream_index,
 		.pid = (unsigned)stream->id,
-		.format = format_of(stream->codecpar->codec_id),
-		.codec = avcodec_get_name(stream->codecpar->codec_id),
+		.format = is_frame && format == INPUT_ADTS ? INPUT_AAC : format,
+		.codec = avcodec_get_name(par->codec_id),
 		.data = p->data,
 		.size = p->size > 0 ? (size_t)p->size : 0,
-		.pts_90k = time_of(p->pts),
-		.dts_90k = time_of(p->dts),
+		.pts_90k = time_of(p->pts, stream->time_base),
+		.dts_90k = time_of(p->dts, stream->time_base),
 		.is_damaged = (p->flags & AV_PKT_FLAG_CORRUPT) != 0,
-		.config = stream->codecpar->extradata,
-		.config_size = stream->codecpar->extradata_size > 0
-				       ? (size_t)stream->codecpar->extradata_size
-				       : 0,
+		.is_framed = is_frame,
+		.is_clocked = av_packet_get_side_data(p, AV_PKT_DATA_PRFT, NULL) != NULL,
+		.config = par->extradata,
+		.config_size = par->extradata_size > 0 ? (size_t)par->extradata_size : 0,
 	};
+}
+
+static bool is_noise(int error)
+{
+	return error == AVERROR_INVALIDDATA || error == AVERROR(EAGAIN);
 }
 
 int input_next(struct input *in, struct input_packet *ret)
@@ -169,11 +228,11 @@ int input_next(struct input *in, struct input_packet *ret)
 			describe(in, ret);
 			return 1;
 		}
-		if (error == AVERROR_EOF || in->io->eof_reached) {
+		if (error == AVERROR_EOF || (in->io != NULL && in->io->eof_reached)) {
 			return 0;
 		}
-		if (error == AVERROR(ENOMEM)) {
-			return -ENOMEM;
+		if (error == AVERROR(ENOMEM) || (in->io == NULL && !is_noise(error))) {
+			return error;
 		}
 		/* Anything else is noise in the stream: what follows may be whole. */
 	}

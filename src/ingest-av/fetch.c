@@ -8,13 +8,17 @@
 #include <libavformat/avformat.h>
 #include <libavutil/log.h>
 
+#include <understudy/input.h>
 #include <understudy/net.h>
 #include <understudy/text.h>
+#include <understudy/ts.h>
 
 #include "fetch.h"
 
 #define WORDS_BYTES 160
-#define SRT_UNIT_BYTES "1456"      /* the largest message there is: peers decide */
+#define SRT_UNIT_BYTES "1456" /* the largest message there is: peers decide */
+#define OPENED_MAX 64         /* URLs without media between: a large master playlist has twenty */
+#define ENDED "Stream ends prematurely"
 #define UDP_BUFFER_BYTES "4194304" /* in the kernel: half a second of 50 Mb/s */
 
 /* ---- what libavformat says ---- */
@@ -73,7 +77,8 @@ void fetch_explain(int error, char *to, size_t size)
 		text_copy(to, size, "the server does not know that path");
 		return;
 	case AVERROR_PROTOCOL_NOT_FOUND:
-		text_copy(to, size, "it leads to a URL of a kind that is not allowed");
+	case AVERROR(EINVAL):
+		text_copy(to, size, "it leads to a URL that cannot be followed");
 		return;
 	case AVERROR_INVALIDDATA:
 		text_copy(to, size, "what comes is no stream that can be read");
@@ -141,6 +146,8 @@ static bool query_find(const char *query, const char *name, char *to, size_t siz
 
 /* ---- options ---- */
 
+static const char web_protocols[] = "http,https,tcp,tls,crypto";
+
 static int set(AVDictionary **options, const char *name, const char *value)
 {
 	return av_dict_set(options, name, value, 0);
@@ -162,7 +169,7 @@ int fetch_options(const struct fetch *f, const char *scheme, AVDictionary **opti
 		{ "user_agent", "understudy/" UNDERSTUDY_VERSION },
 		{ "icy", "0" },
 		{ "seekable", "0" },
-		{ "protocol_whitelist", "http,https,tcp,tls" },
+		{ "protocol_whitelist", web_protocols },
 	};
 	static const char *const udp[][2] = {
 		{ "fifo_size", "0" }, /* no thread of its own */
@@ -246,7 +253,8 @@ int fetch_open(struct fetch *f, const struct ipc_pull_start *start)
 	text_copy(url, sizeof(url), start->url);
 	if (strcmp(address.scheme, "srt") == 0) {
 		error = srt_options(start, &address, &options);
-	} else if (strcmp(address.scheme, "udp") == 0) {
+	} else if (strcmp(address.scheme, "udp") == 0 || strcmp(address.scheme, "rtp") == 0) {
+		f->is_rtp = address.scheme[0] == 'r';
 		error = udp_options(f, &address, &options);
 	} else {
 		error = fetch_options(f, address.scheme, &options);
@@ -254,11 +262,113 @@ int fetch_open(struct fetch *f, const struct ipc_pull_start *start)
 	if (strncmp(address.scheme, "http", 4) != 0) {
 		url[strcspn(url, "?")] = '\0'; /* what counts of it is an option now */
 	}
+	if (f->is_rtp) {
+		memcpy(url, "udp", 3);
+	}
 	if (error >= 0) {
 		error = avio_open2(&f->io, url, AVIO_FLAG_READ, &f->interrupt, &options);
 	}
 	av_dict_free(&options);
 	explicit_bzero(url, sizeof(url));
+	return error < 0 ? error : 0;
+}
+
+/* ---- demultiplexers that open URLs themselves ---- */
+
+void fetch_mark_progress(struct fetch *f)
+{
+	f->opened = 0;
+}
+
+const char *fetch_trouble(const struct fetch *f)
+{
+	return f->trouble;
+}
+
+/* What a playlist names. It must not lead to files or anywhere else than to the web, and not for
+ * ever from one to the next. libavformat hands on neither the certificates nor anything else. */
+static int on_open(AVFormatContext *format, AVIOContext **io, const char *url, int flags,
+		   AVDictionary **options)
+{
+	struct fetch *f = format->opaque;
+	size_t scheme = strcspn(url, ":");
+	bool is_web = (scheme == 4 && strncasecmp(url, "http", scheme) == 0) ||
+		      (scheme == 5 && strncasecmp(url, "https", scheme) == 0) ||
+		      strncmp(url, "crypto+http", 11) == 0;
+	int error;
+
+	if (f->trouble[0] != '\0') {
+		return AVERROR_EXIT;
+	}
+	if (!is_web) {
+		text_format(f->trouble, sizeof(f->trouble),
+			    "it leads to a URL that is not of the web (%.*s:)",
+			    scheme < 12 ? (int)scheme : 12, url);
+		return AVERROR_EXIT;
+	}
+	if (++f->opened > OPENED_MAX) {
+		text_copy(f->trouble, sizeof(f->trouble),
+			  "it leads from one playlist to the next and never to media");
+		return AVERROR_EXIT;
+	}
+	error = fetch_options(f, "http", options);
+	return error < 0 ? error : f->open(format, io, url, flags, options);
+}
+
+static int format_options(const char *name, AVDictionary **options)
+{
+	static const struct {
+		const char *format, *name, *value;
+	} table[] = {
+		{ "hls", "protocol_whitelist", web_protocols },
+		/* What may be opened is decided in on_open(), not by the endings of names. */
+		{ "hls", "allowed_extensions", "ALL" },
+		{ "hls", "allowed_segment_extensions", "ALL" },
+		{ "hls", "extension_picky", "0" },
+		{ "hls", "http_persistent", "0" },
+		{ "hls", "http_multiple", "0" },
+		{ "hls", "seg_format_options", "max_packet_size=4194304" },
+		{ "hls", "format_whitelist", "hls,mpegts,aac,mp3,ac3,eac3,mov" },
+		{ "ogg", "protocol_whitelist", web_protocols },
+		{ "rtsp", "protocol_whitelist", "tcp" },
+		{ "rtsp", "rtsp_transport", "tcp" },
+		{ "rtsp", "user_agent", "understudy/" UNDERSTUDY_VERSION },
+		{ "rtsp", "allowed_media_types", "video+audio" },
+	};
+	int error = 0;
+
+	for (size_t i = 0; error >= 0 && i < sizeof(table) / sizeof(table[0]); i++) {
+		if (strcmp(table[i].format, name) == 0) {
+			error = set(options, table[i].name, table[i].value);
+		}
+	}
+	return error;
+}
+
+int fetch_open_format(struct fetch *f, const struct ipc_pull_start *start, const char *name,
+		      AVFormatContext **ret)
+{
+	AVFormatContext *format = avformat_alloc_context();
+	AVDictionary *options = NULL;
+	int error = format != NULL ? format_options(name, &options) : AVERROR(ENOMEM);
+
+	if (error >= 0) {
+		input_prepare(format);
+		format->interrupt_callback = f->interrupt;
+		format->opaque = f;
+		f->open = format->io_open;
+		if (strcmp(name, "rtsp") != 0) {
+			format->io_open = on_open;
+		}
+		error = avformat_open_input(&format, start->url, av_find_input_format(name),
+					    &options); /* frees on failure */
+	} else {
+		avformat_free_context(format);
+	}
+	av_dict_free(&options);
+	if (error >= 0) {
+		*ret = format;
+	}
 	return error < 0 ? error : 0;
 }
 
@@ -271,5 +381,17 @@ int fetch_read(struct fetch *f, uint8_t *to, int room)
 {
 	int got = avio_read_partial(f->io, to, room);
 
-	return got == AVERROR_EOF ? 0 : got;
+	while (f->is_rtp && got > 0) {
+		size_t at, size = ts_in_rtp(to, (size_t)got, &at);
+
+		if (size > 0) {
+			memmove(to, to + at, size);
+			return (int)size;
+		}
+		got = avio_read_partial(f->io, to, room);
+	}
+	/* A server that closes without having said how much it would send has ended the stream. */
+	bool is_end = got == AVERROR_EOF ||
+		      (got == AVERROR(EIO) && strncmp(last_words, ENDED, strlen(ENDED)) == 0);
+	return is_end ? 0 : got;
 }

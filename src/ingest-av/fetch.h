@@ -7,6 +7,7 @@
 #ifndef INGEST_AV_FETCH_H
 #define INGEST_AV_FETCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,15 +25,31 @@ struct fetch_address {
 };
 void fetch_split(const char *url, struct fetch_address *ret);
 
+struct AVFormatContext;
+typedef int fetch_default_open(struct AVFormatContext *format, AVIOContext **io, const char *url,
+			       int flags, AVDictionary **options);
+
 struct fetch {
 	AVIOContext *io;
 	AVIOInterruptCB interrupt;
-	int trust; /* descriptor of the trusted certificates */
+	int trust;   /* descriptor of the trusted certificates */
+	bool is_rtp; /* each read is one datagram, which begins with a header */
+	/* of a demultiplexer that opens URLs itself */
+	fetch_default_open *open;
+	unsigned opened;        /* since there was media last */
+	char trouble[IPC_TEXT]; /* why one of them was refused */
 };
 
 /* `f` holds the interrupt callback and `trust`. 0 or an AVERROR. */
 int fetch_open(struct fetch *f, const struct ipc_pull_start *start);
 void fetch_close(struct fetch *f);
+/* The same by a demultiplexer of libavformat's ("hls", "rtsp", "ogg"); every URL that it opens in
+ * turn has to be of the kinds that are allowed, and not too many of them without media between. */
+int fetch_open_format(struct fetch *f, const struct ipc_pull_start *start, const char *name,
+		      struct AVFormatContext **ret);
+void fetch_mark_progress(struct fetch *f);
+/* Why a URL was refused, which is the end; "" if none was. */
+const char *fetch_trouble(const struct fetch *f);
 /* Bytes; 0 at the end; an AVERROR. */
 int fetch_read(struct fetch *f, uint8_t *to, int room);
 /* Options for a URL of this scheme. 0 or an AVERROR. */

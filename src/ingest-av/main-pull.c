@@ -14,39 +14,20 @@
 #include <unistd.h>
 
 #include <understudy/clock.h>
-#include <understudy/input.h>
 #include <understudy/log.h>
 #include <understudy/text.h>
-#include <understudy/ts.h>
 #include <understudy/worker.h>
 
-#include "fetch.h"
+#include "carry.h"
 #include "names.h"
 #include "orders.h"
-#include "stream.h"
 
 #define START_WAIT_MS 5000
 #define SECOND_US 1000000
 #define LOOK_US 20000        /* how often the interrupt callback really looks */
 #define OVER_LIMIT_SECONDS 5 /* above max_kbps for so long, then the stream ends */
 
-struct program {
-	struct ipc_pull_start start; /* holds secrets: wiped at the end */
-	struct streams streams;
-	struct fetch fetch;
-	struct ts_inspector inspector;
-	int wake;
-	int64_t looked_us, second_us, status_us, deadline_us;
-	int64_t arrival_us; /* of what was read last */
-	uint64_t bytes, bytes_at_status;
-	unsigned seconds_over_limit;
-	bool has_media; /* the supervisor knows that there is some */
-	bool is_ended;  /* nothing more will be read */
-	bool is_over;   /* told to stop, or nobody is there to be told anything */
-	char cause[IPC_TEXT];
-};
-
-static void program_end(struct program *p, const char *cause)
+void pull_end(struct pull *p, const char *cause)
 {
 	if (p->cause[0] == '\0') {
 		text_copy(p->cause, sizeof(p->cause), cause);
@@ -57,7 +38,7 @@ static void program_end(struct program *p, const char *cause)
 /* ---- the supervisor ---- */
 
 /* A full control socket loses a status, which the next one makes good. */
-static void program_report(struct program *p, enum ipc_type type, const void *body)
+void pull_report(struct pull *p, enum ipc_type type, const void *body)
 {
 	int error = ipc_send(WORKER_CONTROL_FD, type, body, NULL, 0);
 
@@ -66,18 +47,18 @@ static void program_report(struct program *p, enum ipc_type type, const void *bo
 	}
 }
 
-static bool program_order(struct program *p, struct ipc_message *m)
+static bool program_order(struct pull *p, struct ipc_message *m)
 {
 	struct ipc_ring_ready ready = { 0 };
 	enum orders_result result = orders_obey(&p->streams.feed, &p->wake, m);
 
 	if (result == ORDERS_MOVED) {
-		program_report(p, IPC_RING_READY, &ready);
+		pull_report(p, IPC_RING_READY, &ready);
 	}
 	return result != ORDERS_UNKNOWN;
 }
 
-static void program_obey(struct program *p)
+static void program_obey(struct pull *p)
 {
 	struct ipc_message m;
 	int got = ipc_recv(WORKER_CONTROL_FD, &m);
@@ -97,7 +78,7 @@ static void program_obey(struct program *p)
 	}
 }
 
-static void program_check(struct program *p, int64_t now_us)
+static void program_check(struct pull *p, int64_t now_us)
 {
 	uint64_t kbps = (p->bytes - p->bytes_at_status) * 8000 / (uint64_t)(now_us - p->status_us);
 	char cause[IPC_TEXT];
@@ -110,11 +91,11 @@ static void program_check(struct program *p, int64_t now_us)
 		text_format(cause, sizeof(cause),
 			    "%llu kb/s, above the feed's max_kbps of %u for %d s",
 			    (unsigned long long)kbps, p->start.max_kbps, OVER_LIMIT_SECONDS);
-		program_end(p, cause);
+		pull_end(p, cause);
 	}
 }
 
-static void program_second(struct program *p, int64_t now_us)
+static void program_second(struct pull *p, int64_t now_us)
 {
 	const struct ts_report *ts = &p->inspector.report;
 	struct ipc_ingest_status status = {
@@ -131,15 +112,15 @@ static void program_second(struct program *p, int64_t now_us)
 		.clock_jitter_us = ts->clock_jitter_us,
 	};
 
-	program_report(p, IPC_INGEST_STATUS, &status);
-	program_report(p, IPC_TS_STATUS, &transport);
+	pull_report(p, IPC_INGEST_STATUS, &status);
+	pull_report(p, IPC_TS_STATUS, &transport);
 	program_check(p, now_us);
 	p->status_us = now_us;
 	p->second_us = now_us + SECOND_US;
 }
 
 /* Orders, the second, the time limit. */
-static void program_attend(struct program *p)
+void pull_attend(struct pull *p)
 {
 	int64_t now_us = clock_monotonic_us();
 
@@ -148,130 +129,55 @@ static void program_attend(struct program *p)
 	}
 	p->looked_us = now_us;
 	program_obey(p);
+	carry_flow(p);
 	if (now_us >= p->second_us) {
 		program_second(p, now_us);
 	}
-	if (now_us >= p->deadline_us) {
-		program_end(p, p->bytes == 0   ? "no answer in time"
-			       : !p->has_media ? "nothing in it that can be carried came in time"
-					       : "the source sends nothing any more");
+	if (names_refusal()[0] != '\0') {
+		pull_end(p, names_refusal());
+	} else if (fetch_trouble(&p->fetch)[0] != '\0') {
+		pull_end(p, fetch_trouble(&p->fetch));
+	} else if (now_us >= p->deadline_us) {
+		pull_end(p, p->bytes == 0   ? "no answer in time"
+			    : !p->has_media ? "nothing in it that can be carried came in time"
+					    : "the source sends nothing any more");
 	}
 }
 
 static int on_interrupt(void *program)
 {
-	struct program *p = program;
+	struct pull *p = program;
 
-	program_attend(p);
+	pull_attend(p);
 	return p->is_ended;
+}
+
+void pull_wait(struct pull *p, int64_t until_us)
+{
+	struct pollfd control = { .fd = WORKER_CONTROL_FD, .events = POLLIN };
+	int64_t left_us = until_us - clock_monotonic_us();
+
+	if (left_us > 0 && poll(&control, 1, (int)(left_us / 1000) + 1) > 0) {
+		p->looked_us = 0; /* an order is no reason to wait for the next look */
+	}
+	pull_attend(p);
 }
 
 static bool on_names_wait(void *program)
 {
-	struct program *p = program;
-	struct pollfd control = { .fd = WORKER_CONTROL_FD, .events = POLLIN };
+	struct pull *p = program;
 
-	poll(&control, 1, LOOK_US / 1000);
-	program_attend(p);
+	pull_wait(p, clock_monotonic_us() + LOOK_US);
 	return !p->is_ended;
-}
-
-/* ---- media ---- */
-
-/* The first packet: from now on the switch may have it. */
-static void program_has_media(struct program *p)
-{
-	struct ipc_ring_ready ready = { 0 };
-
-	p->has_media = true;
-	feed_writer_publish(&p->streams.feed);
-	program_report(p, IPC_RING_READY, &ready);
-}
-
-static int program_read(void *program, uint8_t *to, int room)
-{
-	struct program *p = program;
-	int got = 0;
-
-	feed_writer_publish(&p->streams.feed);
-	if (!p->has_media && p->streams.feed.packets > 0) {
-		program_has_media(p);
-	}
-	program_attend(p);
-	if (!p->is_ended) {
-		got = fetch_read(&p->fetch, to, room);
-	}
-	if (got <= 0) {
-		if (got < 0 && !p->is_ended) {
-			char cause[IPC_TEXT];
-
-			fetch_explain(got, cause, sizeof(cause));
-			program_end(p, cause);
-		}
-		p->is_ended = true;
-		return 0;
-	}
-	p->arrival_us = clock_monotonic_us();
-	if (p->has_media) {
-		p->deadline_us = p->arrival_us + p->start.silence_us;
-	}
-	p->bytes += (uint64_t)got;
-	ts_inspect(&p->inspector, to, (size_t)got, p->arrival_us);
-	return got;
-}
-
-/* A PES packet of video ends where the next one begins: what comes out behind the end of the
- * stream may be half a picture. */
-static bool is_cut(const struct program *p, const struct input_packet *packet)
-{
-	return p->is_ended && (packet->format == INPUT_AVC || packet->format == INPUT_HEVC);
-}
-
-static void program_carry_ts(struct program *p)
-{
-	struct input *input = NULL;
-	struct input_packet packet;
-	int got = input_open_ts(program_read, p, &input);
-
-	while (got >= 0 && (got = input_next(input, &packet)) > 0) {
-		bool is_video = packet.format == INPUT_AVC || packet.format == INPUT_HEVC;
-		int64_t arrival_us = ts_arrival_us(&p->inspector, packet.pid, is_video);
-
-		if (!is_cut(p, &packet)) {
-			streams_put(&p->streams, input, &packet,
-				    arrival_us != INT64_MIN ? arrival_us : p->arrival_us);
-		}
-	}
-	if (got < 0) {
-		program_end(p, p->inspector.report.packets == 0
-				       ? "what comes is no stream that can be read"
-				       : "the transport stream cannot be read");
-	}
-	input_close(&input);
-}
-
-static void program_fetch(struct program *p)
-{
-	int error = fetch_open(&p->fetch, &p->start);
-	char cause[IPC_TEXT];
-
-	if (error < 0) {
-		fetch_explain(error, cause, sizeof(cause));
-		program_end(p, names_trouble()[0] != '\0' ? names_trouble() : cause);
-		return;
-	}
-	program_carry_ts(p);
-	fetch_close(&p->fetch);
 }
 
 /* ---- begin and end ---- */
 
-static bool program_begin(struct program *p, struct ipc_message *m)
+static bool program_begin(struct pull *p, struct ipc_message *m)
 {
 	static const struct names_ops names_ops = { on_names_wait };
 	int ring = ipc_take_fd(m, 0), error;
 	int64_t now_us = clock_monotonic_us();
-	struct fetch_address address;
 
 	memcpy(&p->start, m->body, sizeof(p->start));
 	p->fetch.trust = ipc_take_fd(m, 1);
@@ -286,14 +192,14 @@ static bool program_begin(struct program *p, struct ipc_message *m)
 	p->status_us = now_us;
 	p->second_us = now_us + SECOND_US;
 	p->deadline_us = now_us + p->start.connect_us;
-	fetch_split(p->start.url, &address);
-	names_begin(address.host, p->start.allow_private, &names_ops, p);
+	fetch_split(p->start.url, &p->address);
+	names_begin(p->address.host, p->start.allow_private, &names_ops, p);
 	fetch_begin_log();
 	return true;
 }
 
 /* The first order; says why on the log if it does not come. */
-static bool program_start(struct program *p)
+static bool program_start(struct pull *p)
 {
 	struct pollfd control = { .fd = WORKER_CONTROL_FD, .events = POLLIN };
 	struct ipc_message m;
@@ -311,7 +217,7 @@ static bool program_start(struct program *p)
 	return is_begun;
 }
 
-static void program_finish(struct program *p)
+static void program_finish(struct pull *p)
 {
 	struct ipc_ingest_closed closed = { .is_clean = p->cause[0] == '\0' };
 
@@ -319,7 +225,7 @@ static void program_finish(struct program *p)
 	if (!p->is_over) {
 		text_copy(closed.cause, sizeof(closed.cause),
 			  p->cause[0] != '\0' ? p->cause : "the source ended the stream");
-		program_report(p, IPC_INGEST_CLOSED, &closed);
+		pull_report(p, IPC_INGEST_CLOSED, &closed);
 	}
 	streams_finish(&p->streams);
 	explicit_bzero(&p->start, sizeof(p->start));
@@ -331,13 +237,13 @@ static void program_finish(struct program *p)
 
 int main(void)
 {
-	static struct program p;
+	static struct pull p;
 
 	worker_begin(ROLE_INGEST_AV_PULL);
 	if (!program_start(&p)) {
 		return EXIT_FAILURE;
 	}
-	program_fetch(&p);
+	carry_all(&p);
 	program_finish(&p);
 	return EXIT_SUCCESS;
 }

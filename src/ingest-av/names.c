@@ -20,7 +20,8 @@ static struct {
 	uint32_t query;
 	bool is_answered;
 	struct ipc_resolve_answer answer;
-	char trouble[IPC_TEXT];
+	char trouble[IPC_TEXT], refusal[IPC_TEXT];
+	unsigned count;
 } names;
 
 void names_begin(const char *host, bool allow_private, const struct names_ops *ops, void *owner)
@@ -54,6 +55,19 @@ const char *names_trouble(void)
 	return names.trouble;
 }
 
+const char *names_refusal(void)
+{
+	return names.refusal;
+}
+
+unsigned names_count(void)
+{
+	unsigned count = names.count;
+
+	names.count = 0;
+	return count;
+}
+
 /* ---- asking ---- */
 
 static bool names_ask(const char *host, uint16_t port)
@@ -61,6 +75,7 @@ static bool names_ask(const char *host, uint16_t port)
 	struct ipc_resolve_ask ask = { .query = ++names.query, .port = port };
 
 	names.is_answered = false;
+	names.trouble[0] = '\0';
 	if (!text_copy(ask.host, sizeof(ask.host), host)) {
 		text_copy(names.trouble, sizeof(names.trouble), "a host name is too long");
 		return false;
@@ -91,6 +106,7 @@ static void names_settle(void)
 	names.is_settled = true;
 }
 
+/* A name may have several addresses: what is wrong with one of them is wrong with it. */
 static bool names_allow(const char *host, const struct sockaddr *address)
 {
 	char where[IPC_NAME];
@@ -100,7 +116,7 @@ static bool names_allow(const char *host, const struct sockaddr *address)
 	}
 	net_format_address(address, where, sizeof(where));
 	text_format(
-		names.trouble, sizeof(names.trouble),
+		names.refusal, sizeof(names.refusal),
 		"%.60s is at the private address %s; set allow_private: true if the feed may lead "
 		"there",
 		host, where);
@@ -187,6 +203,7 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
 	if (port > UINT16_MAX || (end != NULL && *end != '\0')) {
 		return EAI_SERVICE;
 	}
+	names.count += hints == NULL || !(hints->ai_flags & (AI_PASSIVE | AI_NUMERICHOST));
 	error = find_addresses(host, (uint16_t)port, hints);
 	return error != 0 ? error : list_addresses(host, hints, ret);
 }

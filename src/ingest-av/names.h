@@ -30,7 +30,11 @@ struct names_ops {
 /* `host`: of the configured URL, without brackets. */
 void names_begin(const char *host, bool allow_private, const struct names_ops *ops, void *owner);
 void names_answer(const struct ipc_resolve_answer *answer);
-/* Why the last look-up was refused or failed, in words; "" if none was. */
+/* Why the last look-up failed, in words; "" if it did not. */
 const char *names_trouble(void);
+/* Which address something led to that it must not lead to; "" if nothing did so far. */
+const char *names_refusal(void);
+/* Connections that were begun since it was asked last. */
+unsigned names_count(void);
 
 #endif

@@ -49,7 +49,7 @@ static uint32_t codec_of(enum input_format format)
 	static const uint32_t codecs[] = {
 		[INPUT_AVC] = CODEC_AVC,   [INPUT_HEVC] = CODEC_HEVC,      [INPUT_ADTS] = CODEC_AAC,
 		[INPUT_LATM] = CODEC_AAC,  [INPUT_MPEG_AUDIO] = CODEC_MP3, [INPUT_AC3] = CODEC_AC3,
-		[INPUT_EAC3] = CODEC_EAC3, [INPUT_OPUS] = CODEC_OPUS,
+		[INPUT_EAC3] = CODEC_EAC3, [INPUT_OPUS] = CODEC_OPUS,      [INPUT_AAC] = CODEC_AAC,
 	};
 
 	return codecs[format];
@@ -61,6 +61,7 @@ static enum audio_format audio_of(enum input_format format)
 		[INPUT_ADTS] = AUDIO_ADTS,       [INPUT_LATM] = AUDIO_LATM,
 		[INPUT_MPEG_AUDIO] = AUDIO_MPEG, [INPUT_AC3] = AUDIO_AC3,
 		[INPUT_EAC3] = AUDIO_AC3,        [INPUT_OPUS] = AUDIO_OPUS,
+		[INPUT_AAC] = AUDIO_ADTS, /* not used: it comes framed */
 	};
 
 	return formats[format];
@@ -85,7 +86,8 @@ static unsigned free_track(const struct streams *s, enum packet_kind kind)
 static void forget_gone(struct streams *s, const struct input *input)
 {
 	for (unsigned i = 0; i < STREAMS_MAX; i++) {
-		if (s->items[i].is_used && !input_is_current(input, s->items[i].index)) {
+		if (s->items[i].is_used && input != NULL &&
+		    !input_is_current(input, s->items[i].index)) {
 			stream_finish(&s->items[i]);
 		}
 	}
@@ -155,6 +157,21 @@ static struct stream *stream_of(struct streams *s, const struct input *input,
 
 /* ---- packets ---- */
 
+static void write_packet(struct streams *s, const struct packet *p, const uint8_t *payload)
+{
+	if (s->sink != NULL) {
+		s->sink(s->sink_owner, p, payload);
+	} else {
+		feed_writer_put(&s->feed, p, payload);
+	}
+}
+
+static void write_frame(struct streams *s, struct packet *p, const uint8_t *data, size_t size)
+{
+	p->size = (uint32_t)size;
+	write_packet(s, p, data);
+}
+
 static void write_header(struct streams *s, struct stream *st, const struct packet *at,
 			 const uint8_t *config, size_t size)
 {
@@ -163,8 +180,25 @@ static void write_header(struct streams *s, struct stream *st, const struct pack
 	p.type = PACKET_CONFIG;
 	p.pts_90k = p.dts_90k;
 	p.size = (uint32_t)size;
-	feed_writer_put(&s->feed, &p, config);
+	write_packet(s, &p, config);
 	st->has_header = true;
+}
+
+/* The header goes with every frame: it is written only if it has changed. */
+static void put_framed(struct streams *s, struct stream *st, const struct input_packet *in,
+		       struct packet *p)
+{
+	if (in->pts_90k == INPUT_NO_TIME || in->config_size == 0 ||
+	    in->config_size > HEADER_BYTES_MAX) {
+		s->feed.dropped++;
+		return;
+	}
+	int64_t dts_90k = in->dts_90k != INPUT_NO_TIME && st->kind == PACKET_VIDEO ? in->dts_90k
+										   : in->pts_90k;
+	p->dts_90k = unwrap_33(&s->clock, (uint64_t)dts_90k);
+	p->pts_90k = unwrap_33(&s->clock, (uint64_t)in->pts_90k);
+	write_header(s, st, p, in->config, in->config_size);
+	write_frame(s, p, in->data, in->size);
 }
 
 static void put_video(struct streams *s, struct stream *st, const struct input_packet *in,
@@ -181,6 +215,10 @@ static void put_video(struct streams *s, struct stream *st, const struct input_p
 	p->dts_90k = unwrap_33(&s->clock, (uint64_t)dts_90k);
 	p->pts_90k = unwrap_33(&s->clock, (uint64_t)in->pts_90k);
 	buffer_clear(&s->unit);
+	if (!st->has_header && in->config_size > 0) {
+		annexb_convert(&st->annexb, in->config, in->config_size, &s->unit);
+		buffer_clear(&s->unit); /* parameter sets are kept aside: nothing is in it */
+	}
 	count = annexb_convert(&st->annexb, in->data, in->size, &s->unit);
 	config_bytes = annexb_config(&st->annexb, config, sizeof(config));
 	if (config_bytes > 0) {
@@ -189,8 +227,7 @@ static void put_video(struct streams *s, struct stream *st, const struct input_p
 	if (count < 0) {
 		s->feed.dropped++;
 	} else if (count > 0 && st->has_header) {
-		p->size = (uint32_t)buffer_size(&s->unit);
-		feed_writer_put(&s->feed, p, buffer_bytes(&s->unit));
+		write_frame(s, p, buffer_bytes(&s->unit), buffer_size(&s->unit));
 	}
 }
 
@@ -215,8 +252,7 @@ static void put_audio(struct streams *s, struct stream *st, const struct input_p
 			   in->config_size <= HEADER_BYTES_MAX) {
 			write_header(s, st, p, in->config, in->config_size);
 		}
-		p->size = (uint32_t)frame.size;
-		feed_writer_put(&s->feed, p, frame.data);
+		write_frame(s, p, frame.data, frame.size);
 	}
 }
 
@@ -240,7 +276,9 @@ void streams_put(struct streams *s, const struct input *input, const struct inpu
 		}
 		return;
 	}
-	if (st->kind == PACKET_VIDEO) {
+	if (in->is_framed) {
+		put_framed(s, st, in, &p);
+	} else if (st->kind == PACKET_VIDEO) {
 		put_video(s, st, in, &p);
 	} else {
 		put_audio(s, st, in, &p);

@@ -29,8 +29,13 @@ struct stream {
 	struct audio_split audio;
 };
 
+/* Takes a packet that is ready for the ring. */
+typedef void streams_sink(void *owner, const struct packet *p, const uint8_t *payload);
+
 struct streams {
 	struct feed_writer feed;
+	streams_sink *sink; /* NULL: packets go into the ring at once */
+	void *sink_owner;
 	struct unwrap33 clock;
 	struct stream items[STREAMS_MAX];
 	struct buffer unit; /* the access unit being made */
@@ -41,7 +46,8 @@ struct streams {
 
 int streams_init(struct streams *s, int ring_fd, int64_t span_us, int wake);
 void streams_finish(struct streams *s);
-/* `arrival_us`: when its last byte came in. `input` knows which streams are current. */
+/* `arrival_us`: when its last byte came in. `input` knows which streams are current; NULL: all
+ * are. */
 void streams_put(struct streams *s, const struct input *input, const struct input_packet *packet,
 		 int64_t arrival_us);
 

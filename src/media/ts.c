@@ -165,3 +165,30 @@ int64_t ts_arrival_us(const struct ts_inspector *t, unsigned pid, bool is_open)
 	}
 	return INT64_MIN;
 }
+
+#define RTP_HEAD_BYTES 12
+#define RTP_MPEG_TS 33
+
+size_t ts_in_rtp(const uint8_t *datagram, size_t size, size_t *ret_at)
+{
+	size_t at, padding = 0;
+
+	if (size < RTP_HEAD_BYTES || datagram[0] >> 6 != 2 || (datagram[1] & 0x7f) != RTP_MPEG_TS) {
+		return 0;
+	}
+	at = RTP_HEAD_BYTES + 4 * (size_t)(datagram[0] & 15); /* contributing sources */
+	if (datagram[0] & 0x10) {                             /* a head extension */
+		if (at + 4 > size) {
+			return 0;
+		}
+		at += 4 + 4 * ((size_t)datagram[at + 2] << 8 | datagram[at + 3]);
+	}
+	if (datagram[0] & 0x20) {
+		padding = datagram[size - 1];
+	}
+	if (at + padding >= size) {
+		return 0;
+	}
+	*ret_at = at;
+	return size - at - padding;
+}

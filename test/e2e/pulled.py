@@ -1,67 +1,30 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Feeds that the relay fetches: SRT listeners, web servers, UDP; and what servers do wrong.
+"""Feeds that the relay fetches: their life, certificates, and what servers do wrong."""
 
-The clips are those that encoders publish elsewhere; what is recorded of the show must be the same
-frames, byte for byte.
-"""
+import json
+import subprocess
+from random import Random
 
-import os
-import signal
-
-from lib import encoders, flv, media
-from lib.origins import Origin, free_udp_port, remux, srt_listener
+from lib import encoders, media
+from lib.origins import Origin, remux
+from lib.platforms import certificate, tls_server
 from lib.process import eventually
-from lib.relay import BACKUP_KEY, Relay, recording
-from lib.show import expect
+from lib.pulling import judge, pulling
+from lib.relay import BACKUP_KEY, PRIMARY_KEY, Relay, recording
 from lib.stage import case, main
 
 
-def pulling(stage, url, delay_ms=1000, backup=False, **feed):
-    """A relay that pulls its primary and records the show."""
-    feeds = [{"name": "primary", "pull": url, **feed}]
-    if backup:
-        feeds.append({"name": "backup", "key": BACKUP_KEY})
-    return Relay(stage, [recording("record", stage.path("record.mkv"))], delay_ms=delay_ms,
-                 feeds=feeds)
+def troubles(feed):
+    return [signal["text"] for signal in feed["health"]]
 
 
-def judge(stage, relay, clips, *feeds):
-    if relay.process.stop() != 0:
-        raise AssertionError("the relay did not end well")
-    verdict = media.verdict(stage, stage.path("record.mkv"), clips)
-    verdict.assert_unbroken()
-    expect(verdict, *feeds)
-    seconds = len(verdict.recording.of(flv.VIDEO)) / clips["primary"].fps
-    if seconds < 1.5:
-        raise AssertionError(f"only {seconds} s came")
-
-
-def said(relay, status):
-    """What the status says is wrong with the primary."""
-    return " ".join(signal["text"] for signal in relay.feed("primary", status)["health"])
-
-
-def trouble(relay, *words):
-    """Until the status says so of the primary."""
+def trouble(relay, words, feed="primary"):
+    """Until the status says so of the feed; anything but "connecting" will do if `words` is ""."""
     status = relay.wait_status(
-        lambda s: all(w in said(relay, s) for w in words),
-        f"the primary's health to say {words}")
-    return relay.feed("primary", status)
-
-
-@case
-def srt_listener_is_called(stage):
-    clip = encoders.clip(stage, "primary", b_frames=2)
-    port = free_udp_port()
-    srt_listener(stage, "origin", clip, port)
-    relay = pulling(stage, f"srt://127.0.0.1:{port}?latency=120")
-    relay.wait_live("primary")
-    media.wait_size(stage.path("record.mkv"), 150000)
-    feed = relay.feed("primary")
-    if feed["peer"] != f"srt://127.0.0.1:{port}" or feed["ts"]["packets"] == 0:
-        raise AssertionError(f"status: {feed}")
-    judge(stage, relay, {"primary": clip}, "primary")
+        lambda s: any(words in t and t != "connecting" for t in troubles(relay.feed(feed, s))),
+        f"the health of {feed} to say {words!r}")
+    return relay.feed(feed, status)
 
 
 @case
@@ -142,6 +105,106 @@ def unreachable_server_is_named_and_tried_again(stage):
         raise AssertionError("the token is to be seen")
     if relay.log().count("does not know that path") != 1:
         raise AssertionError("a trouble that lasts is said once")
+
+
+def trusting(stage, origin, ca):
+    """A relay that knows the authority."""
+    return Relay(stage, [recording("record", stage.path("record.mkv"))], delay_ms=1000,
+                 environment={"SSL_CERT_FILE": ca},
+                 feeds=[{"name": "primary", "pull": origin.url("/live.ts", "localhost")}])
+
+
+@case
+def web_server_with_a_certificate_is_pulled(stage):
+    chain, key, ca = certificate(stage)
+    origin = Origin(stage, tls_server(chain, key))
+    origin.live("/live.ts", remux(encoders.clip(stage, "primary"), "mpegts"))
+    trusting(stage, origin, ca).wait_live("primary")
+
+
+@case
+def certificate_for_another_name_is_refused(stage):
+    chain, key, ca = certificate(stage, "elsewhere")
+    origin = Origin(stage, tls_server(chain, key))
+    trouble(trusting(stage, origin, ca), "certificate")
+    if origin.asked:
+        raise AssertionError(f"something was asked for: {origin.asked}")
+
+
+@case
+def certificate_of_nobody_known_is_refused(stage):
+    chain, key, _ = certificate(stage)
+    origin = Origin(stage, tls_server(chain, key))
+    trouble(pulling(stage, origin.url("/live.ts", "localhost")), "certificate")
+    if origin.asked:
+        raise AssertionError(f"something was asked for: {origin.asked}")
+
+
+# ---- what servers do wrong ----
+
+MASTER = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n"
+SEGMENTS = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n"
+
+
+def noise(request):
+    request.begin("video/mp2t")
+    random = Random(7)
+    for _ in range(200):
+        request.wfile.write(random.randbytes(20000))
+
+
+BAD = { # path: (what the server does there, what the health says)
+    "/round": (lambda o, p: o.redirect(p, o.url(p)), "redirected from one URL to the next"),
+    "/loop.m3u8": (lambda o, p: o.text(p, MASTER + "loop.m3u8\n"), "never to media"),
+    "/file.m3u8": (lambda o, p: o.text(p, SEGMENTS + "file:///etc/passwd\n"), "(file:)"),
+    "/data.m3u8": (lambda o, p: o.text(p, MASTER + "data:text/plain;base64,I0VYVE0zVQo=\n"),
+                   "(data:)"),
+    "/to-file": (lambda o, p: o.redirect(p, "file:///etc/passwd"), ""),
+    "/noise": (lambda o, p: o.routes.update({p: noise}), "no MPEG-TS, FLV, HLS"),
+    "/empty": (lambda o, p: o.text(p, ""), "ended the stream"),
+    "/concat.m3u8": (lambda o, p: o.text(p, SEGMENTS + "concat:/etc/passwd\n"), ""),
+    "/hang": (lambda o, p: o.hang(p), "no answer in time"),
+}
+
+
+@case
+def bad_servers_are_named_and_touch_no_other_feed(stage):
+    clip = encoders.clip(stage, "primary")
+    origin = Origin(stage)
+    for path, (do, _) in BAD.items():
+        do(origin, path)
+    names = {path: path.strip("/").replace(".", "-") for path in BAD}
+    feeds = [{"name": "primary", "key": PRIMARY_KEY},
+             *({"name": names[path], "pull": origin.url(path)} for path in BAD)]
+    relay = Relay(stage, [recording("record", stage.path("record.mkv"))], delay_ms=1000,
+                  feeds=feeds)
+    encoders.ffmpeg(stage, "primary", clip, relay.url("primary"))
+    relay.wait_live("primary")
+    for path, (_, words) in BAD.items():
+        feed = trouble(relay, words, names[path])
+        stage.note(f"{path}: {troubles(feed)}")
+        if feed["state"] != "offline":
+            raise AssertionError(f"status: {feed}")
+    if len(relay.workers("ingest-av-pull")) > len(BAD):
+        raise AssertionError("workers pile up")
+    if "root:" in relay.log() + json.dumps(relay.status()):
+        raise AssertionError("a file was read")
+    judge(stage, relay, {"primary": clip}, "primary")
+
+
+@case
+def source_that_falls_silent_is_left_and_named(stage):
+    clip = encoders.clip(stage, "primary")
+    whole = subprocess.run(
+        ["ffmpeg", "-nostdin", "-v", "error", "-i", clip.path, "-t", "3", "-c", "copy", "-f",
+         "mpegts", "pipe:1"], stdout=subprocess.PIPE, check=True).stdout
+    origin = Origin(stage)
+    origin.hang("/live.ts", whole)
+    relay = pulling(stage, origin.url("/live.ts"))
+    for words in ("pulled from", "sends nothing any more"):
+        relay.process.wait_line(lambda line, words=words: words in line, words,
+                                lines=relay.process.stderr)
+    eventually(lambda: len(origin.asked) > 1, "another try")
 
 
 if __name__ == "__main__":

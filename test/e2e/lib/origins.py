@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 
+from lib.process import eventually
 from lib.stage import need
 
 
@@ -124,6 +125,19 @@ class Origin:
             request.begin("application/octet-stream", **{"Content-Length": str(len(data))})
             request.wfile.write(data)
         self.routes[path] = answer
+
+
+def hls(stage, origin, of, path, *more):
+    """ffmpeg writes a live playlist of the clip, which the origin serves below `path`."""
+    directory = stage.path("hls" + path.replace("/", "-"))
+    os.makedirs(directory)
+    origin.directory(path, directory)
+    stage.start("segmenter", [
+        "ffmpeg", "-nostdin", "-v", "warning", "-re", "-i", of.path, "-c", "copy", "-f", "hls",
+        "-hls_time", "2", "-hls_list_size", "6", "-hls_flags", "delete_segments", *more,
+        os.path.join(directory, "live.m3u8")])
+    eventually(lambda: os.path.exists(os.path.join(directory, "live.m3u8")), "a playlist")
+    return origin.url(path + "live.m3u8")
 
 
 def srt_listener(stage, name, of, port, **query):

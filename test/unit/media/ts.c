@@ -127,6 +127,38 @@ static void arrival_is_that_of_the_last_byte(void **state)
 	assert_true(ts_arrival_us(&t, 99, true) == INT64_MIN);
 }
 
+static void transport_stream_is_found_in_rtp_whatever_the_head_has(void **state)
+{
+	uint8_t plain[12 + 5] = { 0x80, 0x80 | 33 };
+	uint8_t full[12 + 8 + 4 + 4 + 5 + 3] = { 0xb2, 33 };
+	size_t at = 0;
+
+	(void)state;
+	assert_int_equal(ts_in_rtp(plain, sizeof(plain), &at), 5);
+	assert_int_equal(at, 12);
+	full[12 + 8 + 3] = 1; /* words of the extension */
+	full[sizeof(full) - 1] = 3;
+	assert_int_equal(ts_in_rtp(full, sizeof(full), &at), 5);
+	assert_int_equal(at, 28);
+}
+
+static void datagram_that_is_no_such_rtp_holds_nothing(void **state)
+{
+	uint8_t other[20] = { 0x80, 96 }, cut[20] = { 0x90, 33 }, padded[20] = { 0xa0, 33 };
+	uint8_t plain[12] = { 0x80, 33 }, old[20] = { 0x40, 33 };
+	size_t at;
+
+	(void)state;
+	cut[14] = 0xff;
+	padded[19] = 8;
+	assert_int_equal(ts_in_rtp(other, sizeof(other), &at), 0);
+	assert_int_equal(ts_in_rtp(cut, sizeof(cut), &at), 0);
+	assert_int_equal(ts_in_rtp(cut, 13, &at), 0);
+	assert_int_equal(ts_in_rtp(padded, sizeof(padded), &at), 0);
+	assert_int_equal(ts_in_rtp(plain, sizeof(plain), &at), 0);
+	assert_int_equal(ts_in_rtp(old, sizeof(old), &at), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -136,6 +168,8 @@ int main(void)
 		cmocka_unit_test_setup(packets_are_found_again_in_pieces_and_behind_noise, fresh),
 		cmocka_unit_test_setup(even_clock_has_no_jitter_and_an_uneven_one_has, fresh),
 		cmocka_unit_test_setup(arrival_is_that_of_the_last_byte, fresh),
+		cmocka_unit_test(transport_stream_is_found_in_rtp_whatever_the_head_has),
+		cmocka_unit_test(datagram_that_is_no_such_rtp_holds_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
