@@ -28,7 +28,7 @@
 #define HISTORY_WORD 32
 #define HISTORY_TEXT 512
 #define HISTORY_EXTRA 2048  /* JSON of an event beside its text */
-#define HISTORY_REPORT 12288 /* JSON of a drill's report */
+#define HISTORY_REPORT 15360 /* JSON of a drill's report */
 #define HISTORY_FOLDER "history" /* in the state directory */
 #define HISTORY_FILE "history.db"
 

@@ -12,6 +12,7 @@
  *   {"command":"witness","show":S}             -> likewise, then {"witness":{}}s, {"summary":{}}s
  *   {"command":"witness_mark","show":S,"mark":N}  -> likewise, and a summary with that mark
  *   {"command":"history","subject":X,"show":S,"since":S,"limit":N}  -> as history.h says
+ *   {"command":"drilled","show":S,"report":{}}  -> {"ok":true}: a rehearsal, for the history
  *   {"command":"events","follow":B,"since":S}  -> {"ok":true}, {"event":{...}}..., {"end":true}
  */
 #include <errno.h>
@@ -235,27 +236,19 @@ static void do_events(struct client *client, struct show *show, const json_t *re
 /* The answer comes from a reader, straight into the client's socket. */
 static void do_history(struct client *client, struct show *show, const json_t *request)
 {
-	const char *subject = json_string_value(json_object_get(request, "subject"));
-	const char *name = json_string_value(json_object_get(request, "show"));
-	const json_t *since = json_object_get(request, "since");
-	json_int_t limit = json_integer_value(json_object_get(request, "limit"));
-	struct ipc_history_read question = {
-		.subject = subject != NULL ? history_subject_of(subject) : HISTORY_NONE,
-		.since_us = json_is_integer(since) ? json_integer_value(since) * 1000000
-						   : INT64_MIN,
-		.limit = limit > 0 && limit < UINT32_MAX ? (uint32_t)limit : 0,
-	};
-	int result = -EINVAL;
+	int result = history_ask(client->control->supervisor, request,
+				 bufferevent_getfd(client->stream));
 
 	(void)show;
-	text_copy(question.show, sizeof(question.show), name != NULL ? name : "");
-	if (question.subject != HISTORY_NONE) {
-		result = history_ask(client->control->supervisor, &question,
-				     bufferevent_getfd(client->stream));
-	}
 	if (result < 0) {
 		client_error(client, "the history cannot be asked: %s", strerror(-result));
 	}
+}
+
+static void do_drilled(struct client *client, struct show *show, const json_t *request)
+{
+	history_drill(show, request);
+	client_ok(client);
 }
 
 static struct destination *requested_destination(struct client *client, struct show *show,
@@ -351,13 +344,21 @@ static const struct {
 	bool is_order; /* changes something: who gave it is logged */
 	void (*run)(struct client *client, struct show *show, const json_t *request);
 } commands[] = {
-	{ "explain", true, false, do_explain }, { "status", false, false, do_status },
-	{ "start", true, true, do_start },      { "end", true, true, do_end },
-	{ "take", true, true, do_take },        { "auto", true, true, do_auto },
-	{ "events", false, false, do_events },  { "history", false, false, do_history },
-	{ "pause", true, true, do_pause },      { "resume", true, true, do_resume },
-	{ "fault", true, true, do_fault },      { "mend", false, false, do_mend },
-	{ "witness", true, false, do_witness }, { "witness_mark", true, false, do_witness_mark },
+	{ "explain", true, false, do_explain },
+	{ "status", false, false, do_status },
+	{ "start", true, true, do_start },
+	{ "end", true, true, do_end },
+	{ "take", true, true, do_take },
+	{ "auto", true, true, do_auto },
+	{ "events", false, false, do_events },
+	{ "history", false, false, do_history },
+	{ "drilled", true, false, do_drilled },
+	{ "pause", true, true, do_pause },
+	{ "resume", true, true, do_resume },
+	{ "fault", true, true, do_fault },
+	{ "mend", false, false, do_mend },
+	{ "witness", true, false, do_witness },
+	{ "witness_mark", true, false, do_witness_mark },
 };
 
 static void client_log_order(struct client *client, const char *command, const char *show)

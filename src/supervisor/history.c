@@ -25,6 +25,7 @@
 
 #define QUEUE_MAX 512 /* records that may wait for the writer; then they are lost */
 #define READERS_MAX 4
+#define SINCE_MAX_S INT64_C(100000000000)
 
 static struct ledger_time now(void)
 {
@@ -233,15 +234,19 @@ void history_event(struct supervisor *sup, int64_t id, const char *show, const c
 	put(&sup->history, IPC_HISTORY_EVENT, &event);
 }
 
-void history_drill(struct show *show, const char *scenario, bool passed, const json_t *report)
+void history_drill(struct show *show, const json_t *request)
 {
-	struct ipc_history_drill drill = { .at = now(), .passed = passed };
+	const json_t *report = json_object_get(request, "report");
+	const char *scenario = json_string_value(json_object_get(report, "scenario"));
+	struct ipc_history_drill drill = {
+		.at = now(), .passed = json_is_true(json_object_get(report, "passed"))
+	};
 	char *json = json_dumps(report, JSON_COMPACT);
 
 	text_copy(drill.show, sizeof(drill.show), show->config->name);
-	text_copy(drill.scenario, sizeof(drill.scenario), scenario);
+	text_copy(drill.scenario, sizeof(drill.scenario), scenario != NULL ? scenario : "");
 	if (json != NULL && !text_copy(drill.report, sizeof(drill.report), json)) {
-		drill.report[0] = '\0';
+		drill.report[0] = '\0'; /* half a report is none */
 	}
 	free(json);
 	put(&show->supervisor->history, IPC_HISTORY_DRILL, &drill);
@@ -405,14 +410,37 @@ static void reader_exited(struct child *child, const char *cause)
 	h->reader_count--;
 }
 
-int history_ask(struct supervisor *sup, const struct ipc_history_read *question, int output)
+static bool read_question(const json_t *request, struct ipc_history_read *ret)
+{
+	const char *subject = json_string_value(json_object_get(request, "subject"));
+	const char *show = json_string_value(json_object_get(request, "show"));
+	const json_t *since = json_object_get(request, "since");
+	json_int_t limit = json_integer_value(json_object_get(request, "limit"));
+	json_int_t since_s = json_is_integer(since) ? json_integer_value(since) : -1;
+
+	*ret = (struct ipc_history_read){
+		.subject = subject != NULL ? history_subject_of(subject) : HISTORY_NONE,
+		.since_us = since_s >= 0 && since_s < SINCE_MAX_S ? since_s * 1000000 : INT64_MIN,
+		.limit = limit > 0 && limit < UINT32_MAX ? (uint32_t)limit : 0,
+		.is_running = true,
+		.now = now(),
+	};
+	return ret->subject != HISTORY_NONE &&
+	       text_copy(ret->show, sizeof(ret->show), show != NULL ? show : "");
+}
+
+int history_ask(struct supervisor *sup, const json_t *request, int output)
 {
 	static const struct child_ops reader_ops = { reader_message, reader_exited };
-	struct ipc_history_read read = *question;
 	struct history *h = &sup->history;
-	int directory, fds[2];
+	struct ipc_history_read question;
 	struct child *reader;
+	int directory;
 
+	if (!read_question(request, &question)) {
+		return -EINVAL;
+	}
+	question.boot = h->boot;
 	if (h->reader_count >= READERS_MAX) {
 		return -EBUSY;
 	}
@@ -422,13 +450,10 @@ int history_ask(struct supervisor *sup, const struct ipc_history_read *question,
 	}
 	reader = child_spawn(sup, ROLE_HISTORY, &reader_ops, NULL, "history reader");
 	if (reader != NULL) {
+		const int fds[2] = { directory, output };
+
 		h->reader_count++;
-		read.is_running = true;
-		read.boot = h->boot;
-		read.now = now();
-		fds[0] = directory;
-		fds[1] = output;
-		child_send(reader, IPC_HISTORY_READ, &read, fds, 2);
+		child_send(reader, IPC_HISTORY_READ, &question, fds, 2);
 	}
 	close(directory);
 	return reader != NULL ? 0 : -EAGAIN;

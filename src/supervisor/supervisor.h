@@ -470,7 +470,8 @@ void history_begin(struct supervisor *sup);
 void history_finish(struct supervisor *sup);
 void history_event(struct supervisor *sup, int64_t id, const char *show, const char *kind,
 		   const char *text, const json_t *extra);
-void history_drill(struct show *show, const char *scenario, bool passed, const json_t *report);
+/* A rehearsal has been: {"report":{"scenario":X,"passed":B,...}}. */
+void history_drill(struct show *show, const json_t *request);
 /* Tells what has changed of the show, its destinations and feeds. */
 void history_look(struct show *show);
 /* It is taken out of the configuration. */
@@ -478,8 +479,9 @@ void history_gone(struct show *show, struct account *account, enum history_what 
 		  const char *name);
 /* Tells how everything is. */
 void history_tell_all(struct supervisor *sup);
-/* A reader shall answer into `output`, which stays the caller's. 0 or a negative errno. */
-int history_ask(struct supervisor *sup, const struct ipc_history_read *question, int output);
+/* {"subject":X,"show":S,"since":S,"limit":N}: a reader shall answer into `output`, which stays the
+ * caller's. 0 or a negative errno. */
+int history_ask(struct supervisor *sup, const json_t *request, int output);
 json_t *history_json(const struct supervisor *sup);
 json_t *account_json(const struct account *account);
 json_t *account_save(const struct account *account);

@@ -35,16 +35,17 @@ static void expect(const char *text)
 	}
 }
 
-#define ACCOUNT                                                                                      \
-	"{\"show\":\"main\",\"destination\":\"=you\\\"tube\",\"from\":\"2026-11-21T20:00:00.000Z\"," \
-	"\"to\":\"2026-11-21T22:00:00.000Z\",\"on_s\":7192.38,\"off_s\":0.001,\"rest_s\":7.619,"     \
-	"\"unknown_s\":0,\"percent\":99.99999,\"interruptions\":1,\"longest_off_s\":0.001,"          \
-	"\"longest_off_at\":null,\"now\":\"on\",\"causes\":[{\"cause\":\"reset\\u001b[2J\","         \
-	"\"s\":0.001,\"times\":1}]}"
+static const char accounts_text[] =
+	"[{\"show\":\"main\",\"destination\":\"=you\\\"tube\","
+	"\"from\":\"2026-11-21T20:00:00.000Z\",\"to\":\"2026-11-21T22:00:00.000Z\","
+	"\"on_s\":7192.38,\"off_s\":0.001,\"rest_s\":7.619,\"unknown_s\":0,"
+	"\"percent\":99.99999,\"interruptions\":1,\"longest_off_s\":0.001,"
+	"\"longest_off_at\":null,\"now\":\"on\","
+	"\"causes\":[{\"cause\":\"reset\\u001b[2J\",\"s\":0.001,\"times\":1}]}]";
 
 static void ledger_is_a_table_with_its_causes(void **state)
 {
-	json_t *accounts = json_loads("[" ACCOUNT "]", 0, NULL);
+	json_t *accounts = json_loads(accounts_text, 0, NULL);
 	json_t *end = json_loads("{\"end\":true,\"lost\":3}", 0, NULL);
 	struct terminal t = begin();
 
@@ -75,7 +76,7 @@ static void nothing_known_is_said(void **state)
 
 static void spreadsheet_is_given_no_formula(void **state)
 {
-	json_t *accounts = json_loads("[" ACCOUNT "]", 0, NULL);
+	json_t *accounts = json_loads(accounts_text, 0, NULL);
 	struct terminal t = begin();
 
 	ledger_print_csv(t.out, accounts);
