@@ -23,6 +23,13 @@ struct config_srt {
 	uint32_t latency_ms;     /* of feeds that do not say their own */
 };
 
+/* A place at an RTMP(S) server, taken apart; host NULL: none. */
+struct config_endpoint {
+	bool is_tls;
+	uint16_t port;
+	char *host, *app, *stream, *tc_url;
+};
+
 /* Where a feed comes from. */
 enum config_source {
 	SOURCE_PUBLISHED,
@@ -30,6 +37,7 @@ enum config_source {
 	SOURCE_PULL,             /* libavformat's URLs */
 	SOURCE_FILE,
 	SOURCE_SLATE,            /* file: auto */
+	SOURCE_PULL_RTMP,        /* rtmp:// and rtmps://, by librtmp */
 	CONFIG_SOURCES
 };
 
@@ -43,6 +51,7 @@ struct config_feed {
 	bool allow_private;      /* a pulled URL may lead from public to private addresses */
 	/* derived by config_load() */
 	enum config_source source;
+	struct config_endpoint endpoint; /* of PULL_RTMP */
 };
 
 enum config_platform {
@@ -57,13 +66,6 @@ enum config_platform {
 /* When a destination is dialled again. */
 struct config_retry {
 	uint32_t first_s, cap_s, healthy_s;
-};
-
-/* An RTMP(S) ingest, taken apart; host NULL: none. */
-struct config_endpoint {
-	bool is_tls;
-	uint16_t port;
-	char *host, *app, *stream, *tc_url;
 };
 
 /* A destination that is neither RTMP nor a file, taken apart and decoded; host NULL: none. */

@@ -21,6 +21,11 @@
  *                 <- FEED_PACE, FEED_FAULT                      INGEST_STATUS, INGEST_CLOSED
  *                 <- FEED_RING(ring [,wake])                 -> RING_READY
  *   slate         <- SLATE_START(file, font [,picture])      -> SLATE_DONE
+ *   ingest-rtmp-pull <- STREAM_START(socket, ring [,wake])  -> RING_READY, INGEST_STATUS,
+ *                 <- FEED_PACE, FEED_FAULT                      INGEST_CLOSED
+ *                 <- FEED_RING(ring [,wake])                 -> RING_READY
+ *   ingest-rtmp-tunnel <- TUNNEL_START(socket [,trust])     -> ALIVE, RESOLVE_ASK, INGEST_CLOSED
+ *                 <- RESOLVE_ANSWER
  *   switch        <- SWITCH_START(show ring [,old ring])     -> RING_READY, SWITCH_STATUS,
  *                                                               SWITCH_EVENT
  *                 <- SOURCE_OPEN(ring [,wake]), SOURCE_CLOSE -> SOURCE_RELEASED
@@ -80,7 +85,7 @@ enum ipc_type {
 	IPC_OUTPUT_START, IPC_FILE_ASK, IPC_FILE_GIVE, IPC_FILE_DONE,
 	IPC_FEED_FAULT, IPC_FEED_RING, IPC_DESTINATION_CUT,
 	IPC_WITNESS_START, IPC_WITNESS_MARK, IPC_WITNESS_FILE, IPC_WITNESS_MEDIA,
-	IPC_WITNESS_EVENT, IPC_WITNESS_SUMMARY, IPC_WITNESS_END, IPC_PULL_START,
+	IPC_WITNESS_EVENT, IPC_WITNESS_SUMMARY, IPC_WITNESS_END, IPC_PULL_START, IPC_TUNNEL_START,
 	IPC_HISTORY_START, IPC_HISTORY_EVENT, IPC_HISTORY_STATE, IPC_HISTORY_WHOLE,
 	IPC_HISTORY_LOST, IPC_HISTORY_DRILL, IPC_HISTORY_STATUS, IPC_HISTORY_READ,
 	IPC_LOOP_START, IPC_LOOP_REPORT, IPC_SLATE_START, IPC_SLATE_DONE,
@@ -170,7 +175,8 @@ struct ipc_caller_status { /* once a second for each connection that is carried 
 };
 struct ipc_srt_closed { uint64_t connection; char cause[IPC_TEXT]; };
 
-/* fds: socket its transport stream comes from, feed ring (to write), wake-up if any */
+/* fds: socket its transport stream comes from (of librtmp: the tunnel's), feed ring (to write),
+ * wake-up if any */
 struct ipc_stream_start {
 	int64_t span_us;        /* ring_writer_open() */
 	int64_t backdate_us;    /* a sender's latency is taken off arrival times up to this */
@@ -286,6 +292,15 @@ struct ipc_endpoint {
 	char tc_url[IPC_KEY + IPC_HOST];
 };
 #define IPC_ENDPOINTS_MAX 2
+/* Of a pulled RTMP feed, to the process that has the network. fds: the player's socket; trusted
+ * certificates (a memfd, PEM), without which there is no TLS */
+struct ipc_tunnel_start { /* holds secrets: never logged */
+	int64_t connect_us;     /* within which the server has to begin the stream */
+	int64_t silence_us;     /* a stream that then pauses for so long is left */
+	uint32_t allow_private; /* the server may lead to addresses further inside */
+	uint32_t reserved;
+	struct ipc_endpoint endpoint;
+};
 struct ipc_destination_add { /* holds secrets: never logged */
 	uint32_t id;
 	uint32_t endpoint_count; /* 1, or 2 with a backup: tried by turns */

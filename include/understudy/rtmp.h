@@ -36,6 +36,7 @@ struct rtmp_limits {
 	uint32_t video_bytes;         /* 8 MiB */
 	uint32_t partial_bytes;       /* all unfinished messages together: 12 MiB */
 	uint32_t chunk_streams;       /* in use: 16 */
+	uint32_t output_bytes;        /* waiting to be sent: 64 KiB */
 	uint32_t unauthorised_bytes;  /* after the handshake, before publish is allowed: 64 KiB */
 	uint32_t messages_per_second; /* 5000 */
 	uint32_t chunks_per_second;   /* 100000 */

@@ -106,6 +106,44 @@ static bool is_rtmp(const struct url *url)
 	return strcmp(url->scheme, "rtmp") == 0 || strcmp(url->scheme, "rtmps") == 0;
 }
 
+/* Takes the URL apart. NULL, or what is wrong with it. */
+static const char *fill_endpoint(struct config_endpoint *e, const struct url *url, bool has_key,
+				 const char *key, struct report *r)
+{
+	const char *error = split_path(e, url->path, has_key, key, r);
+
+	e->is_tls = strcmp(url->scheme, "rtmps") == 0;
+	e->port = url->port != 0 ? url->port : e->is_tls ? RTMPS_PORT : RTMP_PORT;
+	if (error == NULL) {
+		e->host = copy_part(url->host, strlen(url->host), r);
+	}
+	if (error == NULL && e->app != NULL) {
+		e->tc_url = make_tc_url(e, url, r);
+	}
+	return error;
+}
+
+/* rtmp://HOST/APP/STREAM, the stream with its parameters */
+void check_pulled_rtmp(struct config_feed *feed, const struct url *url, const char *path,
+		       struct report *r)
+{
+	size_t size = strcspn(url->path, "?#");
+	const char *slash = memrchr(url->path, '/', size);
+	const char *error;
+
+	if (url->has_user) {
+		error = "has a user name before the host, which RTMP servers do not take from "
+			"players; give parameters behind the stream's name";
+	} else if (slash == NULL || slash == url->path || slash + 1 == url->path + size) {
+		error = "has to name application and stream: rtmp://HOST/APP/STREAM";
+	} else {
+		error = fill_endpoint(&feed->endpoint, url, false, NULL, r);
+	}
+	if (error != NULL) {
+		report_add_at(r, CONFIG_ERROR, path, "%s", error);
+	}
+}
+
 /* One ingest, the URL of which is the value of `name`. */
 static void check_endpoint(struct config_endpoint *e, const struct config_destination *d,
 			   const struct url *url, const char *path, const char *name,
@@ -115,22 +153,15 @@ static void check_endpoint(struct config_endpoint *e, const struct config_destin
 	const char *error;
 
 	text_format(of_key, sizeof(of_key), "%s.key", path);
-	e->is_tls = strcmp(url->scheme, "rtmps") == 0;
-	e->port = url->port != 0 ? url->port : e->is_tls ? RTMPS_PORT : RTMP_PORT;
 	if (url->has_user) {
 		refuse(r, path, name,
 		       "has a user name before the host; put it into `user` and `password`, and "
 		       "the stream key into `key`");
 		return;
 	}
-	error = split_path(e, url->path, report_has(r, of_key), d->key, r);
+	error = fill_endpoint(e, url, report_has(r, of_key), d->key, r);
 	if (error != NULL) {
 		refuse(r, path, name, error);
-		return;
-	}
-	e->host = copy_part(url->host, strlen(url->host), r);
-	if (e->app != NULL) {
-		e->tc_url = make_tc_url(e, url, r);
 	}
 }
 

@@ -99,10 +99,10 @@ static const struct scheme {
 	enum config_source source;
 	bool needs_port;
 } schemes[] = {
-	{ "srt", SOURCE_PULL, true },       { "http", SOURCE_PULL, false },
-	{ "https", SOURCE_PULL, false },    { "rtsp", SOURCE_PULL, false },
-	{ "udp", SOURCE_PULL, true },       { "rtp", SOURCE_PULL, true },
-	{ "rtmp", SOURCE_INACTIVE, false }, { "rtmps", SOURCE_INACTIVE, false },
+	{ "srt", SOURCE_PULL, true },        { "http", SOURCE_PULL, false },
+	{ "https", SOURCE_PULL, false },     { "rtsp", SOURCE_PULL, false },
+	{ "udp", SOURCE_PULL, true },        { "rtp", SOURCE_PULL, true },
+	{ "rtmp", SOURCE_PULL_RTMP, false }, { "rtmps", SOURCE_PULL_RTMP, false },
 };
 
 static const struct scheme *find_scheme(const char *name)
@@ -115,29 +115,28 @@ static const struct scheme *find_scheme(const char *name)
 	return NULL;
 }
 
-static enum config_source check_pull(const char *pull, const char *path, struct report *r)
+static void check_pull(struct config_feed *feed, const char *path, struct report *r)
 {
 	struct url url;
-	const char *error = url_parse(pull, &url);
+	const char *error = url_parse(feed->pull, &url);
 	const struct scheme *scheme = error == NULL ? find_scheme(url.scheme) : NULL;
 
+	feed->source = scheme != NULL ? scheme->source : SOURCE_INACTIVE;
 	if (error != NULL) {
 		report_add_at(r, CONFIG_ERROR, path, "%s", error);
 	} else if (scheme == NULL) {
 		report_add_at(r, CONFIG_ERROR, path,
-			      "cannot be pulled; use srt://, http://, https://, rtsp://, udp:// or "
-			      "rtp://");
-	} else if (strlen(pull) >= PULL_BYTES_MAX) {
+			      "cannot be pulled; use rtmp://, rtmps://, srt://, http://, https://, "
+			      "rtsp://, udp:// or rtp://");
+	} else if (strlen(feed->pull) >= PULL_BYTES_MAX) {
 		report_add_at(r, CONFIG_ERROR, path, "is longer than %d characters",
 			      PULL_BYTES_MAX - 1);
 	} else if (scheme->needs_port && url.port == 0) {
 		report_add_at(r, CONFIG_ERROR, path, "has no port; write %s://HOST:PORT",
 			      scheme->name);
-	} else if (scheme->source == SOURCE_INACTIVE) {
-		report_add_at(r, CONFIG_INACTIVE, path,
-			      "%s://: accepted; not carried out by this version", scheme->name);
+	} else if (scheme->source == SOURCE_PULL_RTMP) {
+		check_pulled_rtmp(feed, &url, path, r);
 	}
-	return scheme != NULL ? scheme->source : SOURCE_INACTIVE;
 }
 
 /* Exactly one of key, pull and file; what the reader has refused counts as given. */
@@ -225,7 +224,7 @@ static void check_feed(struct config_feed *feed, const char *parent, struct repo
 	}
 	if (feed->pull != NULL) {
 		format_path(path, parent, "pull");
-		feed->source = check_pull(feed->pull, path, r);
+		check_pull(feed, path, r);
 	} else if (feed->file != NULL) {
 		feed->source = strcmp(feed->file, "auto") == 0 ? SOURCE_SLATE : SOURCE_FILE;
 		check_file(feed, parent, r);

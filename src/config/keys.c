@@ -135,7 +135,7 @@ const struct config_key config_keys[] = {
 	{ "shows[].feeds[].passphrase", KEY_SECRET, MEMBER(config_feed, passphrase),
 	  .help = "SRT encryption" },
 	{ "shows[].feeds[].pull", KEY_URL, MEMBER(config_feed, pull),
-	  .help = "srt://, http://, https://, rtsp://, udp:// or rtp:// URL to fetch it from" },
+	  .help = "rtmp(s)://, srt://, http(s)://, rtsp://, udp:// or rtp:// URL" },
 	{ "shows[].feeds[].file", KEY_FILE, KEY_AUTO, MEMBER(config_feed, file),
 	  .help = "recording to play over and over, or auto: a slate made to match the show" },
 	{ "shows[].feeds[].text", KEY_TEXT, MEMBER(config_feed, text),

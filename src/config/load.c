@@ -188,6 +188,9 @@ void config_destroy(struct config **c)
 		return;
 	}
 	for (unsigned s = 0; s < config->shows_count; s++) {
+		for (unsigned i = 0; i < config->shows[s].feeds_count; i++) {
+			destroy_endpoint(&config->shows[s].feeds[i].endpoint);
+		}
 		for (unsigned i = 0; i < config->shows[s].destinations_count; i++) {
 			struct config_destination *d = &config->shows[s].destinations[i];
 

@@ -17,10 +17,10 @@
 #include <understudy/feed.h>
 #include <understudy/ipc.h>
 #include <understudy/log.h>
+#include <understudy/orders.h>
 #include <understudy/text.h>
 #include <understudy/worker.h>
 
-#include "orders.h"
 #include "player.h"
 
 #define START_WAIT_MS 5000

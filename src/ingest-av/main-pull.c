@@ -15,12 +15,12 @@
 
 #include <understudy/clock.h>
 #include <understudy/log.h>
+#include <understudy/orders.h>
 #include <understudy/text.h>
 #include <understudy/worker.h>
 
 #include "carry.h"
 #include "names.h"
-#include "orders.h"
 
 #define START_WAIT_MS 5000
 #define SECOND_US 1000000

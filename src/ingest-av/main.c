@@ -15,11 +15,11 @@
 #include <understudy/clock.h>
 #include <understudy/input.h>
 #include <understudy/log.h>
+#include <understudy/orders.h>
 #include <understudy/text.h>
 #include <understudy/worker.h>
 
 #include "link.h"
-#include "orders.h"
 #include "stream.h"
 
 #define START_WAIT_MS 5000

@@ -21,11 +21,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <understudy/intake.h>
 #include <understudy/ipc.h>
 #include <understudy/net.h>
 #include <understudy/rtmp.h>
-
-#include "intake.h"
 
 #define SESSION_READ_BYTES 65536
 

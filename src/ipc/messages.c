@@ -82,6 +82,14 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 		TEXT(ipc_pull_start, url),
 		TEXT(ipc_pull_start, passphrase),
 	} },
+	[IPC_TUNNEL_START] = { BODY(ipc_tunnel_start), .fds_min = 1, .fds_max = 2, .fields = {
+		LIMIT(ipc_tunnel_start, allow_private, 1),
+		LIMIT(ipc_tunnel_start, endpoint.is_tls, 1),
+		TEXT(ipc_tunnel_start, endpoint.host),
+		TEXT(ipc_tunnel_start, endpoint.app),
+		TEXT(ipc_tunnel_start, endpoint.stream),
+		TEXT(ipc_tunnel_start, endpoint.tc_url),
+	} },
 	[IPC_TS_STATUS] = { BODY(ipc_ts_status) },
 	[IPC_SWITCH_START] = { BODY(ipc_switch_start), .fds_min = 1, .fds_max = 2, .fields = {
 		TEXT(ipc_switch_start, show),

@@ -11,8 +11,9 @@
 
 #include <event2/event.h>
 
+#include <understudy/dial.h>
+
 #include "auth.h"
-#include "dial.h"
 #include "session.h"
 
 struct relay;

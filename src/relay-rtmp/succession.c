@@ -4,8 +4,8 @@
 
 #include <understudy/clock.h>
 #include <understudy/log.h>
+#include <understudy/redirect.h>
 
-#include "redirect.h"
 #include "relay.h"
 
 #define LEFT_US 2000000 /* what was queued for the connection that is left goes out */

@@ -95,6 +95,30 @@ static bool read_codecs(struct amf_reader *r, uint32_t count, struct command_inf
 	return true;
 }
 
+/* What servers that are one of many put beside a refusal: { code: 302, redirect: "rtmp://..." } */
+static bool read_elsewhere(struct amf_reader *r, struct command_info *info)
+{
+	const char *name;
+	uint32_t size;
+
+	for (;;) {
+		struct amf_value v;
+
+		if (!amf_read_key(r, &name, &size)) {
+			return false;
+		}
+		if (!name) {
+			return true;
+		}
+		if (!amf_read(r, &v) || !amf_skip_rest(r, &v)) {
+			return false;
+		}
+		if (is_key(name, size, "redirect")) {
+			info->redirect = v;
+		}
+	}
+}
+
 static bool read_info_members(struct amf_reader *r, struct command_info *info)
 {
 	const char *name;
@@ -119,6 +143,12 @@ static bool read_info_members(struct amf_reader *r, struct command_info *info)
 			}
 			continue;
 		}
+		if (is_key(name, size, "ex") && v.type == AMF_OBJECT) {
+			if (!read_elsewhere(r, info)) {
+				return false;
+			}
+			continue;
+		}
 		if (!amf_skip_rest(r, &v)) {
 			return false;
 		}
@@ -137,6 +167,7 @@ bool command_read_info(struct command *c, struct command_info *ret)
 		.code.type = AMF_UNDEFINED,
 		.description.type = AMF_UNDEFINED,
 		.tc_url.type = AMF_UNDEFINED,
+		.redirect.type = AMF_UNDEFINED,
 	};
 
 	if (!amf_read(&c->arguments, &v)) {

@@ -38,6 +38,7 @@ bool command_copy_string(const struct amf_value *v, char *to, size_t size);
 /* The members of an info object that matter. */
 struct command_info {
 	struct amf_value level, code, description, tc_url; /* UNDEFINED if missing */
+	struct amf_value redirect;                         /* `redirect` inside `ex`; likewise */
 	bool is_enhanced;                                  /* lists FourCCs or capabilities */
 	char codecs[COMMAND_CODECS_MAX]; /* FourCCs of fourCcList, each behind a blank */
 };

@@ -15,6 +15,7 @@ void rtmp_limits_default(struct rtmp_limits *ret)
 		.video_bytes = 8 * MIB, /* a 4K60 IDR at 100 Mbit/s stays below 4 MiB */
 		.partial_bytes = 12 * MIB,
 		.chunk_streams = 16,
+		.output_bytes = 64 * KIB,
 		.unauthorised_bytes = 64 * KIB,
 		.messages_per_second = 5000,
 		.chunks_per_second = 100000,

@@ -10,7 +10,6 @@
 
 #include "wire.h"
 
-#define OUT_BYTES_MAX (64 * 1024)
 #define OUT_BACKLOG (8 * 1024) /* beyond this no acknowledgement or pong is queued */
 
 #define WINDOW_DEFAULT 2500000
@@ -25,7 +24,7 @@ int wire_init(struct wire *w, bool is_server, const struct rtmp_limits *limits,
 	w->chunk_out = CHUNK_SIZE_DEFAULT;
 	w->chunk_size_min = CHUNK_SIZE_DEFAULT;
 	w->window = WINDOW_DEFAULT;
-	buffer_init(&w->out, OUT_BYTES_MAX);
+	buffer_init(&w->out, limits->output_bytes);
 	handshake_init(&w->handshake, is_server, random);
 	if (handshake_start(&w->handshake, &w->out) < 0) {
 		return RTMP_NO_MEMORY;

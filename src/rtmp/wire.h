@@ -45,6 +45,11 @@ int wire_send_user_control(struct wire *w, uint16_t event, uint32_t value);
 /* Announces what we send from now on; only before the peer has stopped listening. */
 int wire_send_chunk_size(struct wire *w, uint32_t size);
 
-enum user_control_event { USER_STREAM_BEGIN = 0, USER_PING_REQUEST = 6, USER_PING_RESPONSE = 7 };
+enum user_control_event {
+	USER_STREAM_BEGIN = 0,
+	USER_SET_BUFFER_LENGTH = 3,
+	USER_PING_REQUEST = 6,
+	USER_PING_RESPONSE = 7,
+};
 
 #endif

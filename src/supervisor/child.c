@@ -19,6 +19,7 @@
 #include <understudy/text.h>
 
 #include "supervisor.h"
+#include "tunnel.h"
 
 #define STOP_GRACE_S 1
 #define PROGRAM_FD 4
@@ -28,10 +29,10 @@
 /* How many times `watchdog_s` a worker may tell nothing until it counts as hanging; all of these
  * report once a second. Some wait for disks or in libraries. */
 static const unsigned patience[ROLES] = {
-	[ROLE_INGEST_RTMP] = 1,    [ROLE_INGEST_SRT] = 1, [ROLE_INGEST_AV] = 1,
-	[ROLE_SWITCH] = 1,         [ROLE_RELAY_RTMP] = 1, [ROLE_RELAY_FLV] = 4,
-	[ROLE_RELAY_FILE] = 4,     [ROLE_RELAY_AV] = 4,   [ROLE_RELAY_SRT] = 4,
-	[ROLE_INGEST_AV_PULL] = 4,
+	[ROLE_INGEST_RTMP] = 1,    [ROLE_INGEST_SRT] = 1,       [ROLE_INGEST_AV] = 1,
+	[ROLE_SWITCH] = 1,         [ROLE_RELAY_RTMP] = 1,       [ROLE_RELAY_FLV] = 4,
+	[ROLE_RELAY_FILE] = 4,     [ROLE_RELAY_AV] = 4,         [ROLE_RELAY_SRT] = 4,
+	[ROLE_INGEST_AV_PULL] = 4, [ROLE_INGEST_RTMP_PULL] = 1, [ROLE_INGEST_RTMP_TUNNEL] = 1,
 };
 
 const struct child_ops *child_ops_of(enum worker_role role)
@@ -51,6 +52,8 @@ const struct child_ops *child_ops_of(enum worker_role role)
 		[ROLE_HISTORY] = &history_ops,
 		[ROLE_INGEST_FILE] = &connection_ops,
 		[ROLE_SLATE] = &slate_ops,
+		[ROLE_INGEST_RTMP_PULL] = &connection_ops,
+		[ROLE_INGEST_RTMP_TUNNEL] = &tunnel_ops,
 	};
 
 	return role < ROLES ? ops[role] : NULL;
@@ -188,7 +191,7 @@ static void child_heard(struct child *child)
 	}
 }
 
-static void child_messages(struct child *child)
+void child_hear(struct child *child)
 {
 	static struct ipc_message message; /* 16 KiB, used by this single thread only */
 
@@ -216,7 +219,7 @@ static void child_control_ready(evutil_socket_t fd, short what, void *context)
 {
 	(void)fd;
 	(void)what;
-	child_messages(context);
+	child_hear(context);
 }
 
 /* ---- orders ---- */
@@ -507,7 +510,7 @@ static void child_free(struct child *child)
 	free(child);
 }
 
-static void obituary(const struct child *child, int status, char *to, size_t size)
+static void obituary(struct child *child, int status, char *to, size_t size)
 {
 	if (WIFSIGNALED(status)) {
 		text_format(to, size, "killed by signal %d (%s)", WTERMSIG(status),
@@ -515,7 +518,8 @@ static void obituary(const struct child *child, int status, char *to, size_t siz
 	} else {
 		text_format(to, size, "ended with exit code %d", WEXITSTATUS(status));
 	}
-	if (!child->is_stopping && (WIFSIGNALED(status) || WEXITSTATUS(status) != 0)) {
+	child->has_failed = WIFSIGNALED(status) || WEXITSTATUS(status) != 0;
+	if (!child->is_stopping && child->has_failed) {
 		double ran_s = (double)(clock_monotonic_us() - child->started_us) / 1e6;
 
 		log_warn("worker died role=%s for=\"%s\" pid=%d after=%.1fs cause=\"%s\"",
@@ -530,7 +534,7 @@ static void child_ended(struct child *child, int status)
 
 	child->is_reaped = true;
 	/* Its last words first, in the order it said them. */
-	child_messages(child);
+	child_hear(child);
 	while ((got = read(child->log_fd, bytes, sizeof(bytes))) > 0) {
 		child_log_bytes(child, bytes, (size_t)got);
 	}

@@ -13,6 +13,7 @@
 #include <understudy/text.h>
 
 #include "supervisor.h"
+#include "tunnel.h"
 
 #define QUESTIONS_MAX 2
 #define WRONG_KEYS_WINDOW_US 60000000
@@ -217,6 +218,14 @@ bool connection_create_srt(struct supervisor *sup, struct feed *feed, uint64_t c
 	return true;
 }
 
+void connection_note_cause(struct connection *c, const struct ipc_ingest_closed *closed)
+{
+	if (c->cause[0] == '\0') {
+		text_escape(c->cause, sizeof(c->cause), closed->cause, strlen(closed->cause));
+		secrets_redact(&c->supervisor->secrets, c->cause);
+	}
+}
+
 static void connection_message(struct child *child, struct ipc_message *m)
 {
 	struct connection *c = child->owner;
@@ -241,12 +250,9 @@ static void connection_message(struct child *child, struct ipc_message *m)
 		memcpy(&c->status, m->body, sizeof(c->status));
 	} else if (m->type == IPC_TS_STATUS && (c->is_srt || is_pull)) {
 		memcpy(&c->ts, m->body, sizeof(c->ts));
-	} else if (m->type == IPC_INGEST_CLOSED && c->cause[0] == '\0') {
-		const struct ipc_ingest_closed *closed = (struct ipc_ingest_closed *)m->body;
-
-		text_escape(c->cause, sizeof(c->cause), closed->cause, strlen(closed->cause));
-		secrets_redact(&c->supervisor->secrets, c->cause);
-	} else if (m->type != IPC_INGEST_CLOSED) {
+	} else if (m->type == IPC_INGEST_CLOSED) {
+		connection_note_cause(c, (const struct ipc_ingest_closed *)m->body);
+	} else {
 		child_kill(child, "it sent a message that is not its business");
 	}
 }
@@ -263,9 +269,10 @@ void connection_free(struct connection *c)
 static void connection_exited(struct child *child, const char *cause)
 {
 	struct connection *c = child->owner;
-	const char *why = c->cause[0] != '\0' ? c->cause : cause;
 	struct supervisor *sup = c->supervisor;
 
+	tunnel_end(c);
+	const char *why = c->cause[0] != '\0' ? c->cause : cause;
 	srt_drop(sup, c->caller);
 	resolver_forget(sup, child);
 	if (c->source != NULL && c->pulled != NULL && !c->source->is_ready) {

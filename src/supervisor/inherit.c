@@ -120,6 +120,7 @@ static void restore_connections(struct supervisor *sup, const json_t *state)
 			free(c);
 			continue;
 		}
+		c->tunnel = restore_child(sup, state, json_object_get(json, "tunnel"), c);
 		TAILQ_INSERT_TAIL(&sup->connections, c, entry);
 	}
 }

@@ -22,6 +22,7 @@
 #include <understudy/text.h>
 
 #include "supervisor.h"
+#include "tunnel.h"
 
 #define CONNECT_US 10000000 /* for everything until there is media */
 #define SILENCE_US 10000000 /* then a worker leaves a source that sends nothing */
@@ -34,6 +35,7 @@ static enum worker_role pull_role(const struct config_feed *config)
 		[SOURCE_PULL] = ROLE_INGEST_AV_PULL,
 		[SOURCE_FILE] = ROLE_INGEST_FILE,
 		[SOURCE_SLATE] = ROLE_INGEST_FILE,
+		[SOURCE_PULL_RTMP] = ROLE_INGEST_RTMP_PULL,
 	};
 
 	return roles[config->source];
@@ -149,10 +151,40 @@ static bool pull_brief_file(struct connection *c, struct source *source, int fil
 
 /* ---- URLs ---- */
 
+static bool pull_brief_rtmp(struct connection *c)
+{
+	struct feed *feed = c->pulled;
+	const struct config_feed *config = feed->config;
+	struct ipc_tunnel_start tunnel = {
+		.connect_us = CONNECT_US,
+		.silence_us = SILENCE_US,
+		.allow_private = config->allow_private,
+	};
+	struct ipc_stream_start player = {
+		.span_us = show_feed_span_us(feed->show),
+		.max_kbps = config->max_kbps,
+	};
+	int trust = config->endpoint.is_tls ? pull_input(feed) : -1;
+
+	endpoint_fill(&tunnel.endpoint, &config->endpoint);
+	text_copy(player.show, sizeof(player.show), feed->show->config->name);
+	text_copy(player.feed, sizeof(player.feed), config->name);
+	bool is_sent = tunnel_brief(c, &tunnel, &player, trust);
+	explicit_bzero(&tunnel, sizeof(tunnel));
+	if (trust >= 0) {
+		close(trust);
+	}
+	return is_sent;
+}
+
 static bool pull_brief_url(struct connection *c, struct source *source)
 {
 	struct feed *feed = c->pulled;
 	const struct config_feed *config = feed->config;
+
+	if (config->source == SOURCE_PULL_RTMP) {
+		return pull_brief_rtmp(c);
+	}
 	struct ipc_pull_start start = {
 		.span_us = show_feed_span_us(feed->show),
 		.connect_us = CONNECT_US,

@@ -89,12 +89,13 @@ static json_t *save_connections(const struct supervisor *sup)
 
 	TAILQ_FOREACH(c, &sup->connections, entry) {
 		json_array_append_new(
-			list, json_pack("{s:I, s:I, s:i, s:b, s:s, s:o, s:b, s:I, s:I}", "id",
-					(json_int_t)c->id, "address_key",
-					(json_int_t)c->address_key, "questions", (int)c->questions,
-					"tls", (int)c->is_tls, "peer", c->peer, "child",
-					child_ref(c->child), "srt", (int)c->is_srt, "caller",
-					(json_int_t)c->caller, "ready", (json_int_t)c->ready_us));
+			list,
+			json_pack("{s:I, s:I, s:i, s:b, s:s, s:o, s:o, s:b, s:I, s:I}", "id",
+				  (json_int_t)c->id, "address_key", (json_int_t)c->address_key,
+				  "questions", (int)c->questions, "tls", (int)c->is_tls, "peer",
+				  c->peer, "child", child_ref(c->child), "tunnel",
+				  child_ref(c->tunnel), "srt", (int)c->is_srt, "caller",
+				  (json_int_t)c->caller, "ready", (json_int_t)c->ready_us));
 	}
 	return list;
 }

@@ -100,7 +100,7 @@ static int trust_open(struct supervisor *sup)
 	return fd;
 }
 
-static void endpoint_fill(struct ipc_endpoint *to, const struct config_endpoint *from)
+void endpoint_fill(struct ipc_endpoint *to, const struct config_endpoint *from)
 {
 	to->is_tls = from->is_tls;
 	to->port = from->port;

@@ -413,6 +413,9 @@ static void supervisor_finish(struct supervisor *sup)
 		struct connection *c = TAILQ_FIRST(&sup->connections);
 
 		child_disown(c->child);
+		if (c->tunnel != NULL) {
+			child_disown(c->tunnel);
+		}
 		if (c->source != NULL) {
 			c->source->connection = NULL;
 		}

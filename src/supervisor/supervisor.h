@@ -79,6 +79,7 @@ struct child {
 	unsigned order_count;
 	int64_t started_us;
 	bool is_stopping;         /* told to stop: its end is no news */
+	bool has_failed;          /* it was killed or ended with an error */
 	bool is_reaped;           /* its pid may be somebody else's by now */
 	char label[2 * IPC_NAME]; /* "switch main", for log lines */
 	char line[LOG_LINE_MAX];  /* unfinished log line */
@@ -103,6 +104,8 @@ void child_kill(struct child *child, const char *why);
 void child_disown(struct child *child);
 /* At the end of all: waits for a child that was killed. */
 void child_bury(struct child *child);
+/* Takes what it has said so far. */
+void child_hear(struct child *child);
 /* SIGCHLD: reaps every child that has ended. */
 void child_reap_all(struct supervisor *sup);
 /* Opens the workers' programs beside our own or in libexec. 0 or negative errno (logged). */
@@ -129,10 +132,11 @@ struct connection {
 	uint64_t address_key; /* hash of the peer's address, for limits */
 	unsigned questions;   /* PUBLISH_ASKs so far */
 	bool is_tls;
-	bool is_srt;         /* its worker is an ingest-av behind the SRT port */
-	struct feed *pulled; /* not NULL: its worker fetches this feed */
-	int64_t ready_us;    /* of those: since when there is media, 0 = none yet */
-	uint64_t caller;     /* ingest-srt's number of it, 0 = gone there */
+	bool is_srt;          /* its worker is an ingest-av behind the SRT port */
+	struct feed *pulled;  /* not NULL: its worker fetches this feed */
+	struct child *tunnel; /* of those by RTMP: the second process; NULL once it is gone */
+	int64_t ready_us;     /* of those: since when there is media, 0 = none yet */
+	uint64_t caller;      /* ingest-srt's number of it, 0 = gone there */
 	struct ipc_caller_status srt;
 	struct ipc_ts_status ts;
 	struct ipc_ingest_status status;
@@ -159,6 +163,8 @@ unsigned connection_count_unauthorised(const struct supervisor *sup, uint64_t ad
 /* Ends a live connection at once; its source is closed with `cause`. */
 void connection_end(struct connection *c, const char *cause);
 void connection_free(struct connection *c);
+/* Why it ends, in a worker's words: the first to say so counts. */
+void connection_note_cause(struct connection *c, const struct ipc_ingest_closed *closed);
 
 /* ---- srt.c: the SRT port ---- */
 
@@ -381,6 +387,7 @@ void relay_destroy(struct relay *relay, bool unpublish);
 /* Tells the switch whether to wake it. */
 void relay_introduce(struct relay *relay);
 void relay_start(struct relay *relay);
+void endpoint_fill(struct ipc_endpoint *to, const struct config_endpoint *from);
 void relay_give_ring(struct relay *relay);
 bool relay_is_idle(const struct relay *relay);
 /* A new file by strftime pattern, and its path. The descriptor or a negative errno. */

@@ -24,6 +24,8 @@ const char *worker_role_str(enum worker_role role)
 		[ROLE_HISTORY] = "history",
 		[ROLE_INGEST_FILE] = "ingest-file",
 		[ROLE_SLATE] = "slate",
+		[ROLE_INGEST_RTMP_PULL] = "ingest-rtmp-pull",
+		[ROLE_INGEST_RTMP_TUNNEL] = "ingest-rtmp-tunnel",
 	};
 
 	return (unsigned)role < ROLES ? names[role] : "unknown";

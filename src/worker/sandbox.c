@@ -117,6 +117,20 @@ static const struct rule slate[] = {
 	IF(prctl, EQ(0, PR_SET_NAME)),
 };
 
+/* librtmp: a socketpair, and what it takes for the time. */
+static const struct rule ingest_rtmp_pull[] = {
+	IF(fcntl, EQ(1, F_ADD_SEALS)), ANY(times),
+};
+
+static const struct rule ingest_rtmp_tunnel[] = {
+	ANY(pread64), /* trusted certificates, in a descriptor others share */
+	ANY(sendmsg), ANY(sendto), ANY(connect),
+	IF(socket, EQ(0, AF_INET), BITS(1, SOCKET_TYPE, SOCK_STREAM)),
+	IF(socket, EQ(0, AF_INET6), BITS(1, SOCKET_TYPE, SOCK_STREAM)),
+	IF(setsockopt, EQ(1, SOL_SOCKET)), IF(setsockopt, EQ(1, IPPROTO_TCP)),
+	IF(ioctl, EQ(1, FIONREAD)),
+};
+
 static const struct rule switch_[] = {
 	IF(fcntl, EQ(1, F_ADD_SEALS)),
 };
@@ -214,6 +228,8 @@ static const struct row {
 	[ROLE_INGEST_SRT] = { 256, 4096 * MIB, false, NULL, RULES(ingest_srt) },
 	[ROLE_INGEST_AV] = { 32, 512 * MIB, false, NULL, RULES(ingest_av) },
 	[ROLE_INGEST_AV_PULL] = { 64, 1024 * MIB, true, NULL, RULES(ingest_av_pull) },
+	[ROLE_INGEST_RTMP_PULL] = { 32, 256 * MIB, false, NULL, RULES(ingest_rtmp_pull) },
+	[ROLE_INGEST_RTMP_TUNNEL] = { 32, 256 * MIB, true, NULL, RULES(ingest_rtmp_tunnel) },
 	[ROLE_SWITCH] = { 256, 512 * MIB, false, NULL, RULES(switch_) },
 	[ROLE_RELAY_RTMP] = { 1024, 1024 * MIB, true, NULL, RULES(relay_rtmp) },
 	[ROLE_RELAY_FLV] = { 32, 128 * MIB, false, NULL, RULES(relay_flv) },

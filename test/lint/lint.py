@@ -37,12 +37,14 @@ ROOMS = {
     "worker": {"base", "ipc"},
     "config": {"base"},
     "net": {"base", "rtmp"},
+    "dial": {"base", "ipc", "net", "worker"},
+    "intake": {"base", "media", "rtmp", "ring", "ipc"},
     "av": {"base", "media", "ring"},
     "carrier": {"base", "media", "policy", "ring", "ipc", "worker"},
 }
-PROGRAMS = {"supervisor", "cli", "ingest-rtmp", "ingest-srt", "ingest-av", "switch",
-            "relay-rtmp", "relay-flv", "relay-av", "relay-srt", "resolve", "witness", "history",
-            "slate"}
+PROGRAMS = {"supervisor", "cli", "ingest-rtmp", "ingest-rtmp-pull", "ingest-srt", "ingest-av",
+            "switch", "relay-rtmp", "relay-flv", "relay-av", "relay-srt", "resolve", "witness",
+            "history", "slate"}
 PURE = {"media", "rtmp", "timeline", "policy", "judge", "ledger"}
 
 # include/understudy/NAME.h: the room whose contract it is
@@ -52,11 +54,12 @@ CONTRACTS = {
     "packet": "media", "flv": "media", "codec": "media", "elementary": "media", "ts": "media",
     "format": "media",
     "carousel": "media", "silence": "media",
-    "rtmp": "rtmp", "amf": "rtmp",
+    "rtmp": "rtmp", "amf": "rtmp", "guard": "rtmp",
     "ring": "ring", "follow": "ring", "feed": "ring",
     "timeline": "timeline", "policy": "policy", "ipc": "ipc", "worker": "worker",
     "loop": "worker",
-    "config": "config", "net": "net",
+    "config": "config", "net": "net", "tunnel": "net", "dial": "dial", "redirect": "dial",
+    "intake": "intake", "orders": "intake",
     "tslink": "ipc", "input": "av", "clip": "av", "mux": "av", "reel": "av", "carrier": "carrier",
     "supervisor": "supervisor", "witness": "judge", "ledger": "ledger", "history": "ledger",
 }

@@ -40,6 +40,10 @@ rtmp {{
             on_publish_done http://127.0.0.1:{calls}/done;
             notify_method get;
         }}
+        application source {{
+            live on;
+            idle_streams off;
+        }}
     }}
 }}
 """

@@ -108,7 +108,13 @@ static const struct mistake mistakes[] = {
 	  "the same key as at line 2" },
 	{ IN_FEED("{ name: a, pull: somewhere }"), 4, "shows[0].feeds[0].pull", "scheme" },
 	{ IN_FEED("{ name: a, pull: \"file:///etc/passwd\" }"), 4, "shows[0].feeds[0].pull",
-	  "cannot be pulled; use srt://" },
+	  "cannot be pulled; use rtmp://" },
+	{ IN_FEED("{ name: a, pull: \"rtmp://h/app\" }"), 4, "shows[0].feeds[0].pull",
+	  "application and stream" },
+	{ IN_FEED("{ name: a, pull: \"rtmps://h/app/?x=1\" }"), 4, "shows[0].feeds[0].pull",
+	  "application and stream" },
+	{ IN_FEED("{ name: a, pull: \"rtmp://u:p@h/a/s\" }"), 4, "shows[0].feeds[0].pull",
+	  "user name" },
 	{ IN_FEED("{ name: a, pull: \"srt://h?streamid=x\" }"), 4, "shows[0].feeds[0].pull",
 	  "write srt://HOST:PORT" },
 	/* variables and files */
@@ -208,7 +214,7 @@ static void what_is_not_carried_out_is_named_once(void **state)
 		"  - name: main\n"
 		"    feeds:\n"
 		"      - { name: a, key: first-key-1, passphrase: abcdefghij }\n"
-		"      - { name: b, pull: \"rtmp://h/a/x\" }\n"
+		"      - { name: b, pull: \"rtmp://h/a/b/x?t=1\" }\n"
 		"      - { name: c, srt_port: 9001, key: third-key-3 }\n"
 		"    destinations:\n"
 		"      - { name: x, url: \"rtmp://h/a/k\" }\n"
@@ -216,14 +222,15 @@ static void what_is_not_carried_out_is_named_once(void **state)
 
 	print_findings(&l);
 	assert_int_equal(l.result, 0);
-	assert_int_equal(l.findings.count, 5);
+	assert_int_equal(l.findings.count, 4);
 	assert_finding(&l, CONFIG_INACTIVE, 3, "control", "not carried out by this version");
 	assert_finding(&l, CONFIG_INACTIVE, 4, "notify", "not carried out");
-	assert_finding(&l, CONFIG_INACTIVE, 9, "shows[0].feeds[1].pull", "not carried out");
 	assert_finding(&l, CONFIG_INACTIVE, 10, "shows[0].feeds[2].srt_port", "not carried out");
 	assert_finding(&l, CONFIG_INACTIVE, 13, "shows[0].destinations[1].url", "not carried out");
-	assert_string_equal(l.config->shows[0].feeds[1].pull, "rtmp://h/a/x");
-	assert_int_equal(l.config->shows[0].feeds[1].source, SOURCE_INACTIVE);
+	assert_int_equal(l.config->shows[0].feeds[1].source, SOURCE_PULL_RTMP);
+	assert_string_equal(l.config->shows[0].feeds[1].endpoint.app, "a/b");
+	assert_string_equal(l.config->shows[0].feeds[1].endpoint.stream, "x?t=1");
+	assert_string_equal(l.config->shows[0].feeds[1].endpoint.tc_url, "rtmp://h/a/b");
 	loading_finish(&l);
 }
 

@@ -14,7 +14,7 @@
 #include <understudy/ring.h>
 #include <understudy/rtmp.h>
 
-#include "../../../src/ingest-rtmp/intake.h"
+#include <understudy/intake.h>
 #include "bodies.h"
 
 #define AUDIO 8

@@ -8,9 +8,8 @@
 
 #include <cmocka.h>
 
+#include <understudy/redirect.h>
 #include <understudy/text.h>
-
-#include "../../../src/relay-rtmp/redirect.h"
 
 static struct ipc_endpoint ours(bool is_tls)
 {

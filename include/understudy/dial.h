@@ -7,12 +7,13 @@
  *   dial_start() --literal------------------> CONNECTING --one connects--> done(fd)
  *        `--name--> asks for a look-up --dial_resolved()--^  `--all failed, time-out--> done(error)
  */
-#ifndef RELAY_DIAL_H
-#define RELAY_DIAL_H
+#ifndef UNDERSTUDY_DIAL_H
+#define UNDERSTUDY_DIAL_H
 
 #include <event2/event.h>
 
 #include <understudy/ipc.h>
+#include <understudy/net.h>
 
 struct dial;
 
@@ -23,6 +24,8 @@ typedef void dial_done(void *owner, int fd, const char *error);
 /* NULL if memory is out. `query` names the look-up. */
 struct dial *dial_create(struct event_base *base, dial_done *done, void *owner, uint32_t query);
 void dial_destroy(struct dial **d);
+/* Before it starts: addresses that lie further inside are not tried. Without it, all are. */
+void dial_limit(struct dial *d, enum net_reach furthest);
 /* Never calls done() before it has returned. */
 void dial_start(struct dial *d, const char *host, uint16_t port);
 uint32_t dial_query(const struct dial *d);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Orders about the feed (orders.h). ingest-av, ingest-av-pull, ingest-file. */
+/* Orders about the feed (orders.h). */
 #include <string.h>
 #include <unistd.h>
 
 #include <understudy/log.h>
-
-#include "orders.h"
+#include <understudy/orders.h>
 
 static enum orders_result orders_move(struct feed_writer *feed, int *wake, struct ipc_message *m)
 {

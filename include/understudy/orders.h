@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Orders about the feed that all of this room's programs take: how much its ring holds, another
- * ring, faults in rehearsals. Never blocks. */
-#ifndef INGEST_AV_ORDERS_H
-#define INGEST_AV_ORDERS_H
+/* Orders about the feed that all who fetch one take: how much its ring holds, another ring, faults
+ * in rehearsals. Never blocks. */
+#ifndef UNDERSTUDY_ORDERS_H
+#define UNDERSTUDY_ORDERS_H
 
 #include <understudy/feed.h>
 #include <understudy/ipc.h>

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reading a ReconnectRequest's tcUrl (redirect.h). Runs in relay-rtmp; no I/O. */
+/* Reading the address a server sends us to (redirect.h). Every worker that dials RTMP; no I/O. */
 #include <arpa/inet.h>
 #include <string.h>
 #include <strings.h>
 
+#include <understudy/redirect.h>
 #include <understudy/text.h>
-
-#include "redirect.h"
 
 #define RTMP_PORT 1935
 #define RTMPS_PORT 443

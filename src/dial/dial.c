@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Dialing (dial.h). Runs in relay-rtmp, in its loop; never blocks: names are looked up by another
- * process, by way of the supervisor. Owns the descriptors of its attempts until one connects.
+ * Dialing (dial.h). Runs in every worker that dials RTMP, in its loop; never blocks: names are
+ * looked up by another process, by way of the supervisor. Owns the descriptors of its attempts
+ * until one connects.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include <understudy/dial.h>
 #include <understudy/net.h>
 #include <understudy/text.h>
 #include <understudy/worker.h>
-
-#include "dial.h"
 
 #define LOOKUP_S 30 /* the supervisor gives up earlier; it may have many names to look up */
 #define NEXT_US 250000
@@ -31,6 +31,7 @@ struct dial {
 	struct event *timer;
 	uint32_t query;
 	bool is_asking;
+	enum net_reach furthest;
 	struct ipc_resolve_answer answer;
 	unsigned next;    /* the address to try next */
 	unsigned open;    /* attempts under way */
@@ -53,6 +54,7 @@ struct dial *dial_create(struct event_base *base, dial_done *done, void *owner, 
 	d->done = done;
 	d->owner = owner;
 	d->query = query;
+	d->furthest = NET_HOST;
 	d->timer = evtimer_new(base, on_timer, d);
 	if (!d->timer) {
 		free(d);
@@ -220,6 +222,42 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 	}
 }
 
+void dial_limit(struct dial *d, enum net_reach furthest)
+{
+	d->furthest = furthest;
+}
+
+/* Leaves out the addresses that lie further inside than allowed. */
+static void leave_out(struct dial *d)
+{
+	struct ipc_resolve_answer *a = &d->answer;
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < a->count; i++) {
+		if (net_reach_of((const struct sockaddr *)&a->addresses[i]) <= d->furthest) {
+			a->addresses[kept++] = a->addresses[i];
+		}
+	}
+	a->count = kept;
+}
+
+/* The addresses are known. */
+static void begin(struct dial *d, const char *otherwise)
+{
+	static const char inward[] = "leads from outside to an inner address; `allow_private` "
+				     "would follow it";
+
+	if (d->answer.count) {
+		leave_out(d);
+		otherwise = inward;
+	}
+	if (d->answer.count) {
+		wait_us(d, 0);
+	} else {
+		fail_soon(d, otherwise);
+	}
+}
+
 void dial_resolved(struct dial *d, const struct ipc_resolve_answer *answer)
 {
 	if (!d->is_asking || answer->count > IPC_ADDRESSES_MAX) {
@@ -227,11 +265,7 @@ void dial_resolved(struct dial *d, const struct ipc_resolve_answer *answer)
 	}
 	d->is_asking = false;
 	d->answer = *answer;
-	if (answer->count) {
-		wait_us(d, 0);
-	} else {
-		fail_soon(d, *d->answer.error ? d->answer.error : "name not found");
-	}
+	begin(d, *d->answer.error ? d->answer.error : "name not found");
 }
 
 void dial_start(struct dial *d, const char *host, uint16_t port)
@@ -240,7 +274,7 @@ void dial_start(struct dial *d, const char *host, uint16_t port)
 
 	if (net_parse_address(host, port, &d->answer.addresses[0])) {
 		d->answer.count = 1;
-		wait_us(d, 0);
+		begin(d, "");
 		return;
 	}
 	(void)text_copy(ask.host, sizeof(ask.host), host);

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * From RTMP messages to packets in the feed ring (intake.h). ingest-rtmp; never blocks, and
- * allocates for new headers only.
+ * From RTMP messages to packets in the feed ring (intake.h). Every ingest of RTMP; never blocks,
+ * and allocates for new headers only.
  */
 #include <string.h>
 
 #include <understudy/amf.h>
 #include <understudy/flv.h>
+#include <understudy/intake.h>
 #include <understudy/text.h>
-
-#include "intake.h"
 
 #define STALE_90K MEDIA_HZ /* how far from the media a header's own time may lie */
 

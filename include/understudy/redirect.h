@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Where a platform's ReconnectRequest leads (Enhanced RTMP v2): its tcUrl, absolute or relative
- * to the present one (RFC 3986, 4.2). Foreign text: bounded, and never believed further than
- * the destination allows. Pure.
+ * Where a server means us to go: the tcUrl of a ReconnectRequest (Enhanced RTMP v2), or what a
+ * refusal names as `redirect`; absolute or relative to the present one (RFC 3986, 4.2). Foreign
+ * text: bounded, and never believed further than the configuration allows. Pure.
  */
-#ifndef RELAY_REDIRECT_H
-#define RELAY_REDIRECT_H
+#ifndef UNDERSTUDY_REDIRECT_H
+#define UNDERSTUDY_REDIRECT_H
 
 #include <understudy/ipc.h>
 

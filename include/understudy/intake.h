@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * From RTMP messages to packets in the feed ring. ingest-rtmp; never blocks.
+ * From RTMP messages to packets in the feed ring, for every ingest of RTMP; never blocks.
  *
- * Owns the feed's writer and its clock. A body that cannot be
- * taken apart is dropped and counted, never the connection.
+ * Owns the feed's writer and its clock. A body that cannot be taken apart is dropped and counted,
+ * never the connection.
  */
-#ifndef INGEST_RTMP_INTAKE_H
-#define INGEST_RTMP_INTAKE_H
+#ifndef UNDERSTUDY_INTAKE_H
+#define UNDERSTUDY_INTAKE_H
 
 #include <stdbool.h>
 #include <stddef.h>
