@@ -403,7 +403,7 @@ void destination_interrupt(struct destination *d, bool is_restarted)
 void destination_flush(struct destination *d, int64_t now_us)
 {
 	if (d->link) {
-		conclude(d, link_flush(d->link, now_us), now_us);
+		conclude(d, link_flush(d->link), now_us);
 	}
 	succession_flush(d, now_us);
 }
@@ -468,7 +468,7 @@ void destination_stop(struct destination *d, bool unpublish, int64_t now_us)
 	if (unpublish && destination_is_listening(d)) {
 		destination_enter(d, DESTINATION_STOPPED, "the operator ended it", now_us);
 		wait_until(d, now_us + GOODBYE_US, now_us);
-		conclude(d, link_leave(d->link, now_us), now_us);
+		conclude(d, link_leave(d->link), now_us);
 		return;
 	}
 	drop_connections(d, true);

@@ -240,14 +240,14 @@ enum session_result link_offer(struct link *l, struct message *m, const struct o
 	return result == SESSION_GOES_ON ? result : settle(l, result);
 }
 
-enum session_result link_flush(struct link *l, int64_t now_us)
+enum session_result link_flush(struct link *l)
 {
 	enum session_result result;
 
 	if (!l->session) {
 		return SESSION_GOES_ON;
 	}
-	result = session_flush(l->session, now_us);
+	result = session_flush(l->session);
 	if (result == SESSION_GOES_ON && !(session_wants(l->session) & STREAM_WANT_WRITE)) {
 		return result; /* the usual case costs no change of events */
 	}
@@ -259,8 +259,8 @@ enum session_result link_tick(struct link *l, int64_t now_us)
 	return l->session ? settle(l, session_tick(l->session, now_us)) : SESSION_GOES_ON;
 }
 
-enum session_result link_leave(struct link *l, int64_t now_us)
+enum session_result link_leave(struct link *l)
 {
 	session_leave(l->session);
-	return settle(l, session_flush(l->session, now_us));
+	return settle(l, session_flush(l->session));
 }

@@ -51,8 +51,8 @@ struct session_counts link_counts(const struct link *l);
 
 /* These return what happened instead of telling it. */
 enum session_result link_offer(struct link *l, struct message *m, const struct outlet_start *start);
-enum session_result link_flush(struct link *l, int64_t now_us);
+enum session_result link_flush(struct link *l);
 enum session_result link_tick(struct link *l, int64_t now_us);
-enum session_result link_leave(struct link *l, int64_t now_us);
+enum session_result link_leave(struct link *l);
 
 #endif

@@ -32,7 +32,8 @@ struct session {
 	struct rtmp_client *client;
 	struct outlet outlet;
 	int64_t deadline_us; /* SECURING */
-	int64_t progress_us; /* when something was written last, or nothing was waiting */
+	uint64_t taken;      /* bytes the platform's system has acknowledged, at the last look */
+	int64_t taken_us;    /* when that were more than before, or all there are */
 	bool is_full;        /* the socket took less than there was: wait for it */
 	bool has_demand;     /* a ReconnectRequest nobody was told of yet */
 	bool has_finished;   /* LEAVING: our direction is closed */
@@ -83,7 +84,7 @@ struct session *session_create(const struct session_config *config, int fd, int6
 	}
 	s->phase = config->trust ? PHASE_SECURING : PHASE_ASKING;
 	s->deadline_us = now_us + SECURING_US;
-	s->progress_us = now_us;
+	s->taken_us = now_us;
 	s->is_enhanced = config->is_enhanced;
 	memcpy(s->needs, config->needs, sizeof(s->needs));
 	s->stall_us = config->stall_us;
@@ -202,7 +203,7 @@ static enum session_result handle(struct session *s, const struct rtmp_event *e,
 			return SESSION_GOES_ON;
 		}
 		s->phase = PHASE_PUBLISHING;
-		s->progress_us = now_us;
+		s->taken_us = now_us;
 		outlet_init(&s->outlet, rtmp_client_message_stream(s->client), &s->limits);
 		return SESSION_ACCEPTED;
 	case RTMP_EVENT_CONNECTED:
@@ -335,7 +336,7 @@ static enum session_result write_failed(struct session *s)
 					 : fail(s, SESSION_BROKEN, stream_error_str(s->stream));
 }
 
-static enum session_result write_all(struct session *s, int64_t now_us)
+static enum session_result write_all(struct session *s)
 {
 	static struct gather g;
 
@@ -351,7 +352,6 @@ static enum session_result write_all(struct session *s, int64_t now_us)
 				return write_failed(s);
 			}
 			s->is_full = error == -EAGAIN;
-			s->progress_us = s->is_full ? s->progress_us : now_us;
 			return SESSION_GOES_ON;
 		}
 		n = stream_write(s->stream, g.iov, g.count);
@@ -360,7 +360,6 @@ static enum session_result write_all(struct session *s, int64_t now_us)
 		}
 		if (n > 0) {
 			account(s, (size_t)n, begun, session);
-			s->progress_us = now_us;
 		}
 		s->is_full = n < 0 || (size_t)n < g.bytes;
 		if (s->is_full) {
@@ -397,14 +396,14 @@ static enum session_result secure(struct session *s)
 	return SESSION_GOES_ON;
 }
 
-enum session_result session_flush(struct session *s, int64_t now_us)
+enum session_result session_flush(struct session *s)
 {
 	enum session_result result;
 
 	if (s->phase == PHASE_SECURING || s->is_full || s->has_finished) {
 		return SESSION_GOES_ON;
 	}
-	result = write_all(s, now_us);
+	result = write_all(s);
 	if (result == SESSION_GOES_ON) {
 		finish_leaving(s);
 	}
@@ -426,8 +425,24 @@ enum session_result session_step(struct session *s, int64_t now_us)
 		return result;
 	}
 	s->is_full = false;
-	written = session_flush(s, now_us);
+	written = session_flush(s);
 	return written == SESSION_GOES_ON ? result : written;
+}
+
+/* A socket takes megabytes before it is full: only what is acknowledged says that somebody reads. */
+static void note_taken(struct session *s, int64_t now_us)
+{
+	int waiting = 0;
+	uint64_t taken;
+
+	if (ioctl(session_fd(s), SIOCOUTQ, &waiting) < 0 || waiting < 0) {
+		waiting = 0;
+	}
+	taken = s->bytes > (uint64_t)waiting ? s->bytes - (uint64_t)waiting : 0;
+	if (taken > s->taken || (waiting == 0 && !s->is_full)) {
+		s->taken = taken;
+		s->taken_us = now_us;
+	}
 }
 
 enum session_result session_tick(struct session *s, int64_t now_us)
@@ -451,7 +466,8 @@ enum session_result session_tick(struct session *s, int64_t now_us)
 			    s->phase == PHASE_ASKING ? "RTMP: no answer within 10 s"
 						     : rtmp_error_str(error));
 	}
-	if (s->is_full && now_us - s->progress_us >= s->stall_us) {
+	note_taken(s, now_us);
+	if (now_us - s->taken_us >= s->stall_us) {
 		(void)text_format(s->error, sizeof(s->error), "stalled: nothing taken for %d s",
 				  (int)(s->stall_us / 1000000));
 		return SESSION_BROKEN;

@@ -47,7 +47,7 @@ unsigned session_wants(const struct session *s); /* enum stream_want */
 /* Reads what is there, answers, writes what there is to write. */
 enum session_result session_step(struct session *s, int64_t now_us);
 /* Writes what is queued unless the socket is known to be full. */
-enum session_result session_flush(struct session *s, int64_t now_us);
+enum session_result session_flush(struct session *s);
 /* The time-outs of every phase; to be called at least once a second. */
 enum session_result session_tick(struct session *s, int64_t now_us);
 /* In words, without secrets; for REJECTED and BROKEN. Valid while the session lives. */

@@ -170,7 +170,7 @@ void succession_flush(struct destination *d, int64_t now_us)
 {
 	struct link *left = d->succession.left;
 
-	if (left && link_flush(left, now_us) != SESSION_GOES_ON) {
+	if (left && link_flush(left) != SESSION_GOES_ON) {
 		close_left(d);
 	}
 }
