@@ -429,7 +429,8 @@ enum session_result session_step(struct session *s, int64_t now_us)
 	return written == SESSION_GOES_ON ? result : written;
 }
 
-/* A socket takes megabytes before it is full: only what is acknowledged says that somebody reads. */
+/* A socket takes megabytes before it is full: only what is acknowledged says that somebody
+ * reads. */
 static void note_taken(struct session *s, int64_t now_us)
 {
 	int waiting = 0;
