@@ -48,6 +48,8 @@
  *   history       <- HISTORY_START(directory), HISTORY_EVENT -> HISTORY_STATUS
  *                 <- HISTORY_STATE, HISTORY_WHOLE, HISTORY_LOST, HISTORY_DRILL
  *      or         <- HISTORY_READ(directory, output)         then exit 0
+ *   probe         <- PROBE_START([trust]), PROBE_ASK         -> PROBE_ANSWER, RESOLVE_ASK
+ *                 <- RESOLVE_ANSWER
  *   all           <- STOP                                    then exit 0 within 1 s
  */
 #ifndef UNDERSTUDY_IPC_H
@@ -84,6 +86,7 @@ enum ipc_type {
 	IPC_DESTINATION_STATUS, IPC_RESOLVE_ASK, IPC_RESOLVE_ANSWER,
 	IPC_OUTPUT_START, IPC_FILE_ASK, IPC_FILE_GIVE, IPC_FILE_DONE,
 	IPC_FEED_FAULT, IPC_FEED_RING, IPC_DESTINATION_CUT,
+	IPC_PROBE_START, IPC_PROBE_ASK, IPC_PROBE_ANSWER,
 	IPC_WITNESS_START, IPC_WITNESS_MARK, IPC_WITNESS_FILE, IPC_WITNESS_MEDIA,
 	IPC_WITNESS_EVENT, IPC_WITNESS_SUMMARY, IPC_WITNESS_END, IPC_PULL_START, IPC_TUNNEL_START,
 	IPC_HISTORY_START, IPC_HISTORY_EVENT, IPC_HISTORY_STATE, IPC_HISTORY_WHOLE,
@@ -412,6 +415,23 @@ struct ipc_resolve_answer {
 	uint32_t count;
 	char error[IPC_TEXT]; /* if count is 0: "name not found", ... */
 	struct sockaddr_storage addresses[IPC_ADDRESSES_MAX];
+};
+
+/* fds: CA bundle */
+struct ipc_probe_start { uint32_t reserved; };
+/* Can it be reached? Nothing is published. */
+struct ipc_probe_ask {
+	uint32_t id;
+	uint32_t is_tls;
+	uint16_t port, reserved;
+	char host[IPC_HOST];
+};
+#define IPC_NO_DAYS INT32_MIN
+struct ipc_probe_answer {
+	uint32_t id;
+	int32_t certificate_days; /* until it expires; IPC_NO_DAYS: no TLS, or not reached */
+	int64_t took_us;
+	char error[IPC_TEXT];     /* "" = reached */
 };
 
 /* fds: show ring (to read) */

@@ -57,6 +57,8 @@ void stream_finish(struct stream *s);
 unsigned stream_wants(const struct stream *s); /* what the last -EAGAIN waits for */
 int stream_fd(const struct stream *s);
 bool stream_is_tls(const struct stream *s);
+/* After the handshake: whole days until the peer's certificate expires; 0 for a plain stream. */
+int stream_certificate_days(const struct stream *s);
 /* "certificate has expired", "certificate is for another name", "connection reset by peer"... "" if
  * nothing failed. Valid while the stream lives. Never holds anything the peer sent. */
 const char *stream_error_str(const struct stream *s);

@@ -39,6 +39,8 @@ const struct command commands[] = {
 	{ "ledger", "[SHOW]", "how long shows and destinations were on and off air, and why",
 	  OPTION_JSON | OPTION_CSV | OPTION_SINCE | OPTION_SOCKET | OPTION_STATE, 0, 1,
 	  command_ledger },
+	{ "preflight", "SHOW", "what would go wrong if the event began now",
+	  OPTION_JSON | OPTION_SOCKET, 1, 1, command_preflight },
 	{ "drill", "SHOW", "a rehearsal: makes a fault, and says whether the show held",
 	  OPTION_SCENARIO | OPTION_SECONDS | OPTION_HARD | OPTION_LIVE | OPTION_REPORT |
 		  OPTION_JSON | OPTION_SOCKET,

@@ -47,23 +47,8 @@ static json_t *destinations_json(const struct drill_seen *seen)
 	return list;
 }
 
-static json_t *findings_json(const struct drill_verdict *v)
-{
-	static const char *const words[] = {
-		[DRILL_GOOD] = "good", [DRILL_NOTE] = "note", [DRILL_BAD] = "bad"
-	};
-	json_t *list = json_array();
-
-	for (unsigned i = 0; i < v->count; i++) {
-		json_array_append_new(list, json_pack("{s:s, s:s}", "judgement",
-						      words[v->findings[i].judgement], "text",
-						      v->findings[i].text));
-	}
-	return list;
-}
-
 json_t *drill_step_json(const struct drill_step *step, const struct drill_seen *seen,
-			const struct drill_verdict *verdict)
+			const struct findings *verdict)
 {
 	json_t *targets = json_array();
 
@@ -71,7 +56,7 @@ json_t *drill_step_json(const struct drill_step *step, const struct drill_seen *
 		json_array_append_new(targets, json_string(step->targets[i]));
 	}
 	json_t *json = json_pack("{s:s, s:o, s:b, s:o, s:o, s:o, s:o}", "scenario", step->name,
-				 "targets", targets, "passed", verdict->is_passed, "began",
+				 "targets", targets, "passed", !verdict->has_bad, "began",
 				 time_json(seen->began_ms), "ended", time_json(seen->ended_ms),
 				 "findings", findings_json(verdict), "destinations",
 				 destinations_json(seen));
@@ -121,35 +106,16 @@ static const char *text_of(const json_t *object, const char *key)
 	return text != NULL ? text : "";
 }
 
-static enum paint paint_of(const char *judgement)
-{
-	if (strcmp(judgement, "bad") == 0) {
-		return PAINT_BAD;
-	}
-	return strcmp(judgement, "good") == 0 ? PAINT_GOOD : PAINT_WARN;
-}
-
 void drill_print_step(const struct terminal *t, const json_t *step)
 {
 	bool is_passed = json_is_true(json_object_get(step, "passed"));
 	enum paint paint = is_passed ? PAINT_GOOD : PAINT_BAD;
-	const json_t *finding;
-	char text[512];
-	size_t i;
+	char text[2 * EXPLAIN_NAME];
 
 	terminal_copy(text, sizeof(text), text_of(step, "scenario"));
 	fprintf(t->out, "%s%-6s%s  %s\n", terminal_begin(t, paint), is_passed ? "held" : "FAILED",
 		terminal_end(t, paint), text);
-	json_array_foreach(json_object_get(step, "findings"), i, finding) {
-		const char *judgement = text_of(finding, "judgement");
-
-		terminal_copy(text, sizeof(text), text_of(finding, "text"));
-		fprintf(t->out, "        %s%s%s %s\n", terminal_begin(t, paint_of(judgement)),
-			strcmp(judgement, "good") == 0  ? "+"
-			: strcmp(judgement, "bad") == 0 ? "!"
-							: "-",
-			terminal_end(t, paint_of(judgement)), text);
-	}
+	findings_print(t, json_object_get(step, "findings"));
 	fflush(t->out);
 }
 

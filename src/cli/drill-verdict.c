@@ -3,8 +3,6 @@
  * Whether the show held (drill.h). Computes only. A show with a delay promises that nothing is to
  * be seen; one without it promises what `explain` says, to within TOLERANCE_MS.
  */
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "drill.h"
@@ -12,23 +10,7 @@
 #define TOLERANCE_MS 100
 #define BACK_MS 11000 /* the longest usual wait of a destination, and a second */
 
-static void find(struct drill_verdict *v, enum drill_judgement judgement, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void find(struct drill_verdict *v, enum drill_judgement judgement, const char *format, ...)
-{
-	va_list arguments;
-
-	v->is_passed = v->is_passed && judgement != DRILL_BAD;
-	if (v->count == DRILL_FINDINGS_MAX) {
-		return;
-	}
-	struct drill_finding *finding = &v->findings[v->count++];
-	finding->judgement = judgement;
-	va_start(arguments, format);
-	vsnprintf(finding->text, sizeof(finding->text), format, arguments);
-	va_end(arguments);
-}
+#define find(verdict, judgement, ...) findings_add(verdict, judgement, "", __VA_ARGS__)
 
 /* What `explain` says of such a loss; NULL: nothing. */
 static const struct explain_item *promise_of(enum drill_kind kind,
@@ -58,32 +40,32 @@ static int64_t beyond_a_frame_ms(const struct drill_track *t)
 	return more_ms > 0 ? more_ms : 0;
 }
 
-static void judge_track(struct drill_verdict *v, const char *what, const struct drill_track *t,
+static void judge_track(struct findings *v, const char *what, const struct drill_track *t,
 			int64_t promised_ms)
 {
 	int64_t gap_ms = beyond_a_frame_ms(t);
 
 	if (t->doubled > 0) {
-		find(v, DRILL_BAD, "%s: %lld frames were doubled", what, (long long)t->doubled);
+		find(v, FINDING_BAD, "%s: %lld frames were doubled", what, (long long)t->doubled);
 	}
 	if (t->missing == 0) {
 		return;
 	}
 	if (promised_ms != DRILL_NONE && gap_ms <= promised_ms + TOLERANCE_MS) {
-		find(v, DRILL_NOTE, "%s: a gap of %lld ms; up to %lld ms are to be expected", what,
-		     (long long)gap_ms, (long long)promised_ms);
+		find(v, FINDING_NOTE, "%s: a gap of %lld ms; up to %lld ms are to be expected",
+		     what, (long long)gap_ms, (long long)promised_ms);
 	} else {
-		find(v, DRILL_BAD, "%s: %lld frames were missing, the longest gap was %lld ms",
+		find(v, FINDING_BAD, "%s: %lld frames were missing, the longest gap was %lld ms",
 		     what, (long long)t->missing, (long long)gap_ms);
 	}
 }
 
-static void advise_delay(struct drill_verdict *v, const struct explain_facts *facts,
+static void advise_delay(struct findings *v, const struct explain_facts *facts,
 			 const struct explanation *promise)
 {
 	if (promise->needed_ms != EXPLAIN_UNKNOWN && facts->delay_ms > 0 &&
 	    promise->needed_ms > facts->delay_ms) {
-		find(v, DRILL_NOTE,
+		find(v, FINDING_NOTE,
 		     "for no gap, delay_ms would have to be %lld at these key frame intervals (it "
 		     "is %lld); or set the encoders' key frame interval shorter",
 		     (long long)promise->needed_ms, (long long)facts->delay_ms);
@@ -91,19 +73,19 @@ static void advise_delay(struct drill_verdict *v, const struct explain_facts *fa
 }
 
 /* What the audience saw and heard. */
-static void judge_media(struct drill_verdict *v, const struct drill_step *step,
+static void judge_media(struct findings *v, const struct drill_step *step,
 			const struct drill_seen *seen, const struct explain_facts *facts,
 			const struct explanation *promise)
 {
 	const struct explain_item *item = promise_of(step->kind, promise);
-	bool has_delay = facts->delay_ms > 0, was_good = v->is_passed;
+	bool has_delay = facts->delay_ms > 0, was_good = !v->has_bad;
 
 	if (!seen->has_witness) {
-		find(v, DRILL_BAD, "the witness saw nothing of the show");
+		find(v, FINDING_BAD, "the witness saw nothing of the show");
 		return;
 	}
 	if (step->kind == DRILL_STARVE) {
-		find(v, DRILL_NOTE, "%lld frames were missing until the feed was left",
+		find(v, FINDING_NOTE, "%lld frames were missing until the feed was left",
 		     (long long)seen->picture.missing);
 		return;
 	}
@@ -111,51 +93,52 @@ static void judge_media(struct drill_verdict *v, const struct drill_step *step,
 	judge_track(v, "picture", &seen->picture, is_bounded ? item->picture_ms : DRILL_NONE);
 	judge_track(v, "sound", &seen->sound, is_bounded ? item->silence_ms : DRILL_NONE);
 	if (seen->disorders > 0) {
-		find(v, DRILL_BAD,
+		find(v, FINDING_BAD,
 		     "%lld packets were out of order, without their header, or no "
 		     "key frame where one was due",
 		     (long long)seen->disorders);
 	}
-	if (v->is_passed && seen->picture.missing + seen->sound.missing == 0) {
-		find(v, DRILL_GOOD, "no frame was missing or doubled");
-	} else if (was_good && !v->is_passed) {
+	if (!v->has_bad && seen->picture.missing + seen->sound.missing == 0) {
+		find(v, FINDING_GOOD, "no frame was missing or doubled");
+	} else if (was_good && v->has_bad) {
 		advise_delay(v, facts, promise);
 	}
 }
 
 /* ---- feeds ---- */
 
-static void judge_leaving(struct drill_verdict *v, const struct drill_step *step,
+static void judge_leaving(struct findings *v, const struct drill_step *step,
 			  const struct drill_seen *seen)
 {
 	if (seen->left_ms == DRILL_NONE) {
-		find(v, DRILL_BAD, "the show did not leave %s", step->targets[0]);
+		find(v, FINDING_BAD, "the show did not leave %s", step->targets[0]);
 		return;
 	}
-	find(v, DRILL_GOOD, "%s took over %lld ms after the fault, which was noticed after %lld ms",
-	     seen->to, (long long)seen->left_ms, (long long)seen->noticed_ms);
+	find(v, FINDING_GOOD,
+	     "%s took over %lld ms after the fault, which was noticed after %lld ms", seen->to,
+	     (long long)seen->left_ms, (long long)seen->noticed_ms);
 	if (seen->mismatch[0] != '\0') {
-		find(v, DRILL_BAD,
+		find(v, FINDING_BAD,
 		     "the format changed on air (%s): platforms may end the broadcast; set both "
 		     "encoders alike",
 		     seen->mismatch);
 	}
 }
 
-static void judge_return(struct drill_verdict *v, const struct drill_step *step,
+static void judge_return(struct findings *v, const struct drill_step *step,
 			 const struct drill_seen *seen, const struct explain_facts *facts)
 {
 	if (facts->return_mode != RETURN_AUTO) {
-		find(v, DRILL_NOTE, "return is not automatic: the show stays with %s", seen->to);
+		find(v, FINDING_NOTE, "return is not automatic: the show stays with %s", seen->to);
 	} else if (seen->returned_ms == DRILL_NONE) {
-		find(v, DRILL_BAD, "the show did not return to %s", step->targets[0]);
+		find(v, FINDING_BAD, "the show did not return to %s", step->targets[0]);
 	} else {
-		find(v, DRILL_GOOD, "back with %s %lld ms after it was sound again",
+		find(v, FINDING_GOOD, "back with %s %lld ms after it was sound again",
 		     step->targets[0], (long long)seen->returned_ms);
 	}
 }
 
-static void judge_loss(struct drill_verdict *v, const struct drill_step *step,
+static void judge_loss(struct findings *v, const struct drill_step *step,
 		       const struct drill_seen *seen, const struct explain_facts *facts)
 {
 	judge_leaving(v, step, seen);
@@ -164,31 +147,31 @@ static void judge_loss(struct drill_verdict *v, const struct drill_step *step,
 	}
 }
 
-static void judge_freeze(struct drill_verdict *v, const struct drill_seen *seen)
+static void judge_freeze(struct findings *v, const struct drill_seen *seen)
 {
 	if (seen->failovers == 0) {
-		find(v, DRILL_NOTE,
+		find(v, FINDING_NOTE,
 		     "not noticeable without decoding: the audience would have seen a frozen "
 		     "picture until somebody takes another feed");
 	} else {
-		find(v, DRILL_GOOD, "noticed after %lld ms; %s took over",
+		find(v, FINDING_GOOD, "noticed after %lld ms; %s took over",
 		     (long long)seen->noticed_ms, seen->to);
 	}
 }
 
-static void judge_flap(struct drill_verdict *v, const struct drill_step *step,
+static void judge_flap(struct findings *v, const struct drill_step *step,
 		       const struct drill_seen *seen, const struct explain_facts *facts)
 {
 	if (seen->failbacks > 1) {
-		find(v, DRILL_BAD, "the show followed the flapping: it returned %u times",
+		find(v, FINDING_BAD, "the show followed the flapping: it returned %u times",
 		     seen->failbacks);
 	} else {
-		find(v, DRILL_GOOD,
+		find(v, FINDING_GOOD,
 		     "the show did not follow the flapping: %u failovers, %u returns",
 		     seen->failovers, seen->failbacks);
 	}
 	if (facts->return_mode == RETURN_AUTO && seen->failovers > 0 && seen->failbacks == 0) {
-		find(v, DRILL_BAD, "the show did not return to %s", step->targets[0]);
+		find(v, FINDING_BAD, "the show did not return to %s", step->targets[0]);
 	}
 }
 
@@ -203,19 +186,19 @@ static bool has_slate(const struct explain_facts *facts)
 }
 
 /* Every encoder was gone. Returns whether picture and sound are still to be judged. */
-static bool judge_emptiness(struct drill_verdict *v, const struct drill_seen *seen,
+static bool judge_emptiness(struct findings *v, const struct drill_seen *seen,
 			    const struct explain_facts *facts)
 {
 	if (seen->off_since_ms != DRILL_NONE) {
-		find(v, DRILL_BAD, "the show is still off air");
+		find(v, FINDING_BAD, "the show is still off air");
 	} else if (has_slate(facts) && seen->off_ms == 0) {
-		find(v, DRILL_GOOD, "the show went on down to the slate");
+		find(v, FINDING_GOOD, "the show went on down to the slate");
 		return true;
 	} else if (has_slate(facts)) {
-		find(v, DRILL_BAD, "off air for %lld ms, although there is a slate",
+		find(v, FINDING_BAD, "off air for %lld ms, although there is a slate",
 		     (long long)seen->off_ms);
 	} else {
-		find(v, DRILL_NOTE,
+		find(v, FINDING_NOTE,
 		     "without a slate nothing was left to send for %lld ms: add a feed with `file: "
 		     "auto`",
 		     (long long)seen->off_ms);
@@ -230,7 +213,7 @@ static bool is_meant(const struct drill_step *step, const char *name)
 	return step->kind == DRILL_LOSE && strcmp(step->targets[0], name) == 0;
 }
 
-static void judge_destinations(struct drill_verdict *v, const struct drill_step *step,
+static void judge_destinations(struct findings *v, const struct drill_step *step,
 			       const struct drill_seen *seen)
 {
 	bool may_dial = step->kind == DRILL_KILL && strncmp(step->targets[0], "relay", 5) == 0;
@@ -243,40 +226,40 @@ static void judge_destinations(struct drill_verdict *v, const struct drill_step 
 			continue;
 		}
 		if (!d->is_up) {
-			find(v, DRILL_BAD, "destination %s is off air since", d->name);
+			find(v, FINDING_BAD, "destination %s is off air since", d->name);
 		} else if (d->restarts > 0) {
-			find(v, may_dial ? DRILL_NOTE : DRILL_BAD,
+			find(v, may_dial ? FINDING_NOTE : FINDING_BAD,
 			     "destination %s lost its connection", d->name);
 		} else {
 			kept++;
 		}
 	}
 	if (kept > 0) {
-		find(v, DRILL_GOOD, "%u destination%s kept %s connection%s", kept,
+		find(v, FINDING_GOOD, "%u destination%s kept %s connection%s", kept,
 		     kept > 1 ? "s" : "", kept > 1 ? "their" : "its", kept > 1 ? "s" : "");
 	}
 }
 
-static void judge_lost(struct drill_verdict *v, const struct drill_seen *seen)
+static void judge_lost(struct findings *v, const struct drill_seen *seen)
 {
 	if (seen->down_ms == DRILL_NONE) {
-		find(v, DRILL_BAD, "the destination was not on air, or nobody noticed its loss");
+		find(v, FINDING_BAD, "the destination was not on air, or nobody noticed its loss");
 	} else if (seen->up_ms == DRILL_NONE || seen->up_ms > BACK_MS) {
-		find(v, DRILL_BAD, "the destination did not come back in time");
+		find(v, FINDING_BAD, "the destination did not come back in time");
 	} else {
-		find(v, DRILL_GOOD, "live again %lld ms after it could be reached",
+		find(v, FINDING_GOOD, "live again %lld ms after it could be reached",
 		     (long long)seen->up_ms);
 	}
 }
 
-static void judge_death(struct drill_verdict *v, const struct drill_seen *seen)
+static void judge_death(struct findings *v, const struct drill_seen *seen)
 {
-	find(v, seen->deaths > 0 ? DRILL_GOOD : DRILL_BAD,
+	find(v, seen->deaths > 0 ? FINDING_GOOD : FINDING_BAD,
 	     seen->deaths > 0 ? "the worker was killed and replaced" : "no worker died");
 }
 
 /* Returns whether picture and sound are to be judged. */
-static bool judge_kind(struct drill_verdict *v, const struct drill_step *step,
+static bool judge_kind(struct findings *v, const struct drill_step *step,
 		       const struct drill_seen *seen, const struct explain_facts *facts)
 {
 	switch (step->kind) {
@@ -303,15 +286,15 @@ static bool judge_kind(struct drill_verdict *v, const struct drill_step *step,
 
 void drill_judge(const struct drill_step *step, const struct drill_seen *seen,
 		 const struct explain_facts *facts, const struct explanation *promise,
-		 struct drill_verdict *ret)
+		 struct findings *ret)
 {
-	*ret = (struct drill_verdict){ .is_passed = true };
+	*ret = (struct findings){ .count = 0 };
 	if (seen->hindrance == DRILL_NOT_LIVE) {
-		find(ret, DRILL_BAD, "%s is not on air: nothing was done", step->targets[0]);
+		find(ret, FINDING_BAD, "%s is not on air: nothing was done", step->targets[0]);
 		return;
 	}
 	if (seen->hindrance == DRILL_ALONE) {
-		find(ret, DRILL_BAD,
+		find(ret, FINDING_BAD,
 		     "no other feed is there to take over: nothing was done; start the backup "
 		     "encoder");
 		return;

@@ -48,7 +48,7 @@ static int run_steps(struct drill *d, const struct drill_plan *plan, const struc
 		     json_t *steps)
 {
 	static struct drill_seen seen; /* too large for a stack frame */
-	struct drill_verdict verdict;
+	static struct findings verdict;
 	int code = EXIT_DONE;
 
 	for (unsigned i = 0; i < plan->count && code == EXIT_DONE; i++) {

@@ -20,6 +20,7 @@
 
 #include "client.h"
 #include "explain.h"
+#include "finding.h"
 
 #define DRILL_NONE (-1) /* a moment that never came, a number that nobody measured */
 #define DRILL_TARGETS TIMELINE_FEEDS_MAX
@@ -135,28 +136,17 @@ int64_t drill_now_ms(void);
 /* Carries one step out. EXIT_DONE, or why the rehearsal is over. */
 int drill_run(struct drill *d, const struct drill_step *step, struct drill_seen *ret);
 
-/* ---- the verdict ---- */
+/* ---- the verdict: the show held if nothing is bad ---- */
 
-enum drill_judgement { DRILL_GOOD, DRILL_NOTE, DRILL_BAD };
-#define DRILL_FINDINGS_MAX 16
-struct drill_finding {
-	enum drill_judgement judgement;
-	char text[256];
-};
-struct drill_verdict {
-	bool is_passed; /* nothing BAD */
-	unsigned count;
-	struct drill_finding findings[DRILL_FINDINGS_MAX];
-};
 void drill_judge(const struct drill_step *step, const struct drill_seen *seen,
 		 const struct explain_facts *facts, const struct explanation *promise,
-		 struct drill_verdict *ret);
+		 struct findings *ret);
 
 /* ---- the report ---- */
 
 /* One step of it (docs/internals/rehearsal.md). NULL: no memory. */
 json_t *drill_step_json(const struct drill_step *step, const struct drill_seen *seen,
-			const struct drill_verdict *verdict);
+			const struct findings *verdict);
 json_t *drill_report_json(const struct drill *d, const char *scenario, json_t *steps,
 			  int64_t began_ms);
 void drill_print_step(const struct terminal *t, const json_t *step);

@@ -148,6 +148,14 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 		LIMIT(ipc_destination_remove, unpublish, 1),
 	} },
 	[IPC_DESTINATION_CUT] = { BODY(ipc_destination_cut) },
+	[IPC_PROBE_START] = { BODY(ipc_probe_start), .fds_max = 1 },
+	[IPC_PROBE_ASK] = { BODY(ipc_probe_ask), .fields = {
+		LIMIT(ipc_probe_ask, is_tls, 1),
+		TEXT(ipc_probe_ask, host),
+	} },
+	[IPC_PROBE_ANSWER] = { BODY(ipc_probe_answer), .fields = {
+		TEXT(ipc_probe_answer, error),
+	} },
 	[IPC_DESTINATION_STATUS] = { BODY(ipc_destination_status), .fields = {
 		LIMIT(ipc_destination_status, state, DESTINATION_STATES - 1),
 		TEXT(ipc_destination_status, last_error),

@@ -159,6 +159,18 @@ struct stream *stream_create_tls_server(int fd, const char *chain_pem, size_t ch
 	return NULL;
 }
 
+int stream_certificate_days(const struct stream *s)
+{
+	X509 *certificate = s->ssl != NULL ? SSL_get1_peer_certificate(s->ssl) : NULL;
+	int days = 0, seconds = 0;
+
+	if (certificate != NULL) {
+		ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(certificate));
+		X509_free(certificate);
+	}
+	return days;
+}
+
 void tls_forget_key(struct stream *s)
 {
 	if (s->is_server) {

@@ -12,7 +12,7 @@
 #include <understudy/clock.h>
 #include <understudy/text.h>
 
-#include "supervisor.h"
+#include "rehearsal.h"
 
 #define SECONDS_MAX 3600
 #define PULLED "pulled in a rehearsal"

@@ -14,6 +14,7 @@
 #include <understudy/ring.h>
 #include <understudy/text.h>
 
+#include "rehearsal.h"
 #include "supervisor.h"
 
 #define TAKEOVER_US 1000000 /* the newest connection wins at most this often */

@@ -28,6 +28,7 @@
 #include <understudy/log.h>
 #include <understudy/text.h>
 
+#include "rehearsal.h"
 #include "supervisor.h"
 
 #define STATE_VARIABLE "UNDERSTUDY_STATE_FD"

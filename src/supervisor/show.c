@@ -17,6 +17,7 @@
 #include <understudy/ring.h>
 #include <understudy/text.h>
 
+#include "rehearsal.h"
 #include "supervisor.h"
 
 #define SHOW_SPAN_US 6000000  /* what a relay may be behind before it is lapped */

@@ -179,6 +179,7 @@ static json_t *destination_json(const struct destination *d)
 		s->endpoint == 0 ? "primary" : "backup");
 
 	json_object_set_new(json, "remark", text_or_null(s->remark));
+	json_object_set_new(json, "local", json_boolean(d->config->path != NULL));
 	json_object_set_new(json, "admin", json_string(destination_admin(d)));
 	json_object_set_new(json, "ledger", account_json(&d->account));
 	if (s->srt.is_known) {

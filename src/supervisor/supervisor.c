@@ -505,6 +505,7 @@ int supervisor_run(const struct supervisor_options *options)
 	TAILQ_INIT(&sup->children);
 	TAILQ_INIT(&sup->shows);
 	TAILQ_INIT(&sup->faults);
+	LIST_INIT(&sup->preflights);
 	log_owner = sup;
 	log_set_sink(log_stamped);
 	supervisor_hold_signals(true);

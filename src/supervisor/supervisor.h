@@ -393,28 +393,6 @@ bool relay_is_idle(const struct relay *relay);
 /* A new file by strftime pattern, and its path. The descriptor or a negative errno. */
 int recording_open(const char *pattern, char *path, size_t size);
 
-/* ---- fault.c: faults made on purpose, for rehearsals ---- */
-
-TAILQ_HEAD(fault_list, fault);
-/* Does what the request says, on behalf of `holder`. False if it cannot be done: `error` says why
- * and what to do. */
-bool fault_order(struct show *show, const void *holder, const json_t *request, char *error,
-		 size_t size);
-/* Undoes what is still in force of one holder's, or of all if it is NULL. */
-void fault_undo(struct supervisor *sup, const void *holder);
-/* A source is ready whose feed may be meant by a fault. True if the switch shall not have it. */
-bool fault_meet(struct source *source);
-
-/* ---- witness.c: a witness, while a client watches ---- */
-
-extern const struct child_ops witness_ops;
-void witness_attend(struct show *show);
-void witness_leave(struct show *show);
-/* The show ring is ready, or another one is. */
-void witness_give_ring(struct show *show);
-/* It shall tell what it counted until now. False if there is none. */
-bool witness_mark(struct show *show, uint32_t mark);
-
 /* ---- output.c: destinations other than RTMP ---- */
 
 /* ROLE_NONE: the destination is not of this kind. */
@@ -508,6 +486,8 @@ int control_open(struct supervisor *sup, const char *path);
 void control_adopt(struct supervisor *sup, int fd, int lock_fd);
 void control_close(struct supervisor *sup);
 void control_publish(struct supervisor *sup, json_t *event);
+/* A reply (taken) to a client that waits for it, if it is still there. */
+void control_answer(struct supervisor *sup, const void *client, json_t *reply);
 /* What the witness told (taken), to those who watch the show. */
 void control_tell_watchers(struct supervisor *sup, const char *show, const char *what,
 			   json_t *told);
@@ -573,6 +553,10 @@ int reexec_validate(const struct supervisor *sup, const json_t *state);
 void reexec_restore(struct supervisor *sup, const json_t *state);
 void notify_send(const char *message);
 
+/* Of rehearsals: see rehearsal.h. */
+TAILQ_HEAD(fault_list, fault);
+LIST_HEAD(preflight_list, preflight);
+
 struct supervisor {
 	struct supervisor_options options;
 	struct event_base *base;
@@ -594,6 +578,7 @@ struct supervisor {
 	struct resolver *resolver;
 	struct control *control;
 	struct fault_list faults;
+	struct preflight_list preflights;
 	json_t *events;     /* array, newest last */
 	int64_t last_event; /* its id */
 	struct history history;

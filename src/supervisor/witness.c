@@ -10,7 +10,7 @@
 #include <understudy/log.h>
 #include <understudy/text.h>
 
-#include "supervisor.h"
+#include "rehearsal.h"
 
 #define PERIOD_US 20000
 #define RUN_LEAST_US 1000000 /* one that dies sooner is not started again */

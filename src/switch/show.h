@@ -36,7 +36,7 @@ struct show {
 	uint64_t next_seq;        /* of the show ring, to be written */
 	uint64_t published_seq;
 	struct header_set headers; /* in force in the show */
-	bool is_filled; /* with silence: sound that follows brings its header with it */
+	bool is_filled;            /* with silence: sound that follows brings its header with it */
 	bool has_begun;
 	int64_t repeated_us; /* when the headers were last repeated */
 	struct silence silence;

@@ -20,6 +20,7 @@ const char *worker_role_str(enum worker_role role)
 		[ROLE_RELAY_SRT] = "relay-srt",
 		[ROLE_WITNESS] = "witness",
 		[ROLE_WITNESS_FILE] = "witness-file",
+		[ROLE_PROBE] = "probe",
 		[ROLE_INGEST_AV_PULL] = "ingest-av-pull",
 		[ROLE_HISTORY] = "history",
 		[ROLE_INGEST_FILE] = "ingest-file",

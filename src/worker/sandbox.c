@@ -242,6 +242,7 @@ static const struct row {
 	[ROLE_WITNESS] = { 32, 64 * MIB, false, NULL, NULL, 0 },
 	[ROLE_HISTORY] = { 32, 256 * MIB, false, NULL, RULES(history) },
 	[ROLE_WITNESS_FILE] = { 32, 512 * MIB, false, NULL, NULL, 0 },
+	[ROLE_PROBE] = { 256, 256 * MIB, true, NULL, RULES(relay_rtmp) },
 };
 
 /* In nobody's world are there files, unless a row opens them. */

@@ -43,8 +43,8 @@ ROOMS = {
     "carrier": {"base", "media", "policy", "ring", "ipc", "worker"},
 }
 PROGRAMS = {"supervisor", "cli", "ingest-rtmp", "ingest-rtmp-pull", "ingest-srt", "ingest-av",
-            "switch", "relay-rtmp", "relay-flv", "relay-av", "relay-srt", "resolve", "witness",
-            "history", "slate"}
+            "switch", "relay-rtmp", "relay-flv", "relay-av", "relay-srt", "resolve", "probe",
+            "witness", "history", "slate"}
 PURE = {"media", "rtmp", "timeline", "policy", "judge", "ledger"}
 
 # include/understudy/NAME.h: the room whose contract it is

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What rehearsals and checks before the event have to do with the inventory (supervisor.h). */
+#ifndef SUPERVISOR_REHEARSAL_H
+#define SUPERVISOR_REHEARSAL_H
+
+#include "supervisor.h"
+
+/* ---- fault.c: faults made on purpose, for rehearsals ---- */
+
+/* Does what the request says, on behalf of `holder`. False if it cannot be done: `error` says why
+ * and what to do. */
+bool fault_order(struct show *show, const void *holder, const json_t *request, char *error,
+		 size_t size);
+/* Undoes what is still in force of one holder's, or of all if it is NULL. */
+void fault_undo(struct supervisor *sup, const void *holder);
+/* A source is ready whose feed may be meant by a fault. True if the switch shall not have it. */
+bool fault_meet(struct source *source);
+
+/* ---- witness.c: a witness, while a client watches ---- */
+
+extern const struct child_ops witness_ops;
+void witness_attend(struct show *show);
+void witness_leave(struct show *show);
+/* The show ring is ready, or another one is. */
+void witness_give_ring(struct show *show);
+/* It shall tell what it counted until now. False if there is none. */
+bool witness_mark(struct show *show, uint32_t mark);
+
+/* ---- preflight.c ---- */
+
+/* Looks at destinations and disks for a client, who is answered when all is known. False: no
+ * memory. */
+bool preflight_begin(struct show *show, const void *client);
+/* The client has gone. */
+void preflight_forget(struct supervisor *sup, const void *client);
+
+#endif

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a rehearsal consists of, and when it says that the show held. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <understudy/text.h>
+
+#include "drill.h"
+
+static struct explain_facts facts;
+static struct explanation promise;
+static struct drill_plan plan;
+static struct drill_seen seen;
+static struct findings verdict;
+static char error[512];
+
+static json_t *show_json(void)
+{
+	return json_pack("{s:[{s:s, s:s}, {s:s, s:s}]}", "destinations", "name", "youtube", "state",
+			 "live", "name", "twitch", "state", "backing_off");
+}
+
+static void add_feed(const char *name, const char *state, bool is_slate)
+{
+	struct explain_feed *feed = &facts.feeds[facts.feed_count++];
+
+	*feed = (struct explain_feed){ .is_slate = is_slate, .gop_ms = 2000, .has_video = true };
+	text_copy(feed->name, sizeof(feed->name), name);
+	text_copy(feed->state, sizeof(feed->state), state);
+}
+
+/* Two encoders and a delay that is enough for their key frames. */
+static int setup(void **state)
+{
+	(void)state;
+	facts = (struct explain_facts){
+		.is_running = true, .delay_ms = 3500, .stall_ms = 500, .return_after_s = 30
+	};
+	text_copy(facts.live, sizeof(facts.live), "primary");
+	add_feed("primary", "live", false);
+	add_feed("backup", "standby", false);
+	explain_make(&facts, &promise);
+	/* Everything as it should be after a loss of the first. */
+	seen = (struct drill_seen){ .fault_ms = 1000,
+				    .mended_ms = 5000,
+				    .noticed_ms = 500,
+				    .left_ms = 2000,
+				    .off_since_ms = DRILL_NONE,
+				    .returned_ms = 31000,
+				    .down_ms = DRILL_NONE,
+				    .up_ms = DRILL_NONE,
+				    .failovers = 1,
+				    .failbacks = 1,
+				    .has_witness = true,
+				    .picture = { 0, 0, 34, 33 },
+				    .sound = { 0, 0, 22, 21 },
+				    .destination_count = 1 };
+	text_copy(seen.to, sizeof(seen.to), "backup");
+	seen.destinations[0] = (struct drill_destination){ .was_up = true, .is_up = true };
+	text_copy(seen.destinations[0].name, sizeof(seen.destinations[0].name), "youtube");
+	return 0;
+}
+
+static bool make_plan(const char *scenario)
+{
+	json_t *show = show_json();
+	bool is_made = drill_plan(&facts, show, scenario, false, &plan, error, sizeof(error));
+
+	json_decref(show);
+	return is_made;
+}
+
+static void judge(const char *scenario)
+{
+	assert_true(make_plan(scenario));
+	drill_judge(&plan.steps[0], &seen, &facts, &promise, &verdict);
+}
+
+static void assert_says(const char *words)
+{
+	for (unsigned i = 0; i < verdict.count; i++) {
+		if (strstr(verdict.items[i].text, words) != NULL) {
+			return;
+		}
+	}
+	for (unsigned i = 0; i < verdict.count; i++) {
+		print_message("said: %s\n", verdict.items[i].text);
+	}
+	fail_msg("nothing is said of: %s", words);
+}
+
+/* ---- plans ---- */
+
+static void the_first_encoder_that_is_there_is_the_primary(void **state)
+{
+	(void)state;
+	text_copy(facts.feeds[0].state, sizeof(facts.feeds[0].state), "offline");
+	assert_true(make_plan("pull-primary"));
+	assert_int_equal(plan.count, 1);
+	assert_string_equal(plan.steps[0].targets[0], "backup");
+}
+
+static void a_slate_is_never_pulled(void **state)
+{
+	(void)state;
+	add_feed("slate", "standby", true);
+	assert_true(make_plan("pull-all"));
+	assert_int_equal(plan.steps[0].target_count, 2);
+	assert_string_equal(plan.steps[0].targets[1], "backup");
+}
+
+static void everything_loses_destinations_that_are_live_only(void **state)
+{
+	bool loses_youtube = false;
+
+	(void)state;
+	assert_true(make_plan("all"));
+	for (unsigned i = 0; i < plan.count; i++) {
+		assert_string_not_equal(plan.steps[i].name, "lose-destination twitch");
+		loses_youtube |= strcmp(plan.steps[i].name, "lose-destination youtube") == 0;
+	}
+	assert_true(loses_youtube);
+}
+
+static void what_cannot_be_rehearsed_is_refused_with_the_reason(void **state)
+{
+	(void)state;
+	assert_false(make_plan("juggle"));
+	assert_non_null(strstr(error, "stall-primary"));
+	assert_false(make_plan("lose-destination nobody"));
+	assert_false(make_plan("kill-worker"));
+	assert_true(make_plan("lose-destination=youtube"));
+	facts.feed_count = 0;
+	assert_false(make_plan("pull-primary"));
+	assert_non_null(strstr(error, "start the encoders"));
+}
+
+/* ---- verdicts ---- */
+
+static void an_unbroken_show_held(void **state)
+{
+	(void)state;
+	judge("pull-primary");
+	assert_false(verdict.has_bad);
+	assert_says("no frame was missing");
+	assert_says("kept its connection");
+}
+
+static void a_missing_or_doubled_frame_fails_a_show_with_a_delay(void **state)
+{
+	(void)state;
+	seen.picture = (struct drill_track){ 3, 0, 133, 33 };
+	judge("stall-primary");
+	assert_true(verdict.has_bad);
+	assert_says("3 frames were missing");
+	setup(state);
+	seen.sound.doubled = 1;
+	judge("stall-primary");
+	assert_true(verdict.has_bad);
+}
+
+static void without_a_delay_a_gap_is_held_against_what_is_promised(void **state)
+{
+	(void)state;
+	facts.delay_ms = 0;
+	explain_make(&facts, &promise);
+	seen.picture = (struct drill_track){ 50, 0, 1700, 33 };
+	judge("pull-primary");
+	assert_false(verdict.has_bad);
+	seen.picture = (struct drill_track){ 120, 0, 4000, 33 };
+	judge("pull-primary");
+	assert_true(verdict.has_bad);
+}
+
+static void key_frames_too_far_apart_come_with_advice(void **state)
+{
+	(void)state;
+	facts.feeds[1].gop_ms = 8000;
+	explain_make(&facts, &promise);
+	seen.picture = (struct drill_track){ 100, 0, 3400, 33 };
+	judge("pull-primary");
+	assert_true(verdict.has_bad);
+	assert_says("delay_ms would have to be");
+}
+
+static void a_show_that_stays_or_does_not_return_fails(void **state)
+{
+	(void)state;
+	seen.left_ms = DRILL_NONE;
+	judge("pull-primary");
+	assert_true(verdict.has_bad);
+	setup(state);
+	seen.returned_ms = DRILL_NONE;
+	judge("pull-primary");
+	assert_true(verdict.has_bad);
+	facts.return_mode = RETURN_MANUAL;
+	judge("pull-primary");
+	assert_false(verdict.has_bad);
+}
+
+static void another_format_on_air_fails(void **state)
+{
+	(void)state;
+	text_copy(seen.mismatch, sizeof(seen.mismatch), "resolution 1280x720");
+	judge("pull-primary");
+	assert_true(verdict.has_bad);
+	assert_says("1280x720");
+}
+
+static void a_lost_connection_fails_unless_it_was_meant(void **state)
+{
+	(void)state;
+	seen.destinations[0].restarts = 1;
+	judge("pull-primary");
+	assert_true(verdict.has_bad);
+	seen.down_ms = 10;
+	seen.up_ms = 900;
+	judge("lose-destination youtube");
+	assert_false(verdict.has_bad);
+	seen.up_ms = DRILL_NONE;
+	judge("lose-destination youtube");
+	assert_true(verdict.has_bad);
+}
+
+static void a_frozen_picture_is_said_to_be_unnoticeable(void **state)
+{
+	(void)state;
+	seen.failovers = 0;
+	judge("freeze-primary");
+	assert_false(verdict.has_bad);
+	assert_says("not noticeable without decoding");
+}
+
+static void a_show_that_follows_the_flapping_fails(void **state)
+{
+	(void)state;
+	seen.failbacks = 3;
+	judge("flap");
+	assert_true(verdict.has_bad);
+}
+
+static void without_a_slate_silence_is_no_failure_but_said(void **state)
+{
+	(void)state;
+	seen.off_ms = 4000;
+	seen.picture.missing = 120;
+	judge("pull-all");
+	assert_false(verdict.has_bad);
+	assert_says("file: auto");
+	add_feed("slate", "standby", true);
+	judge("pull-all");
+	assert_true(verdict.has_bad);
+}
+
+static void nothing_seen_is_nothing_proved(void **state)
+{
+	(void)state;
+	seen.has_witness = false;
+	judge("pull-primary");
+	assert_true(verdict.has_bad);
+	seen.hindrance = DRILL_ALONE;
+	judge("pull-primary");
+	assert_true(verdict.has_bad);
+	assert_says("nothing was done");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(the_first_encoder_that_is_there_is_the_primary, setup),
+		cmocka_unit_test_setup(a_slate_is_never_pulled, setup),
+		cmocka_unit_test_setup(everything_loses_destinations_that_are_live_only, setup),
+		cmocka_unit_test_setup(what_cannot_be_rehearsed_is_refused_with_the_reason, setup),
+		cmocka_unit_test_setup(an_unbroken_show_held, setup),
+		cmocka_unit_test_setup(a_missing_or_doubled_frame_fails_a_show_with_a_delay, setup),
+		cmocka_unit_test_setup(without_a_delay_a_gap_is_held_against_what_is_promised,
+				       setup),
+		cmocka_unit_test_setup(key_frames_too_far_apart_come_with_advice, setup),
+		cmocka_unit_test_setup(a_show_that_stays_or_does_not_return_fails, setup),
+		cmocka_unit_test_setup(another_format_on_air_fails, setup),
+		cmocka_unit_test_setup(a_lost_connection_fails_unless_it_was_meant, setup),
+		cmocka_unit_test_setup(a_frozen_picture_is_said_to_be_unnoticeable, setup),
+		cmocka_unit_test_setup(a_show_that_follows_the_flapping_fails, setup),
+		cmocka_unit_test_setup(without_a_slate_silence_is_no_failure_but_said, setup),
+		cmocka_unit_test_setup(nothing_seen_is_nothing_proved, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
