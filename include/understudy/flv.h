@@ -66,4 +66,15 @@ void flv_write_tag_header(uint8_t ret[FLV_TAG_HEADER_BYTES], enum flv_message me
 			  uint32_t timestamp_ms, uint32_t body_bytes);
 void flv_write_tag_trailer(uint8_t ret[FLV_TAG_TRAILER_BYTES], uint32_t body_bytes);
 
+/* And back. Both return how many bytes they took, 0 if there are not enough yet, or FLV_TRUNCATED
+ * if this is no FLV (any more). */
+struct flv_tag {
+	enum flv_message message;
+	uint32_t timestamp_ms;
+	const uint8_t *body; /* inside the bytes given */
+	size_t size;         /* 0 of one that is encrypted */
+};
+int flv_read_file_header(const uint8_t *data, size_t size);
+int flv_read_tag(const uint8_t *data, size_t size, struct flv_tag *ret);
+
 #endif

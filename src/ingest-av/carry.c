@@ -94,8 +94,7 @@ static void carry_rest(struct pull *p)
 	p->streams.sink = NULL;
 }
 
-/* The next bytes of the stream; 0 at its end. */
-static int carry_read(void *pull, uint8_t *to, int room)
+int carry_read(void *pull, uint8_t *to, int room)
 {
 	struct pull *p = pull;
 	int got;
@@ -266,6 +265,9 @@ static void carry_http(struct pull *p)
 
 		fetch_close(&p->fetch);
 		carry_format(p, format);
+	} else if (begins_with(p, "FLV")) {
+		carry_slowly(p, BURST_US);
+		carry_flv(p);
 	} else if (is_ts(p->head, p->head_bytes)) {
 		carry_slowly(p, BURST_US);
 		carry_ts(p);

@@ -5,6 +5,7 @@
  * main-pull.c looks after the supervisor and the clock; carry.c after the media, by what comes:
  *
  *   MPEG-TS   by srt, udp, rtp, http   inspected, demultiplexed as from ingest-srt
+ *   FLV       by http                  taken apart as from an encoder
  *   AAC, MP3  by http                  frames are counted, as there are no times
  *   HLS       by http                  libavformat's demultiplexer, paced
  *   Ogg       by http                  likewise
@@ -51,6 +52,9 @@ void carry_all(struct pull *p);
 /* By libavformat's demultiplexer of that name; RTSP. */
 void carry_format(struct pull *p, const char *name);
 void carry_rtsp(struct pull *p);
+void carry_flv(struct pull *p);
+/* The next bytes of the stream; 0 at its end. An input_read. */
+int carry_read(void *pull, uint8_t *to, int room);
 
 /* For those: something came; something went wrong; from now on packets go out at the speed of their
  * clock, this much ahead of it at most. */

@@ -30,15 +30,15 @@ void names_begin(const char *host, bool allow_private, const struct names_ops *o
 
 	names.ops = ops;
 	names.owner = owner;
+	names.furthest = NET_PUBLIC;
+	names.refusal[0] = names.trouble[0] = '\0';
 	names.is_settled = true;
 	if (allow_private) {
 		names.furthest = NET_HOST;
 	} else if (net_parse_address(host, 0, &address) > 0) {
 		names.furthest = net_reach_of((struct sockaddr *)&address);
-	} else if (net_is_public_name(host)) {
-		names.furthest = NET_PUBLIC;
 	} else {
-		names.is_settled = false; /* "encoder": wherever that is */
+		names.is_settled = net_is_public_name(host); /* "encoder": wherever that is */
 	}
 }
 
@@ -106,21 +106,16 @@ static void names_settle(void)
 	names.is_settled = true;
 }
 
-/* A name may have several addresses: what is wrong with one of them is wrong with it. */
-static bool names_allow(const char *host, const struct sockaddr *address)
+static void names_refuse(const char *host, const struct sockaddr *address)
 {
 	char where[IPC_NAME];
 
-	if (net_reach_of(address) <= names.furthest) {
-		return true;
-	}
 	net_format_address(address, where, sizeof(where));
 	text_format(
 		names.refusal, sizeof(names.refusal),
 		"%.60s is at the private address %s; set allow_private: true if the feed may lead "
 		"there",
 		host, where);
-	return false;
 }
 
 /* ---- the C library's interface ---- */
@@ -168,29 +163,36 @@ static int find_addresses(const char *host, uint16_t port, const struct addrinfo
 	return 0;
 }
 
+/* Those of the answer that may be used. */
 static int list_addresses(const char *host, const struct addrinfo *hints, struct addrinfo **ret)
 {
 	int family = hints != NULL ? hints->ai_family : AF_UNSPEC;
-	bool is_passive = hints != NULL && (hints->ai_flags & AI_PASSIVE);
+	bool is_ours = host == NULL || (hints != NULL && (hints->ai_flags & AI_PASSIVE));
+	const struct sockaddr *refused = NULL;
 	struct addrinfo *first = NULL, **next = &first;
-	int error = EAI_NONAME;
 
 	for (uint32_t i = 0; i < names.answer.count; i++) {
 		const struct sockaddr *at = (struct sockaddr *)&names.answer.addresses[i];
 
-		if ((family != AF_UNSPEC && at->sa_family != family) ||
-		    (!is_passive && host != NULL && !names_allow(host, at))) {
+		if (family != AF_UNSPEC && at->sa_family != family) {
+			continue;
+		}
+		if (!is_ours && net_reach_of(at) > names.furthest) {
+			refused = at;
 			continue;
 		}
 		*next = info_create(at, hints);
 		if (*next == NULL) {
-			error = EAI_MEMORY;
-			break;
+			freeaddrinfo(first);
+			return EAI_MEMORY;
 		}
 		next = &(*next)->ai_next;
 	}
+	if (first == NULL && refused != NULL) {
+		names_refuse(host, refused);
+	}
 	*ret = first;
-	return first != NULL ? 0 : error;
+	return first != NULL ? 0 : EAI_NONAME;
 }
 
 int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,

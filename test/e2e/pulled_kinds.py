@@ -12,7 +12,7 @@ import sys
 
 from lib import encoders, media
 from lib.icecast import Icecast
-from lib.origins import Origin, free_udp_port, hls, srt_listener
+from lib.origins import Origin, free_udp_port, hls, remux, srt_listener
 from lib.platforms import free_port
 from lib.process import eventually
 from lib.pulling import judge, pulling
@@ -43,6 +43,26 @@ def hls_is_pulled(stage, *more):
     media.wait_size(stage.path("record.mkv"), 70000)
     judge(stage, relay, {"primary": clip}, "primary")
     return relay
+
+
+def live_is_pulled(stage, form, kind):
+    clip = encoders.clip(stage, "primary", b_frames=2)
+    origin = Origin(stage)
+    origin.live("/live", remux(clip, form), kind)
+    relay = pulling(stage, origin.url("/live"))
+    relay.wait_live("primary")
+    media.wait_size(stage.path("record.mkv"), 70000)
+    judge(stage, relay, {"primary": clip}, "primary")
+
+
+@case
+def transport_stream_of_a_web_server_is_pulled(stage):
+    live_is_pulled(stage, "mpegts", "video/mp2t")
+
+
+@case
+def flv_of_a_web_server_is_pulled(stage):
+    live_is_pulled(stage, "flv", "video/x-flv")
 
 
 @case

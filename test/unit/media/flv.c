@@ -351,6 +351,52 @@ static void file_framing_is_as_specified(void **state)
 	assert_memory_equal(trailer, "\x00\x00\x00\x6f", 4);
 }
 
+static void file_framing_is_read_as_it_is_written(void **state)
+{
+	uint8_t file[FLV_FILE_HEADER_BYTES + FLV_TAG_HEADER_BYTES + 3 + FLV_TAG_TRAILER_BYTES];
+	uint8_t *at = file + FLV_FILE_HEADER_BYTES;
+	struct flv_tag tag;
+
+	flv_write_file_header(file, true, true);
+	flv_write_tag_header(at, FLV_VIDEO, 0x89abcdef, 3);
+	memcpy(at + FLV_TAG_HEADER_BYTES, "xyz", 3);
+	flv_write_tag_trailer(at + FLV_TAG_HEADER_BYTES + 3, 3);
+	for (size_t size = 0; size < FLV_FILE_HEADER_BYTES; size++) {
+		assert_int_equal(flv_read_file_header(file, size), 0);
+	}
+	assert_int_equal(flv_read_file_header(file, sizeof(file)), FLV_FILE_HEADER_BYTES);
+	for (size_t size = 0; size < sizeof(file) - FLV_FILE_HEADER_BYTES; size++) {
+		assert_int_equal(flv_read_tag(at, size, &tag), 0);
+	}
+	assert_int_equal(flv_read_tag(at, 1000, &tag), sizeof(file) - FLV_FILE_HEADER_BYTES);
+	assert_int_equal(tag.message, FLV_VIDEO);
+	assert_int_equal(tag.timestamp_ms, 0x89abcdef);
+	assert_int_equal(tag.size, 3);
+	assert_memory_equal(tag.body, "xyz", 3);
+	at[0] |= 0x20; /* encrypted */
+	assert_int_equal(flv_read_tag(at, 1000, &tag), sizeof(file) - FLV_FILE_HEADER_BYTES);
+	assert_int_equal(tag.size, 0);
+}
+
+static void what_is_no_flv_is_no_tag(void **state)
+{
+	uint8_t file[FLV_FILE_HEADER_BYTES];
+	uint8_t tag_header[FLV_TAG_HEADER_BYTES];
+	struct flv_tag tag;
+
+	flv_write_file_header(file, true, true);
+	file[8] = 8; /* a header shorter than one is */
+	assert_int_equal(flv_read_file_header(file, sizeof(file)), FLV_TRUNCATED);
+	file[5] = 0x7f; /* and one as long as none is */
+	assert_int_equal(flv_read_file_header(file, sizeof(file)), FLV_TRUNCATED);
+	flv_write_tag_header(tag_header, FLV_AUDIO, 0, 1);
+	tag_header[0] = 7;
+	assert_int_equal(flv_read_tag(tag_header, sizeof(tag_header), &tag), FLV_TRUNCATED);
+	tag_header[0] = FLV_AUDIO;
+	tag_header[10] = 1; /* the stream, which is always 0 */
+	assert_int_equal(flv_read_tag(tag_header, sizeof(tag_header), &tag), FLV_TRUNCATED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,6 +417,8 @@ int main(void)
 		cmocka_unit_test(packets_from_elsewhere_get_legacy_form_where_there_is_one),
 		cmocka_unit_test(frame_that_moved_gives_up_its_implied_composition_time),
 		cmocka_unit_test(file_framing_is_as_specified),
+		cmocka_unit_test(file_framing_is_read_as_it_is_written),
+		cmocka_unit_test(what_is_no_flv_is_no_tag),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
