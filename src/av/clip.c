@@ -15,6 +15,8 @@
 
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
+#include <libavutil/common.h>
+#include <libavutil/mathematics.h>
 
 #include <understudy/clip.h>
 #include <understudy/codec.h>
@@ -27,6 +29,8 @@
 #define STREAMS_MAX 64
 #define DEPTH_UNKNOWN 4 /* pictures that wait for others, where the codec header does not say */
 #define DEFAULT_FRAME_90k 3000
+#define FRAME_MAX_90k 9000000
+#define TIME_MAX_90k (INT64_C(1) << 48) /* a file that says more is nonsense: ninety years */
 
 enum part_form {
 	FORM_RAW,    /* packets are frames, the codec header is apart */
@@ -338,14 +342,16 @@ static int64_t time_90k(struct part *part, const AVStream *stream, int64_t times
 {
 	int64_t at_90k = av_rescale_q(timestamp, stream->time_base, (AVRational){ 1, MEDIA_HZ });
 
+	at_90k = av_clip64(at_90k, -TIME_MAX_90k, TIME_MAX_90k);
 	return stream->pts_wrap_bits == 33 ? unwrap_33(&part->unwrap, (uint64_t)at_90k) : at_90k;
 }
 
-static int64_t duration_90k(const AVStream *stream, const AVPacket *p)
+static int64_t frame_90k(const AVStream *stream, const AVPacket *p)
 {
-	return p->duration > 0
-		       ? av_rescale_q(p->duration, stream->time_base, (AVRational){ 1, MEDIA_HZ })
-		       : DEFAULT_FRAME_90k;
+	int64_t duration_90k = av_rescale_q(p->duration, stream->time_base,
+					    (AVRational){ 1, MEDIA_HZ });
+
+	return duration_90k > 0 && duration_90k < FRAME_MAX_90k ? duration_90k : DEFAULT_FRAME_90k;
 }
 
 static unsigned part_depth(const struct part *part)
@@ -381,7 +387,7 @@ static bool picture_times(struct part *part, const struct clip *c, struct packet
 		order_init(&part->order, part_depth(part));
 		part->is_order_known = true;
 	}
-	p->dts_90k = order_dts_90k(&part->order, p->pts_90k, duration_90k(stream, from));
+	p->dts_90k = order_dts_90k(&part->order, p->pts_90k, frame_90k(stream, from));
 	return true;
 }
 
@@ -451,16 +457,13 @@ static int clip_raw_sound(struct clip *c, struct part *part, struct clip_packet 
 			    .size = (uint32_t)c->packet->size };
 
 	part_learn_config(part, c);
-	if (!part->has_config && part->params.codec == CODEC_NONE) {
-		(void)codec_parse_config(part->codec, c->packet->data, p.size, &part->params);
-	}
 	p.pts_90k = pts != AV_NOPTS_VALUE ? time_90k(part, stream, pts) : part->next_90k;
 	p.dts_90k = p.pts_90k;
 	if (!part_is_ready(part) || p.size == 0 || p.size > PACKET_SIZE_MAX ||
 	    p.pts_90k == AUDIO_NO_TIME) {
 		return 0;
 	}
-	part->next_90k = p.pts_90k + duration_90k(stream, c->packet);
+	part->next_90k = p.pts_90k + frame_90k(stream, c->packet);
 	return clip_give(c, part, &p, c->packet->data, ret);
 }
 

@@ -138,7 +138,7 @@ const struct config_key config_keys[] = {
 	  .help = "rtmp(s)://, srt://, http(s)://, rtsp://, udp:// or rtp:// URL" },
 	{ "shows[].feeds[].file", KEY_FILE, KEY_AUTO, MEMBER(config_feed, file),
 	  .help = "recording to play over and over, or auto: a slate made to match the show" },
-	{ "shows[].feeds[].text", KEY_TEXT, MEMBER(config_feed, text),
+	{ "shows[].feeds[].text", KEY_TEXT, KEY_LINES, MEMBER(config_feed, text),
 	  .help = "words on a slate that is made" },
 	{ "shows[].feeds[].picture", KEY_FILE, MEMBER(config_feed, picture),
 	  .help = "PNG, JPEG or WebP on a slate that is made" },

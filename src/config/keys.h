@@ -31,10 +31,11 @@ enum key_type {
 
 enum {
 	KEY_REQUIRED = 1,
-	KEY_AUTO = 16,    /* the word auto stands for itself, not for a file of that name */
 	KEY_INACTIVE = 2, /* accepted; not carried out by this version */
 	KEY_UNBOUND = 4,  /* no structure member takes it */
 	KEY_POINTER = 8,  /* map: a pointer, NULL where the key is missing */
+	KEY_AUTO = 16,    /* path: the word auto stands for itself, not for a file of that name */
+	KEY_LINES = 32,   /* text of several lines, or of none */
 };
 
 struct config_key {

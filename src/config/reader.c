@@ -51,7 +51,8 @@ static void put_quoted(struct reader *rd, const char *value)
 		if (character == '"' || character == '\\') {
 			text_format(escaped, sizeof(escaped), "\\%c", (int)character);
 		} else {
-			text_format(escaped, sizeof(escaped), character < 0x7f ? "%c" : "\\U%08X",
+			text_format(escaped, sizeof(escaped),
+				    character >= 0x20 && character < 0x7f ? "%c" : "\\U%08X",
 				    character);
 		}
 		put_text(rd, escaped);

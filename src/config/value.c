@@ -286,7 +286,9 @@ static bool check_address(struct value *v)
 
 static bool check_text(struct value *v)
 {
-	if (v->size == 0) {
+	bool has_lines = (v->key->flags & KEY_LINES) != 0;
+
+	if (v->size == 0 && !has_lines) {
 		refuse(v, "is empty; give it a value or take the line out");
 		return false;
 	}
@@ -295,7 +297,7 @@ static bool check_text(struct value *v)
 		return false;
 	}
 	for (size_t i = 0; i < v->size; i++) {
-		if (iscntrl((unsigned char)v->text[i])) {
+		if (iscntrl((unsigned char)v->text[i]) && !(has_lines && v->text[i] == '\n')) {
 			refuse(v, "has a line break or another control character; write it on one "
 				  "line");
 			return false;

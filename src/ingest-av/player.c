@@ -54,10 +54,12 @@ static void player_learn(struct player *p, const struct clip_packet *c)
 {
 	struct codec_params *params = &p->params[c->packet.kind];
 
-	if (c->packet.type == PACKET_CONFIG || params->codec == CODEC_NONE) {
+	if (c->packet.type == PACKET_CONFIG) {
 		(void)codec_parse_config(c->packet.codec, c->payload, c->packet.size, params);
-		params->codec = c->packet.codec;
+	} else if (params->codec == CODEC_NONE && c->packet.kind == PACKET_AUDIO) {
+		(void)codec_parse_frame(c->packet.codec, c->payload, c->packet.size, params);
 	}
+	params->codec = c->packet.codec;
 }
 
 static struct carousel_frame frame_of(const struct packet *packet)

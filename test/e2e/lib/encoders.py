@@ -15,10 +15,11 @@ from lib.stage import Skip, need
 CLIP_SECONDS = 90
 GOP_SECONDS = 2
 
-# Two cameras: other pictures, other sounds, so that no frame of one equals one of the other.
+# Three cameras: other pictures, other sounds, so that no frame of one equals one of the other.
 PICTURES = {
     "primary": ("testsrc2", "", 1),
     "backup": ("testsrc2", ",hue=h=150,hflip", 2),
+    "slate": ("testsrc2", ",hue=h=60,vflip", 3),
 }
 
 

@@ -260,14 +260,17 @@ static void a_file_named_auto_is_made_and_others_are_found_beside_the_config(voi
 				     "shows:\n"
 				     "  - name: main\n"
 				     "    feeds:\n"
-				     "      - { name: a, file: auto }\n"
+				     "      - { name: a, file: auto, text: \"one\\ntwo\" }\n"
 				     "      - { name: b, file: ./auto }\n"
+				     "      - { name: c, file: auto, text: \"\" }\n"
 				     "    destinations: [ { name: x, url: \"rtmp://h/a/k\" } ]\n");
 
 	assert_int_equal(l.result, 0);
 	assert_int_equal(l.config->shows[0].fill, FILL_NONE);
 	assert_int_equal(l.config->shows[0].feeds[0].source, SOURCE_SLATE);
 	assert_string_equal(l.config->shows[0].feeds[0].file, "auto");
+	assert_string_equal(l.config->shows[0].feeds[0].text, "one\ntwo");
+	assert_string_equal(l.config->shows[0].feeds[2].text, "");
 	assert_int_equal(l.config->shows[0].feeds[1].source, SOURCE_FILE);
 	assert_string_not_equal(l.config->shows[0].feeds[1].file, "auto");
 	loading_finish(&l);

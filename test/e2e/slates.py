@@ -1,0 +1,219 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What goes on air when no encoder is left, and shows that lack a track."""
+
+import collections
+import glob
+import json
+import os
+import shutil
+import subprocess
+
+from lib import encoders, flv
+from lib.platforms import Nginx
+from lib.process import eventually
+from lib.relay import KEYS, Relay, destination
+from lib.show import DELAY_MS, Show, expect
+from lib.stage import case, main
+
+SLATE_SECONDS = 4 # several seams in the time it is on air
+
+FIELDS = ["codec_name", "profile", "level", "width", "height", "pix_fmt", "has_b_frames",
+          "r_frame_rate", "sample_rate", "channels", "channel_layout"]
+
+
+def feeds(**slate):
+    return [{"name": name, "key": key} for name, key in KEYS.items()] + [{"name": "slate", **slate}]
+
+
+def copy(stage, name, path, *options):
+    """The file as FLV, without a frame changed."""
+    to = stage.path(name)
+    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", path, "-c", "copy", *options,
+                    "-flvflags", "no_duration_filesize", to], check=True)
+    return to
+
+
+def looks(path):
+    """What a platform sees of it."""
+    said = subprocess.run(["ffprobe", "-v", "error", "-of", "json", "-show_entries",
+                           "stream=" + ",".join(FIELDS), path], check=True,
+                          stdout=subprocess.PIPE).stdout
+    return [{key: s[key] for key in FIELDS if key in s and (s.get("width") or "frame" not in key)}
+            for s in json.loads(said)["streams"]]
+
+
+@case
+def slate_goes_on_when_both_encoders_are_gone_and_the_primary_returns(stage):
+    slate = encoders.clip(stage, "slate", seconds=SLATE_SECONDS)
+    show = Show(stage, feeds=feeds(file=slate.path))
+    show.clips["slate"] = slate
+    show.relay.wait_feed("slate", "standby")
+    show.backup.kill()
+    show.primary.kill()
+    at = show.relay.wait_live("slate")["timeline_90k"]
+    show.relay.wait_status(lambda s: s["timeline_90k"] > at + 2.2 * SLATE_SECONDS * 90000,
+                           "some seams of the slate")
+    show.start("primary")
+    show.relay.wait_live("primary")
+    show.platform.wait_media()
+    verdict = show.verdict()
+    names = verdict.feeds()
+    if names[0] != "primary" or names[-2:] != ["slate", "primary"]:
+        raise AssertionError(f"on air were {names}")
+    places = slate.places
+    seams = sum(places[b.digest] < places[a.digest] for a, b in zip(
+        verdict.recording.of(flv.VIDEO), verdict.recording.of(flv.VIDEO)[1:])
+                if a.digest in places and b.digest in places)
+    stage.note(f"seams of the slate on air: {seams}")
+    if seams < 2:
+        raise AssertionError(f"{seams} seams were judged")
+
+
+@case
+def slate_that_is_made_matches_the_live_feed_and_is_kept(stage):
+    clip = encoders.clip(stage, "primary", b_frames=2)
+    platform = Nginx(stage)
+    relay = Relay(stage, [destination("platform", platform.url)], delay_ms=DELAY_MS,
+                  feeds=feeds(file="auto", text="We’ll be\nright back"))
+    if relay.feed("slate")["state"] != "offline":
+        raise AssertionError("there is a slate of no format")
+    primary = encoders.ffmpeg(stage, "primary", clip, relay.url("primary"))
+    relay.wait_live("primary")
+    relay.wait_destination("platform", "live")
+    status = relay.wait_feed("slate", "standby", timeout_s=60)
+    made = glob.glob(stage.path("state", "slates", "*"))
+    if len(made) != 1 or not made[0].endswith(".mp4"):
+        raise AssertionError(f"in the state directory: {made}")
+    if looks(made[0]) != looks(clip.path):
+        raise AssertionError(f"{looks(made[0])} is no match for {looks(clip.path)}")
+    if relay.feed("slate", status)["mismatch"]:
+        raise AssertionError(f"the relay says: {relay.feed('slate', status)['mismatch']}")
+    primary.kill()
+    relay.wait_live("slate")
+    platform.wait_media(5000)
+    if relay.destination("platform")["restarts"]:
+        raise AssertionError("the connection did not last")
+    relay.process.stop()
+    platform.stop()
+    path = platform.the_recording()
+    slate = flv.Clip(copy(stage, "made.flv", made[0]), clip.fps)
+    verdict = flv.Verdict(flv.read(path), {"primary": clip, "slate": slate})
+    expect(verdict, "primary", "slate")
+    # The frames of a still repeat: their order proves nothing, their times do.
+    verdict.faults = [f for f in verdict.faults if "frames of slate are lost" not in f]
+    verdict.assert_unbroken()
+    flv.assert_decodes(path)
+    platform.start()
+    relay.start() # it is there at once, and nobody encodes it again
+    relay.wait_live("slate")
+    if relay.workers("slate") or glob.glob(stage.path("state", "slates", "*")) != made:
+        raise AssertionError("the slate was made again")
+
+
+def check(stage, relay):
+    return subprocess.run([stage.program("understudy"), "check", "-c", relay.config_path],
+                          stdout=subprocess.PIPE, text=True, check=False)
+
+
+@case
+def missing_broken_and_replaced_files_cost_the_show_nothing(stage):
+    path = stage.path("late.flv")
+    show = Show(stage, feeds=feeds(file=path))
+    relay = show.relay
+    said = relay.wait_status(lambda s: relay.feed("slate", s)["health"], "a word of the file")
+    if "No such file" not in str(relay.feed("slate", said)["health"]):
+        raise AssertionError(f"said: {relay.feed('slate', said)}")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("no recording")
+    relay.wait_status(lambda s: "no recording that can be read" in str(
+        relay.feed("slate", s)["health"]), "a word of what is in the file")
+    run = check(stage, relay)
+    if run.returncode != 2 or "no recording" not in run.stdout:
+        raise AssertionError(f"check: {run.returncode}: {run.stdout}")
+    os.unlink(path)
+    shutil.copy(encoders.clip(stage, "slate", seconds=SLATE_SECONDS).path, path)
+    relay.wait_feed("slate", "standby")
+    run = check(stage, relay)
+    if run.returncode != 0 or "320x180" not in run.stdout:
+        raise AssertionError(f"check: {run.returncode}: {run.stdout}")
+    again = stage.path("again.flv")
+    shutil.copy(encoders.clip(stage, "backup", seconds=SLATE_SECONDS).path, again)
+    os.rename(again, path)
+    worker = relay.workers("ingest-file")
+    relay.reload_and_wait()
+    relay.wait_worker("ingest-file", other_than=worker)
+    relay.wait_feed("slate", "standby")
+    if relay.process.is_running() and len(relay.workers("ingest-file")) != 1:
+        raise AssertionError(f"workers: {relay.workers('ingest-file')}")
+    expect(show.verdict(), "primary")
+
+
+def without(stage, camera, option):
+    clip = encoders.clip(stage, camera)
+    return flv.Clip(copy(stage, f"{camera}{option}.flv", clip.path, option), clip.fps)
+
+
+def one_track_show(stage, option, kind):
+    """Backup takes over from the primary; both lack a track."""
+    show = Show(stage, without(stage, "primary", option), without(stage, "backup", option))
+    show.primary.kill()
+    show.fail_over()
+    verdict = show.verdict()
+    if verdict.feeds(kind) != ["primary", "backup"]:
+        raise AssertionError(f"on air were {verdict.feeds(kind)}")
+
+
+@case
+def show_without_video_fails_over(stage):
+    one_track_show(stage, "-vn", flv.AUDIO)
+
+
+@case
+def show_without_sound_fails_over(stage):
+    one_track_show(stage, "-an", flv.VIDEO)
+
+
+class Silence:
+    """The frame of silence, as a clip of one frame."""
+
+    sample_rate = 48000
+
+    def __init__(self, recording):
+        (digest, count), = collections.Counter(
+            f.digest for f in recording.of(flv.AUDIO)).most_common(1)
+        self.count = count
+        self.places = {digest: 0}
+        header = next(f.header for f in recording.of(flv.AUDIO) if f.digest == digest)
+        self.headers = {flv.AUDIO: header.body}
+
+    def frame_ms(self, kind):
+        return flv.AAC_FRAME_SAMPLES * 1000 / self.sample_rate
+
+    def reorder_ms(self):
+        return 0
+
+
+@case
+def silence_fills_in_until_sound_is_there(stage):
+    primary = without(stage, "primary", "-an")
+    show = Show(stage, primary, feeds=feeds(file=encoders.clip(
+        stage, "slate", seconds=SLATE_SECONDS).path), fill="silence")
+    eventually(lambda: show.platform.recorded_bytes() > 150000, "some silence")
+    show.primary.kill()
+    show.fail_over()
+    show.relay.process.stop()
+    show.platform.stop()
+    path = show.platform.the_recording()
+    recording = flv.read(path)
+    silence = Silence(recording)
+    verdict = flv.Verdict(recording, {**show.clips, "silence": silence})
+    expect(verdict, "primary", "backup")
+    if verdict.feeds(flv.AUDIO) != ["silence", "backup"] or silence.count < 50:
+        raise AssertionError(f"heard were {verdict.feeds(flv.AUDIO)}, {silence.count} of silence")
+    verdict.assert_unbroken()
+    flv.assert_decodes(path)
+
+
+if __name__ == "__main__":
+    main()
