@@ -42,7 +42,7 @@
  *   relay-srt     <- SHOW_RING(ring [,wake]), RESOLVE_ANSWER
  *   resolve       <- RESOLVE_ASK                             -> RESOLVE_ANSWER
  *   witness       <- WITNESS_START(ring), SHOW_RING(ring),   -> WITNESS_EVENT, WITNESS_SUMMARY
- *                 <- WITNESS_MARK
+ *                 <- WITNESS_TWINS, WITNESS_MARK
  *   witness-file  <- WITNESS_FILE(file)                      -> WITNESS_MEDIA, WITNESS_EVENT,
  *                                                               WITNESS_SUMMARY, WITNESS_END
  *   history       <- HISTORY_START(directory), HISTORY_EVENT -> HISTORY_STATUS
@@ -87,7 +87,7 @@ enum ipc_type {
 	IPC_OUTPUT_START, IPC_FILE_ASK, IPC_FILE_GIVE, IPC_FILE_DONE,
 	IPC_FEED_FAULT, IPC_FEED_RING, IPC_DESTINATION_CUT,
 	IPC_PROBE_START, IPC_PROBE_ASK, IPC_PROBE_ANSWER,
-	IPC_WITNESS_START, IPC_WITNESS_MARK, IPC_WITNESS_FILE, IPC_WITNESS_MEDIA,
+	IPC_WITNESS_START, IPC_WITNESS_TWINS, IPC_WITNESS_MARK, IPC_WITNESS_FILE, IPC_WITNESS_MEDIA,
 	IPC_WITNESS_EVENT, IPC_WITNESS_SUMMARY, IPC_WITNESS_END, IPC_PULL_START, IPC_TUNNEL_START,
 	IPC_HISTORY_START, IPC_HISTORY_EVENT, IPC_HISTORY_STATE, IPC_HISTORY_WHOLE,
 	IPC_HISTORY_LOST, IPC_HISTORY_DRILL, IPC_HISTORY_STATUS, IPC_HISTORY_READ,
@@ -438,6 +438,11 @@ struct ipc_probe_answer {
 struct ipc_witness_start {
 	char show[IPC_NAME];
 	int64_t period_us;      /* how often it looks into the ring */
+};
+/* Which feeds carry the same encode: those of the same group, 0 = none. */
+struct ipc_witness_twins {
+	uint32_t count;
+	struct { uint16_t feed, group; } feeds[TIMELINE_FEEDS_MAX];
 };
 /* Ends the present summary, which is sent with this number, and begins another. */
 struct ipc_witness_mark { uint32_t mark; uint32_t reserved; };

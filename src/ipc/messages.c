@@ -210,6 +210,9 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 	[IPC_WITNESS_START] = { BODY(ipc_witness_start), .fds_min = 1, .fds_max = 1, .fields = {
 		TEXT(ipc_witness_start, show),
 	} },
+	[IPC_WITNESS_TWINS] = { BODY(ipc_witness_twins), .fields = {
+		LIMIT(ipc_witness_twins, count, TIMELINE_FEEDS_MAX),
+	} },
 	[IPC_WITNESS_MARK] = { BODY(ipc_witness_mark) },
 	[IPC_WITNESS_FILE] = { BODY(ipc_witness_file), .fds_min = 1, .fds_max = 1 },
 	[IPC_WITNESS_MEDIA] = { BODY(ipc_witness_media), .fields = {

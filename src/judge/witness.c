@@ -11,6 +11,7 @@
 #define ENCODES_MAX 256
 #define ENDS_LATE_90K MEDIA_HZ /* a track that ends so much before the other has ended early */
 #define REORDER_MAX_90K (2 * MEDIA_HZ) /* what claims to reorder more is out of its mind */
+#define ENTRY_PATIENCE 600             /* frames without a key frame; then it has none */
 #define NOTHING_90K INT64_MIN
 
 struct track {
@@ -18,6 +19,9 @@ struct track {
 	struct witness_track count;
 	bool has_header, is_headerless_said;
 	bool has_packet;
+	bool has_entered; /* its steps are judged, from `entry_90k` on */
+	unsigned before_entry;
+	int64_t entry_90k;
 	uint16_t feed;
 	uint32_t incarnation;
 	uint64_t source_seq;
@@ -220,19 +224,25 @@ static void check_header(struct witness *w, struct track *t, const struct packet
 	}
 }
 
-static bool is_other_source(const struct track *t, const struct packet *p)
+/* Twins are merged packet by packet: which copy a packet comes from is no change of source. */
+static bool is_other_source(const struct witness *w, const struct track *t, const struct packet *p)
 {
-	return t->has_packet && (t->feed != p->feed || t->incarnation != p->incarnation);
+	bool is_same = t->feed == p->feed && t->incarnation == p->incarnation;
+
+	return t->has_packet && !is_same &&
+	       (p->flags & PACKET_SPLICE || !are_twins(w, t->feed, p->feed));
 }
 
 static void check_source(struct witness *w, const struct track *t, const struct packet *p,
 			 int64_t now_us)
 {
-	bool is_other = is_other_source(t, p), is_marked = p->flags & PACKET_SPLICE;
+	bool is_other = is_other_source(w, t, p), is_marked = p->flags & PACKET_SPLICE;
 	bool is_entry = (is_marked && is_other) || p->flags & PACKET_JOIN;
 
-	if ((is_other && !is_marked) ||
-	    (!is_other && t->has_packet && p->source_seq <= t->source_seq)) {
+	bool is_same = t->feed == p->feed && t->incarnation == p->incarnation;
+	bool runs_back = t->has_packet && is_same && p->source_seq <= t->source_seq;
+
+	if ((is_other && !is_marked) || runs_back) {
 		say_of(w, WITNESS_UNMARKED, p, t->feed, p->pts_90k, now_us);
 	}
 	if (p->kind == PACKET_VIDEO && is_entry && !(p->flags & (PACKET_KEY | PACKET_RECOVERY))) {
@@ -277,10 +287,23 @@ static void note_place(struct witness *w, const struct packet *p)
 	}
 }
 
+/* Who comes in the middle of a GOP misses pictures that are shown between those it sees, and so do
+ * leading pictures: steps count from the first key frame on. */
+static bool enter(struct track *t, const struct packet *p)
+{
+	bool is_entry = p->kind == PACKET_AUDIO || p->flags & (PACKET_KEY | PACKET_RECOVERY);
+
+	if (!t->has_entered && (is_entry || ++t->before_entry > ENTRY_PATIENCE)) {
+		t->has_entered = true;
+		t->entry_90k = p->pts_90k;
+	}
+	return t->has_entered && p->pts_90k >= t->entry_90k;
+}
+
 static void take_frame(struct witness *w, const struct packet *p, int64_t now_us)
 {
 	struct track *t = &w->tracks[p->kind][p->track];
-	bool is_other = w->config.is_ring && is_other_source(t, p);
+	bool is_other = w->config.is_ring && is_other_source(w, t, p);
 	struct shown frame = { .pts_90k = p->pts_90k, .seen_us = now_us, .feed = p->feed };
 
 	check_order(w, t, p, now_us);
@@ -307,8 +330,10 @@ static void take_frame(struct witness *w, const struct packet *p, int64_t now_us
 	t->pts_90k = p->pts_90k;
 	w->dts_90k = p->dts_90k;
 	note_place(w, p);
-	steps_push(&t->steps, &frame);
-	take_steps(w, p->kind, p->track, p->dts_90k);
+	if (enter(t, p)) {
+		steps_push(&t->steps, &frame);
+		take_steps(w, p->kind, p->track, p->dts_90k);
+	}
 }
 
 static void note_silence(struct witness *w, int64_t now_us)

@@ -23,6 +23,8 @@ void witness_attend(struct show *show);
 void witness_leave(struct show *show);
 /* The show ring is ready, or another one is. */
 void witness_give_ring(struct show *show);
+/* The switch has said which feeds are twins. */
+void witness_tell_twins(struct show *show);
 /* It shall tell what it counted until now. False if there is none. */
 bool witness_mark(struct show *show, uint32_t mark);
 

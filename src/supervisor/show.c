@@ -380,6 +380,7 @@ static void switch_message(struct child *child, struct ipc_message *m)
 	if (m->type == IPC_SWITCH_STATUS) {
 		switch_status(show, (struct ipc_switch_status *)m->body);
 		history_look(show);
+		witness_tell_twins(show);
 		slate_consider(show);
 	} else if (m->type == IPC_SWITCH_EVENT) {
 		switch_event(show, (struct ipc_switch_event *)m->body);

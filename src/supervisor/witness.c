@@ -15,6 +15,38 @@
 #define PERIOD_US 20000
 #define RUN_LEAST_US 1000000 /* one that dies sooner is not started again */
 
+/* The lowest group of the feed and its twin becomes that of both. */
+static void join_twin(const struct timeline_status *t, struct ipc_witness_twins *twins, unsigned of)
+{
+	for (unsigned i = 0; i < t->feed_count; i++) {
+		uint16_t *a = &twins->feeds[of].group, *b = &twins->feeds[i].group;
+
+		if (t->feeds[i].id == t->feeds[of].twin_of) {
+			*b = *b == 0 ? t->feeds[i].id : *b;
+			*a = *b = *a < *b ? *a : *b;
+		}
+	}
+}
+
+void witness_tell_twins(struct show *show)
+{
+	const struct timeline_status *t = &show->status.timeline;
+	struct ipc_witness_twins twins = { .count = t->feed_count };
+
+	if (show->witness == NULL) {
+		return;
+	}
+	for (unsigned i = 0; i < t->feed_count; i++) {
+		twins.feeds[i].feed = t->feeds[i].id;
+		twins.feeds[i].group = t->feeds[i].twin_of != 0 ? t->feeds[i].id : 0;
+	}
+	/* Each names one of its twins, all but one of them the same: twice round joins them all. */
+	for (unsigned i = 0; i < 2 * t->feed_count; i++) {
+		join_twin(t, &twins, i % t->feed_count);
+	}
+	child_send(show->witness, IPC_WITNESS_TWINS, &twins, NULL, 0);
+}
+
 static void witness_start(struct show *show)
 {
 	struct ipc_witness_start start = { .period_us = PERIOD_US };
@@ -28,6 +60,7 @@ static void witness_start(struct show *show)
 	if (show->witness != NULL) {
 		text_copy(start.show, sizeof(start.show), show->config->name);
 		child_send(show->witness, IPC_WITNESS_START, &start, &show->ring_fd, 1);
+		witness_tell_twins(show);
 	}
 }
 

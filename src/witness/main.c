@@ -61,6 +61,12 @@ static void obey(struct program *p, struct ipc_message *m)
 		if (follower_switch(p->follower, m->fds[0]) < 0) {
 			log_error("cannot read the new show ring");
 		}
+	} else if (m->type == IPC_WITNESS_TWINS) {
+		const struct ipc_witness_twins *twins = (const void *)m->body;
+
+		for (uint32_t i = 0; i < twins->count; i++) {
+			witness_set_encode(p->witness, twins->feeds[i].feed, twins->feeds[i].group);
+		}
 	} else if (m->type == IPC_WITNESS_MARK) {
 		const struct ipc_witness_mark *mark = (const void *)m->body;
 

@@ -173,6 +173,7 @@ def killed_history_is_replaced_and_the_show_goes_on(stage):
     relay.wait_worker("history", other_than=[old])
     relay.reexecute()
     platform.wait_media()
+    relay.wait_live("primary")
     relay.command("take", "main", "primary")
     eventually(lambda: "take_ordered" in relay.command("events", "--json", "--state",
                                                        stage.path("state")),

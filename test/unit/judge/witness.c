@@ -33,6 +33,7 @@ static void begin(struct scene *s, bool is_ring)
 	header.kind = PACKET_AUDIO;
 	header.codec = CODEC_AAC;
 	witness_push(s->w, &header, 0);
+	s->flags = PACKET_KEY;
 }
 
 static void put(struct scene *s, uint8_t kind, int64_t dts, int64_t pts)
@@ -49,7 +50,7 @@ static void put(struct scene *s, uint8_t kind, int64_t dts, int64_t pts)
 		.flags = s->flags,
 	};
 
-	s->flags = 0;
+	s->flags = kind == PACKET_AUDIO ? s->flags : 0;
 	s->now_us += 10000;
 	witness_push(s->w, &p, s->now_us);
 }
@@ -256,6 +257,22 @@ static void splice_between_twins_may_cost_nothing(void **state)
 	assert_int_equal(s.seen.video.missing, 2);
 }
 
+static void twins_that_are_merged_are_one_source(void **state)
+{
+	struct scene s;
+
+	begin(&s, true);
+	witness_set_encode(s.w, 1, 7);
+	witness_set_encode(s.w, 2, 7);
+	for (int i = 0; i < 100; i++) {
+		s.feed = i % 3 == 0 ? 1 : 2;
+		video(&s, i * FRAME, 1, FRAME);
+	}
+	assert_true(witness_is_unbroken(end(&s)));
+	assert_int_equal(s.seen.video.splices, 0);
+	witness_destroy(&s.w);
+}
+
 static void another_source_without_a_splice_is_a_fault(void **state)
 {
 	struct scene s;
@@ -397,6 +414,22 @@ static void what_the_witness_did_not_see_is_no_hole(void **state)
 	witness_destroy(&s.w);
 }
 
+static void steps_count_from_the_first_key_frame_on(void **state)
+{
+	static const int order[] = { 2, 1, 4, 3 };
+	struct scene s;
+
+	begin(&s, true);
+	s.flags = 0;
+	for (int i = 1; i < 100; i++) { /* the P before the first B was not seen */
+		s.flags = i == 40 ? PACKET_KEY | PACKET_JOIN : 0;
+		put(&s, PACKET_VIDEO, i * FRAME, (i / 4 * 4 + order[i % 4]) * FRAME);
+	}
+	assert_true(witness_is_unbroken(end(&s)));
+	assert_int_equal(s.seen.video.packets, 99);
+	witness_destroy(&s.w);
+}
+
 static void recording_that_was_cut_off_is_judged_up_to_there(void **state)
 {
 	struct scene s;
@@ -456,6 +489,7 @@ int main(void)
 		cmocka_unit_test(splice_is_reported_with_both_feeds),
 		cmocka_unit_test(splice_between_encodes_may_cost_the_reorder_depth),
 		cmocka_unit_test(splice_between_twins_may_cost_nothing),
+		cmocka_unit_test(twins_that_are_merged_are_one_source),
 		cmocka_unit_test(another_source_without_a_splice_is_a_fault),
 		cmocka_unit_test(source_that_runs_backwards_is_a_fault),
 		cmocka_unit_test(splice_without_a_key_frame_is_a_fault),
@@ -466,6 +500,7 @@ int main(void)
 		cmocka_unit_test(sound_that_runs_on_alone_shows_in_the_offset),
 		cmocka_unit_test(silence_between_packets_is_measured),
 		cmocka_unit_test(what_the_witness_did_not_see_is_no_hole),
+		cmocka_unit_test(steps_count_from_the_first_key_frame_on),
 		cmocka_unit_test(recording_that_was_cut_off_is_judged_up_to_there),
 		cmocka_unit_test(summaries_add_up),
 		cmocka_unit_test(findings_beyond_the_queue_are_counted),
