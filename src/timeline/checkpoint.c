@@ -9,7 +9,8 @@
 
 #include "private.h"
 
-#define CHECKPOINT_VERSION 4
+#define DELAY_MAX_US 3600000000
+#define CHECKPOINT_VERSION 5
 
 enum checkpoint_flag {
 	CHECKPOINT_LIVE = 1 << 0,
@@ -127,6 +128,7 @@ void timeline_get_checkpoint(const struct timeline *tl, struct timeline_checkpoi
 	ret->show_90k = tl->out.has_begun ? tl->out.last_90k : TL_UNKNOWN;
 	memcpy(ret->last_dts_90k, tl->out.last_dts_90k, sizeof(ret->last_dts_90k));
 	ret->clock_offset_us = tl->clock.offset_us;
+	ret->delay_us = tl->delay_us;
 	memcpy(ret->last_pts_90k, tl->out.max_pts_90k, sizeof(ret->last_pts_90k));
 	memcpy(ret->frame_90k, tl->out.frame_90k, sizeof(ret->frame_90k));
 	memcpy(ret->tail_until_90k, tl->tail_until_90k, sizeof(ret->tail_until_90k));
@@ -253,7 +255,8 @@ static bool checkpoint_is_sane(const struct timeline_checkpoint *c)
 	bool is_sane = c->version == CHECKPOINT_VERSION &&
 		       c->source_count <= TIMELINE_SOURCES_MAX && c->show_90k != TL_UNKNOWN &&
 		       checkpoint_time_is_sane(c->show_90k) &&
-		       checkpoint_offset_is_sane(c->clock_offset_us);
+		       checkpoint_offset_is_sane(c->clock_offset_us) && c->delay_us >= 0 &&
+		       c->delay_us <= DELAY_MAX_US;
 
 	for (unsigned kind = 0; kind < PACKET_KINDS && is_sane; kind++) {
 		is_sane = (checkpoint_time_is_sane(c->tail_until_90k[kind]) ||
@@ -291,6 +294,7 @@ int timeline_resume(struct timeline *tl, const struct timeline_checkpoint *from,
 	tl->clock = (struct tl_clock){ .offset_us = from->clock_offset_us,
 				       .slewed_us = now_us,
 				       .is_set = true };
+	tl->delay_us = tl_max(tl->config.delay_us, from->delay_us);
 	resume_out(&tl->out, from);
 	return 0;
 }

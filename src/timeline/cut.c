@@ -42,7 +42,7 @@ bool tl_point_is_usable(const struct timeline *tl, const struct tl_source *s, ui
 	return kind == tl_source_main_kind(s) &&
 	       (end_90k == TL_UNKNOWN || tl_point_pts(s, point) >= end_90k - TL_SNAP_LATER_90k) &&
 	       tl_lateness_us(tl, p->dts_90k + s->map_90k, now_us) <= TL_ENTER_LATE_US &&
-	       (tl->config.delay_us > 0 || now_us - p->arrival_us <= TL_LATE_US);
+	       (tl->delay_us > 0 || now_us - p->arrival_us <= TL_LATE_US);
 }
 
 uint64_t tl_point_next(const struct timeline *tl, const struct tl_source *s, int64_t now_us)
@@ -77,7 +77,7 @@ int64_t tl_gate_us(const struct timeline *tl, const struct tl_source *s, uint64_
 	int64_t dts_90k = p->dts_90k + s->map_90k;
 	const struct tl_flow *flow;
 
-	if (tl->config.delay_us == 0) {
+	if (tl->delay_us == 0) {
 		return p->arrival_us;
 	}
 	if (live == NULL || live == s) {

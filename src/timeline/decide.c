@@ -77,7 +77,7 @@ static bool decide_audio_is_due(const struct timeline *tl, const struct tl_sourc
 		const struct packet *p = &tl_index_at(&s->index, n)->packet;
 
 		if (p->pts_90k + s->map_90k >= end_90k - tl_audio_overlap(tl, s)) {
-			return tl->config.delay_us == 0 ||
+			return tl->delay_us == 0 ||
 			       tl_lateness_us(tl, p->dts_90k + s->map_90k, now_us) >= 0;
 		}
 	}
@@ -203,8 +203,7 @@ static bool decide_has_audio_at(const struct tl_source *s, uint64_t point)
  * complete later. */
 static int64_t decide_slack_90k(const struct timeline *tl, const struct tl_source *s)
 {
-	return tl_max(HORIZON_SLACK_90k,
-		      tl_min(tl_90k(tl->config.delay_us) / 4, HORIZON_SLACK_MAX_90k)) +
+	return tl_max(HORIZON_SLACK_90k, tl_min(tl_90k(tl->delay_us) / 4, HORIZON_SLACK_MAX_90k)) +
 	       s->flows[PACKET_VIDEO].reorder_90k;
 }
 
@@ -320,6 +319,7 @@ static void decide_prepare(struct timeline *tl, int64_t now_us)
 {
 	bool has_sources = false;
 
+	tl_delay_slew(tl, now_us);
 	if (tl->live != NULL && tl_lag_is_known(&tl->live->lag)) {
 		tl_clock_slew(&tl->clock, tl_source_offset_us(tl, tl->live), now_us);
 	}

@@ -23,8 +23,8 @@ void tl_failback_left(struct timeline *tl, const struct tl_source *s, int64_t no
 		f->wait_us = tl->config.return_after_us;
 	}
 	f->was_left = true;
-	if (s->is_open) { /* whatever the trouble was: it has to be well from now on */
-		f->healthy_us = TL_UNKNOWN;
+	if (s->is_open) { /* whatever the trouble was; another connection has a time of its own */
+		f->ailed_us = now_us;
 	}
 }
 
@@ -38,15 +38,16 @@ void tl_failback_entered(struct timeline *tl, unsigned feed, int64_t now_us)
 int64_t tl_failback_at_us(const struct timeline *tl, const struct tl_source *to, int64_t now_us)
 {
 	const struct tl_feed *f = &tl->feeds[to->feed];
+	int64_t well_us = tl_max(f->healthy_us, f->ailed_us);
 
 	if (f->healthy_us == TL_UNKNOWN) {
 		return CLOCK_NEVER;
 	}
 	if (tl->config.feeds[tl->live->feed].is_slate) {
-		return f->healthy_us + tl_min(f->wait_us, SLATE_WAIT_US);
+		return well_us + tl_min(f->wait_us, SLATE_WAIT_US);
 	}
 	if (tl->config.return_mode == RETURN_AUTO) {
-		return f->healthy_us + f->wait_us;
+		return well_us + f->wait_us;
 	}
 	return tl->config.return_mode == RETURN_MANUAL && tl->returns_once ? now_us : CLOCK_NEVER;
 }

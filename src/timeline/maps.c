@@ -111,9 +111,19 @@ void tl_clock_slew(struct tl_clock *clock, int64_t target_us, int64_t now_us)
 	clock->slewed_us = now_us;
 }
 
+void tl_delay_slew(struct timeline *tl, int64_t now_us)
+{
+	int64_t most_us = (now_us - tl->delay_lowered_us) / SLEW_PARTS;
+
+	if (most_us > 0) {
+		tl->delay_us = tl_max(tl->config.delay_us, tl->delay_us - most_us);
+		tl->delay_lowered_us = now_us;
+	}
+}
+
 int64_t tl_due_us(const struct timeline *tl, int64_t show_90k)
 {
-	return tl_us(show_90k) + tl->clock.offset_us + tl->config.delay_us;
+	return tl_us(show_90k) + tl->clock.offset_us + tl->delay_us;
 }
 
 int64_t tl_lateness_us(const struct timeline *tl, int64_t show_90k, int64_t now_us)

@@ -163,7 +163,7 @@ static int64_t pick_due_us(const struct timeline *tl, const struct tl_source *s,
 	int64_t ordered_us = tl_source_ordered_us(s, p->dts_90k - s->map_90k, p->arrival_us);
 
 	/* Of twins, one may be ahead of the show. */
-	return tl->config.delay_us > 0 || tl_source_is_merged(s)
+	return tl->delay_us > 0 || tl_source_is_merged(s)
 		       ? tl_max(tl_due_us(tl, p->dts_90k), ordered_us)
 		       : ordered_us;
 }
@@ -367,9 +367,9 @@ bool tl_pick(struct timeline *tl, int64_t now_us, struct timeline_step *ret, int
 		if (c.n != TL_NONE && tail != NULL && c.packet.dts_90k >= tail->packet.dts_90k) {
 			c.n = TL_NONE;
 		}
-		due_us = c.n != TL_NONE            ? pick_due_us(tl, s, &c.packet)
-			 : tl->config.delay_us > 0 ? tl_due_us(tl, tail->packet.dts_90k)
-						   : now_us;
+		due_us = c.n != TL_NONE     ? pick_due_us(tl, s, &c.packet)
+			 : tl->delay_us > 0 ? tl_due_us(tl, tail->packet.dts_90k)
+					    : now_us;
 		if (due_us > now_us) {
 			*ret_due_us = due_us;
 			return false;

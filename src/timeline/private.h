@@ -124,6 +124,8 @@ struct tl_clock {
 	bool is_set;
 };
 
+/* Lowers the delay towards the config's, by at most 0.5 % of the time that has passed. */
+void tl_delay_slew(struct timeline *tl, int64_t now_us);
 /* Moves the offset towards the target, at most 0.5 % of the time that has passed. */
 void tl_clock_slew(struct tl_clock *clock, int64_t target_us, int64_t now_us);
 
@@ -410,6 +412,7 @@ struct tl_feed {
 	int64_t healthy_us;   /* healthy since then; TL_UNKNOWN: is not */
 	int64_t wait_us;      /* before failback; doubled by flapping */
 	bool was_left;        /* the show had to leave it before ... */
+	int64_t ailed_us;     /* it was left, or its media time jumped: not well before this */
 	int64_t back_us;      /* ... and came back to it then; 0: did not */
 	bool was_twin;        /* of a feed that was one as well */
 	struct format format; /* last known */
@@ -429,6 +432,8 @@ struct tl_change {
 struct timeline {
 	struct timeline_config config;
 	struct tl_clock clock;
+	int64_t delay_us;         /* as it is: the config's, or on the way down to it */
+	int64_t delay_lowered_us; /* when it was last lowered */
 	struct tl_source *sources[TL_SLOTS_MAX];
 	struct tl_source *by_handle[TIMELINE_SOURCES_MAX]; /* who takes pushes */
 	uint32_t handles;                                  /* bit: handle is in use */

@@ -20,6 +20,8 @@ struct timeline *timeline_create(const struct timeline_config *config, int64_t n
 		return NULL;
 	}
 	tl->config = *config;
+	tl->delay_us = config->delay_us;
+	tl->delay_lowered_us = now_us;
 	tl->reference_feed = TIMELINE_FEEDS_MAX;
 	tl->is_dirty = true;
 	tl->out.last_90k = TL_UNKNOWN;
@@ -118,7 +120,8 @@ int timeline_open(struct timeline *tl, uint16_t feed, uint32_t incarnation, int6
 }
 
 /* The source gets no more packets. */
-static void timeline_end_source(struct timeline *tl, struct tl_source *s, const char *cause)
+static void timeline_end_source(struct timeline *tl, struct tl_source *s, const char *cause,
+				int64_t now_us)
 {
 	struct tl_feed *feed = &tl->feeds[s->feed];
 
@@ -128,7 +131,7 @@ static void timeline_end_source(struct timeline *tl, struct tl_source *s, const 
 	feed->packets += s->packets;
 	feed->nonsense += s->nonsense;
 	feed->late_dropped += s->late_dropped;
-	feed->healthy_us = TL_UNKNOWN;
+	feed->ailed_us = now_us;
 	if (s != tl->live && !s->leaves_tail && s->group == NULL) {
 		tl_source_clear(s);
 	}
@@ -141,7 +144,7 @@ void timeline_close(struct timeline *tl, int source, const char *cause, int64_t 
 	struct tl_source *s = tl->by_handle[source];
 
 	tl->closed |= UINT32_C(1) << source;
-	timeline_end_source(tl, s, cause != NULL ? cause : "connection closed");
+	timeline_end_source(tl, s, cause != NULL ? cause : "connection closed", now_us);
 }
 
 struct tl_source *tl_split_source(struct timeline *tl, struct tl_source *s, const struct packet *p,
@@ -152,7 +155,7 @@ struct tl_source *tl_split_source(struct timeline *tl, struct tl_source *s, cons
 	if (tl_add_source(tl, s->handle, s->feed, s->incarnation, now_us, &next) != 0) {
 		return NULL;
 	}
-	timeline_end_source(tl, s, "the encoder's timestamps jumped");
+	timeline_end_source(tl, s, "the encoder's timestamps jumped", now_us);
 	next->arrival_us = s->arrival_us;
 	next->first_seq = p->source_seq;
 	next->next_seq = s->next_seq;

@@ -10,6 +10,7 @@
 
 #include <understudy/clock.h>
 
+#define SLEW_PARTS 200
 #define RING_PACKETS 4000 /* how far back a restarted switch can read */
 int stage_find(const struct stage *st, const char *name)
 {
@@ -234,8 +235,11 @@ void stage_restart(struct stage *st, int64_t down_us)
 
 void stage_set_delay(struct stage *st, int64_t delay_us)
 {
+	int64_t shrinks_us = st->config.delay_us > delay_us ? st->config.delay_us - delay_us : 0;
+
 	st->config.delay_us = st->watch.config.delay_us = delay_us;
 	stage_restart(st, 0);
+	watch_excused(&st->watch, st->now_us, st->now_us + shrinks_us * SLEW_PARTS);
 }
 
 /* ---- running ---- */
