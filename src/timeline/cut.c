@@ -39,6 +39,11 @@ bool tl_point_is_usable(const struct timeline *tl, const struct tl_source *s, ui
 	enum packet_kind kind = (enum packet_kind)p->kind;
 	int64_t end_90k = tl_out_end(tl, kind);
 
+	if (s == tl->live && end_90k != TL_UNKNOWN && /* it cannot be moved any more */
+	    tl_point_pts(s, point) <=
+		    tl_max(end_90k - tl->out.frame_90k[kind] * 4 / 10, tl->out.last_90k)) {
+		return false;
+	}
 	return kind == tl_source_main_kind(s) &&
 	       (end_90k == TL_UNKNOWN || tl_point_pts(s, point) >= end_90k - TL_SNAP_LATER_90k) &&
 	       tl_lateness_us(tl, p->dts_90k + s->map_90k, now_us) <= TL_ENTER_LATE_US &&
@@ -146,7 +151,7 @@ static struct tl_cut cut_search(const struct timeline *tl, const struct tl_sourc
 		const struct tl_entry *e = tl_index_at(&live->index, n);
 		int64_t next_90k = e->closed_90k + live->map_90k + step_90k;
 
-		if ((e->flags & TL_ENTRY_HOLE) != 0) {
+		if ((e->flags & TL_ENTRY_HOLE) != 0 || next_90k > pts_90k + TL_SNAP_LATER_90k) {
 			break;
 		}
 		if ((e->flags & TL_ENTRY_CLOSED) == 0) {
@@ -215,12 +220,10 @@ static int64_t cut_audio_shift(const struct timeline *tl, const struct tl_source
 }
 
 /* How much the point may move to an earlier time. One that is within TL_SNAP_EARLIER_90k of the
- * live horizon counts as safe, and the step may be shorter than the frame the horizon ends with. A
- * source whose audio runs already stays where it is. */
-static int64_t cut_snap_earlier(const struct timeline *tl, const struct tl_source *to,
-				enum packet_kind kind)
+ * live horizon counts as safe, and the step may be shorter than the frame the horizon ends with. */
+static int64_t cut_snap_earlier(const struct timeline *tl, enum packet_kind kind)
 {
-	return to == tl->live ? 0 : TL_SNAP_EARLIER_90k + tl->out.frame_90k[kind];
+	return TL_SNAP_EARLIER_90k + tl->out.frame_90k[kind];
 }
 
 struct tl_cut tl_find_cut(const struct timeline *tl, const struct tl_source *to, uint64_t point)
@@ -242,7 +245,12 @@ struct tl_cut tl_find_cut(const struct timeline *tl, const struct tl_source *to,
 	step = cut_step(tl->out.frame_90k[kind], to->flows[kind].frame_90k);
 	cut = cut_search(tl, left, kind, step.best_90k, pts_90k);
 	cut.point = point;
-	if (cut.pts_90k < pts_90k - cut_snap_earlier(tl, to, kind) ||
+	if (to == tl->live && to->awaits_point) { /* its audio runs: it stays where it is */
+		cut.gap_90k = tl_max(0, pts_90k - cut.pts_90k);
+		cut.pts_90k = pts_90k;
+		return cut;
+	}
+	if (cut.pts_90k < pts_90k - cut_snap_earlier(tl, kind) ||
 	    (!cut.is_clean && cut.pts_90k < pts_90k)) { /* what is missing is missing */
 		cut.gap_90k = pts_90k - cut.pts_90k;
 		cut.pts_90k = pts_90k;

@@ -123,13 +123,21 @@ static void decide_begin(struct timeline *tl, int64_t now_us)
 
 /* ---- the live source cannot go on ---- */
 
-static bool decide_audio_ran_out(const struct timeline *tl, const struct tl_source *live,
-				 int64_t now_us)
+/* Nothing comes any more, of neither kind: sound that runs on without a picture is a show. */
+static bool decide_has_ended(const struct timeline *tl, const struct tl_source *live,
+			     int64_t now_us)
 {
-	const struct tl_flow *audio = &live->flows[PACKET_AUDIO];
+	if (!decide_is_exhausted(live)) {
+		return false;
+	}
+	for (unsigned kind = PACKET_VIDEO; live->is_open && kind <= PACKET_AUDIO; kind++) {
+		const struct tl_flow *flow = &live->flows[kind];
 
-	return decide_is_exhausted(live) && (!live->is_open || !audio->is_present ||
-					     tl_flow_is_silent(audio, tl->config.stall_us, now_us));
+		if (flow->is_present && !tl_flow_is_silent(flow, tl->config.stall_us, now_us)) {
+			return false;
+		}
+	}
+	return true;
 }
 
 /* It has but a hole: what comes behind it is nearer than anybody's next point. */
@@ -161,7 +169,7 @@ static void decide_leave(struct timeline *tl, struct tl_source *best, const stru
 	    decide_is_open(tl, tl_gate_us(tl, best, point) - early_us, now_us)) {
 		tl_failback_left(tl, live, now_us);
 		tl_enter(tl, best, point, now_us);
-	} else if (!is_safe && decide_audio_ran_out(tl, live, now_us) &&
+	} else if (!is_safe && decide_has_ended(tl, live, now_us) &&
 		   decide_audio_is_due(tl, best, now_us)) {
 		tl_failback_left(tl, live, now_us);
 		tl_enter_audio(tl, best, now_us);
@@ -229,23 +237,6 @@ static void decide_change(struct timeline *tl, struct tl_source *best, int64_t n
 }
 
 /* ---- nobody to go to ---- */
-
-/* Nothing comes any more, of neither kind: sound that runs on without a picture is a show. */
-static bool decide_has_ended(const struct timeline *tl, const struct tl_source *live,
-			     int64_t now_us)
-{
-	if (!decide_is_exhausted(live)) {
-		return false;
-	}
-	for (unsigned kind = PACKET_VIDEO; live->is_open && kind <= PACKET_AUDIO; kind++) {
-		const struct tl_flow *flow = &live->flows[kind];
-
-		if (flow->is_present && !tl_flow_is_silent(flow, tl->config.stall_us, now_us)) {
-			return false;
-		}
-	}
-	return true;
-}
 
 static void decide_starve(struct timeline *tl, const struct tl_flow *stuck, int64_t now_us)
 {

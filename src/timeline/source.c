@@ -306,7 +306,7 @@ int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const
 	q->pts_90k = tl_max(q->pts_90k, q->dts_90k);
 	q->arrival_us = tl_max(s->arrival_us, tl_min(q->arrival_us, now_us));
 	s->arrival_us = q->arrival_us;
-	if (s->packets == 0) {
+	if (s->packets == 0 && s->first_seq == 0) {
 		tl_resume_source(tl, s, seq);
 	}
 	s->next_seq = seq + 1;

@@ -13,7 +13,6 @@
  */
 #include "watch.h"
 
-#define LATE_US 400000        /* less than what is still sent at once */
 #define STEADY_US 22000000    /* a lag's window, and some */
 #define STEADY_LATE_US 250000 /* more is no steady feed */
 #define YOUNG_US 3000000      /* no claim on a feed that connected just before */
@@ -90,8 +89,7 @@ static bool left_goes_on(const struct watch *w, const struct watch_frame *left)
 		    step_90k * 2 < left->frame_90k * 3) {
 			return !p->is_lost && p->packet.arrival_us < known_us(w, left) &&
 			       p->packet.arrival_us <=
-				       left->zero_us + to_us(p->packet.dts_90k + left->map_90k) +
-					       LATE_US;
+				       left->zero_us + to_us(p->packet.dts_90k + left->map_90k);
 		}
 	}
 	return false;

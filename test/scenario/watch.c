@@ -210,14 +210,19 @@ static void check_constant(struct watch *w, struct watch_connection *c,
 	if (p->dts_90k - in->dts_90k < map_90k) {
 		watch_fail(w, "constant", now_us, "dts is moved back");
 	}
+	if (c->has_map && (map_90k == c->map_90k || map_90k == c->old_map_90k)) {
+		return;
+	}
 	if ((p->flags & PACKET_SPLICE) != 0) { /* its twins are moved with it */
 		for (size_t i = 0; i < w->connection_count; i++) {
-			w->connections[i].has_map &= !are_twins(&w->connections[i], c);
+			w->connections[i].has_map &= &w->connections[i] == c ||
+						     !are_twins(&w->connections[i], c);
 		}
-	} else if (c->has_map && map_90k != c->map_90k) {
+	} else if (c->has_map) {
 		watch_fail(w, "constant", now_us, "kind %u track %u of feed %u is moved by %lld",
 			   p->kind, p->track, p->feed, (long long)(map_90k - c->map_90k));
 	}
+	c->old_map_90k = c->has_map ? c->map_90k : map_90k;
 	c->map_90k = map_90k;
 	c->has_map = true;
 }

@@ -48,7 +48,8 @@ struct watch_connection {
 	int64_t frame_90k[PACKET_KINDS]; /* how long its frames last; 0: it has none */
 	struct watch_packet *packets;    /* by their number in the ring */
 	size_t count, room;
-	int64_t map_90k; /* show - media of what was sent last */
+	int64_t map_90k;     /* show - media since the last splice ... */
+	int64_t old_map_90k; /* ... and before it, for what was still to be sent */
 	bool has_map;
 	uint64_t next_seq[PACKET_KINDS][PACKET_TRACKS_MAX];
 };
