@@ -15,7 +15,8 @@
 enum checkpoint_flag {
 	CHECKPOINT_LIVE = 1 << 0,
 	CHECKPOINT_AWAITS_POINT = 1 << 1,
-	CHECKPOINT_TAIL = 1 << 2, /* was left; tail_until_90k of it is still to be sent */
+	CHECKPOINT_DROPS_LEADING = 1 << 3, /* its weak point was the last picture sent */
+	CHECKPOINT_TAIL = 1 << 2,          /* was left; tail_until_90k of it is still to be sent */
 };
 
 #define CHECKPOINT_ALL_JOINING ((UINT64_C(1) << 2 * PACKET_TRACKS_MAX) - 1)
@@ -65,6 +66,9 @@ static uint8_t checkpoint_flags(const struct timeline *tl, const struct tl_sourc
 	if (place == tl->live) {
 		flags |= CHECKPOINT_LIVE;
 		flags |= place->awaits_point ? CHECKPOINT_AWAITS_POINT : 0;
+		flags |= place->drops_leading && !place->index.tracks[PACKET_VIDEO][0].is_joining
+				 ? CHECKPOINT_DROPS_LEADING
+				 : 0;
 	}
 	return (uint8_t)flags;
 }
@@ -189,13 +193,17 @@ static void checkpoint_begin_track(struct timeline_checkpoint *c,
 				   const struct timeline_checkpoint_source *from,
 				   const struct packet *sent)
 {
+	bool is_weak = (sent->flags & PACKET_SPLICE) != 0 && (sent->flags & PACKET_KEY) == 0;
+
 	for (unsigned i = 0; i < c->source_count; i++) {
 		struct timeline_checkpoint_source *s = &c->sources[i];
 
 		if (checkpoint_are_twins(s, from)) {
 			s->joining &= ~checkpoint_track_bit(sent->kind, sent->track);
 			if (packet_is_main(sent) && sent->kind == PACKET_VIDEO) {
-				s->flags &= (uint8_t)~CHECKPOINT_AWAITS_POINT;
+				s->flags &= (uint8_t) ~(CHECKPOINT_AWAITS_POINT |
+							CHECKPOINT_DROPS_LEADING);
+				s->flags |= is_weak ? CHECKPOINT_DROPS_LEADING : 0;
 			}
 		}
 	}
@@ -349,6 +357,8 @@ void tl_resume_source(struct timeline *tl, struct tl_source *s, uint64_t seq)
 	} else if (tl->live == NULL) {
 		tl->live = s;
 		s->awaits_point = (from->flags & CHECKPOINT_AWAITS_POINT) != 0;
+		s->drops_leading = (from->flags & CHECKPOINT_DROPS_LEADING) != 0;
+		s->point_90k = tl->out.max_pts_90k[PACKET_VIDEO] - s->map_90k;
 		s->enter_90k = tl->out.last_90k;
 		resume_joining(s, from->joining);
 	}

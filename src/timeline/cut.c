@@ -20,6 +20,27 @@ int64_t tl_out_end(const struct timeline *tl, enum packet_kind kind)
 	return pts_90k == TL_UNKNOWN ? TL_UNKNOWN : pts_90k + tl->out.frame_90k[kind];
 }
 
+/* The time from the last frame of one feed to the first of the other: a frame of the left one,
+ * but neither more than 1.5 nor less than 0.5 frames of either, where that is possible. */
+struct step {
+	int64_t least_90k, best_90k, most_90k;
+};
+
+static struct step cut_step(int64_t left_90k, int64_t right_90k)
+{
+	struct step step = { .least_90k = tl_max(left_90k, right_90k) * 6 / 10,
+			     .best_90k = left_90k,
+			     .most_90k = tl_min(left_90k, right_90k) * 14 / 10 };
+
+	if (step.least_90k > step.most_90k) { /* 24 and 60 fps */
+		step.least_90k = step.most_90k = (tl_max(left_90k, right_90k) +
+						  3 * tl_min(left_90k, right_90k)) /
+						 4;
+	}
+	step.best_90k = tl_max(step.least_90k, tl_min(step.most_90k, left_90k));
+	return step;
+}
+
 /* ---- points ---- */
 
 enum packet_kind tl_point_kind(const struct tl_source *s, uint64_t point)
@@ -32,6 +53,16 @@ int64_t tl_point_pts(const struct tl_source *s, uint64_t point)
 	return tl_index_at(&s->index, point)->packet.pts_90k + s->map_90k;
 }
 
+/* The live source's audio runs, so that it cannot be moved any more. */
+static bool cut_may_stay(const struct timeline *tl, const struct tl_source *s, uint64_t point)
+{
+	enum packet_kind kind = tl_point_kind(s, point);
+	struct step step = cut_step(tl->out.frame_90k[kind], s->flows[kind].frame_90k);
+	int64_t pts_90k = tl_point_pts(s, point);
+
+	return pts_90k >= tl->out.max_pts_90k[kind] + step.least_90k && pts_90k > tl->out.last_90k;
+}
+
 bool tl_point_is_usable(const struct timeline *tl, const struct tl_source *s, uint64_t point,
 			int64_t now_us)
 {
@@ -39,9 +70,7 @@ bool tl_point_is_usable(const struct timeline *tl, const struct tl_source *s, ui
 	enum packet_kind kind = (enum packet_kind)p->kind;
 	int64_t end_90k = tl_out_end(tl, kind);
 
-	if (s == tl->live && end_90k != TL_UNKNOWN && /* it cannot be moved any more */
-	    tl_point_pts(s, point) <=
-		    tl_max(end_90k - tl->out.frame_90k[kind] * 4 / 10, tl->out.last_90k)) {
+	if (s == tl->live && end_90k != TL_UNKNOWN && !cut_may_stay(tl, s, point)) {
 		return false;
 	}
 	return kind == tl_source_main_kind(s) &&
@@ -94,27 +123,6 @@ int64_t tl_gate_us(const struct timeline *tl, const struct tl_source *s, uint64_
 }
 
 /* ---- the cut ---- */
-
-/* The time from the last frame of one feed to the first of the other: a frame of the left one,
- * but neither more than 1.5 nor less than 0.5 frames of either, where that is possible. */
-struct step {
-	int64_t least_90k, best_90k, most_90k;
-};
-
-static struct step cut_step(int64_t left_90k, int64_t right_90k)
-{
-	struct step step = { .least_90k = tl_max(left_90k, right_90k) * 6 / 10,
-			     .best_90k = left_90k,
-			     .most_90k = tl_min(left_90k, right_90k) * 14 / 10 };
-
-	if (step.least_90k > step.most_90k) { /* 24 and 60 fps */
-		step.least_90k = step.most_90k = (tl_max(left_90k, right_90k) +
-						  3 * tl_min(left_90k, right_90k)) /
-						 4;
-	}
-	step.best_90k = tl_max(step.least_90k, tl_min(step.most_90k, left_90k));
-	return step;
-}
 
 int64_t tl_audio_overlap(const struct timeline *tl, const struct tl_source *s)
 {

@@ -328,6 +328,10 @@ static void pick_from_live(struct timeline *tl, struct tl_source *s, const struc
 	if ((flags & TL_ENTRY_POINT) != 0) {
 		p.flags |= PACKET_JOIN;
 	}
+	if (track->is_joining && p.kind == PACKET_VIDEO && p.track == 0) {
+		s->drops_leading = (p.flags & PACKET_KEY) == 0;
+		s->point_90k = p.pts_90k - s->map_90k;
+	}
 	if (track->is_joining && p.kind != PACKET_DATA) {
 		track->is_joining = false;
 		p.flags |= PACKET_SPLICE;

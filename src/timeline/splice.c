@@ -194,7 +194,6 @@ void tl_enter(struct timeline *tl, struct tl_source *to, uint64_t point, int64_t
 {
 	const struct packet *p = &tl_index_at(&to->index, point)->packet;
 	enum packet_kind kind = tl_point_kind(to, point);
-	bool is_weak = kind == PACKET_VIDEO && (p->flags & PACKET_KEY) == 0;
 	struct tl_cut cut;
 
 	if (!tl->out.has_begun) {
@@ -203,7 +202,6 @@ void tl_enter(struct timeline *tl, struct tl_source *to, uint64_t point, int64_t
 	cut = tl_find_cut(tl, to, point);
 	to->map_90k += cut.pts_90k - tl_point_pts(to, point);
 	to->enter_90k = p->dts_90k + to->map_90k;
-	to->point_90k = p->pts_90k;
 	if (tl->live != NULL && tl->live != to) {
 		splice_leave_tail(tl, to, &cut, kind, to->enter_90k);
 	}
@@ -213,7 +211,6 @@ void tl_enter(struct timeline *tl, struct tl_source *to, uint64_t point, int64_t
 		splice_go_live(tl, to, now_us);
 	}
 	to->awaits_point = false;
-	to->drops_leading = is_weak;
 	to->starts_behind_gap = cut.gap_90k > 0;
 }
 

@@ -17,8 +17,9 @@
 #define STEADY_LATE_US 250000 /* more is no steady feed */
 #define YOUNG_US 3000000      /* no claim on a feed that connected just before */
 #define DECISION_US 100000    /* from knowing to deciding */
-#define AROUND 40             /* packets */
-#define MARGIN_90k 13500      /* alignment of feeds that are not twins */
+#define LATE_US 400000
+#define AROUND 40        /* packets */
+#define MARGIN_90k 13500 /* alignment of feeds that are not twins */
 #define ENTERED_90k 27000
 
 static int64_t to_us(int64_t t_90k)
@@ -62,6 +63,21 @@ static bool is_orderly(const struct watch_connection *c, uint64_t seq)
 		latest_90k = larger(latest_90k, p->dts_90k);
 	}
 	return true;
+}
+
+/* Its packets come too late: the show has to leave it, with a gap if need be. */
+static bool is_late(const struct watch_connection *c, const struct watch_frame *left)
+{
+	uint64_t from = left->seq > AROUND ? left->seq - AROUND : 0;
+
+	for (uint64_t i = from; i < c->count && i < left->seq + AROUND; i++) {
+		const struct packet *p = &c->packets[i].packet;
+
+		if (p->arrival_us > left->zero_us + to_us(p->dts_90k + left->map_90k) + LATE_US) {
+			return true;
+		}
+	}
+	return false;
 }
 
 /* When it was known that the left feed cannot go on behind that frame. */
@@ -200,6 +216,9 @@ int watch_find_heir(const struct watch *w, const struct watch_frame *left,
 
 	if (left->delay_us == 0 || left->delay_us != right->delay_us || from->is_odd ||
 	    w->connections[w->frames[0].connection].is_odd) {
+		return -1;
+	}
+	if (is_late(from, left)) {
 		return -1;
 	}
 	if (main_kind(from) != main_kind(&w->connections[right->connection])) {
