@@ -227,7 +227,7 @@ struct timeline_checkpoint_source {
 	uint8_t flags;
 	uint8_t group;          /* twins have the same; 0 none */
 	uint32_t incarnation;
-	uint64_t joining;       /* bit (kind - 1) * 16 + track: of this track nothing was sent yet */
+	uint64_t joining;       /* bit (kind - 1) * 16 + track: nothing of it was sent yet */
 	uint64_t first_seq;     /* where its media time begins within the connection; 0: there */
 	uint64_t next_seq;      /* first packet not yet sent or dropped */
 	int64_t map_90k;        /* media -> show: show = media + map */
@@ -255,7 +255,8 @@ void timeline_get_checkpoint(const struct timeline *tl, struct timeline_checkpoi
  * show ring's packets carry feed, incarnation, source_seq and show time for this). */
 void timeline_checkpoint_advance(struct timeline_checkpoint *c, const struct packet *sent);
 /* On a fresh timeline, before any timeline_open(). Connections opened later that are named
- * in the checkpoint continue at next_seq with their map, from their first packet on. -EINVAL: nonsense, start afresh. */
+ * in the checkpoint continue at next_seq with their map, from their first packet on. -EINVAL:
+ * nonsense, start afresh. */
 int timeline_resume(struct timeline *tl, const struct timeline_checkpoint *from, int64_t now_us);
 
 #endif

@@ -229,6 +229,10 @@ int watch_find_heir(const struct watch *w, const struct watch_frame *left,
 	    left_goes_on(w, left)) {
 		return (int)left->connection;
 	}
+	if (left->connection == right->connection && left->map_90k == right->map_90k &&
+	    (right->pts_90k - left->pts_90k - left->frame_90k) * 100 / 9 <= w->config.hole_us) {
+		return -1; /* frames that an encoder dropped are no hole */
+	}
 	for (size_t i = 0; i < w->connection_count && !w->is_taken; i++) {
 		const struct watch_connection *c = &w->connections[i];
 		int64_t map_90k;

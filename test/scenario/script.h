@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A scenario being played (the language: scenario-run.c).
+ * A scenario being played (the language: docs/scenarios.md).
  *
  *   script.c  the words that describe its show and feeds
  *   play.c    lines, carried out one after the other
