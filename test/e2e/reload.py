@@ -143,6 +143,7 @@ def moved_listener_keeps_those_who_are_in(stage):
     late = show.start("backup") # at the old port
     eventually(lambda: not late.is_running(), "the old port to be closed")
     show.backup.kill()
+    show.relay.wait_feed("backup", "offline")
     encoders.ffmpeg(stage, "moved", show.clips["backup"],
                     show.relay.url("backup").replace(str(show.relay.ports["rtmp"]), str(port)))
     show.relay.wait_feed("backup", "standby")
