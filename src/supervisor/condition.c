@@ -10,7 +10,7 @@
 #include <understudy/log.h>
 #include <understudy/text.h>
 
-#include "supervisor.h"
+#include "condition.h"
 
 #define GOP_LONG_MS 4000
 #define CHANNELS_MAX 2

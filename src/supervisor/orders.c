@@ -25,6 +25,7 @@
 #include <understudy/log.h>
 #include <understudy/text.h>
 
+#include "condition.h"
 #include "control.h"
 
 static bool client_who(const struct client *client, struct ucred *ret)

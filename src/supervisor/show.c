@@ -17,6 +17,7 @@
 #include <understudy/ring.h>
 #include <understudy/text.h>
 
+#include "condition.h"
 #include "rehearsal.h"
 #include "supervisor.h"
 

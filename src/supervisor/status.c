@@ -6,7 +6,7 @@
 #include <understudy/codec.h>
 #include <understudy/text.h>
 
-#include "supervisor.h"
+#include "condition.h"
 
 void status_time(char to[32], int64_t wall_us)
 {

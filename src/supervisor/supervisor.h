@@ -398,21 +398,6 @@ void output_over(const struct destination *d);
 /* False if the message is not its business. */
 bool output_message(struct relay *relay, struct destination *d, const struct ipc_message *m);
 
-/* ---- condition.c: how feeds are ---- */
-
-/* [{signal, text, acute, value, unit, since, enter, leave, hold_ms}]: what is wrong with it now. */
-json_t *condition_health_json(const struct feed *feed);
-/* [{field, name, severity, this, reference}]: how it differs from the reference format. */
-json_t *condition_mismatch_json(const struct feed *feed);
-/* [{name, text}]: what is unwise about it, whatever the others are like. */
-json_t *condition_warnings_json(const struct feed *feed);
-/* False, and why, if the show could not go to it now. */
-bool condition_can_be_shown(const struct feed *feed, char *why, size_t size);
-/* {feed, format, settled} or null. */
-json_t *condition_reference_json(const struct show *show);
-/* A new status has come: tells people once of each connection's format. */
-void condition_update(struct show *show);
-
 /* ---- explain.c ---- */
 
 /* The show's part of the status, with what `explain` needs of its configuration. */

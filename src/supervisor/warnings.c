@@ -10,7 +10,7 @@
 #include <understudy/codec.h>
 #include <understudy/text.h>
 
-#include "supervisor.h"
+#include "condition.h"
 
 #define SESSION_WARNED_S 3600 /* before a platform ends a long broadcast */
 #define KBPS_SLACK_PERCENT 10 /* measured over a second, a constant bit rate is none */

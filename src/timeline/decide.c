@@ -218,6 +218,7 @@ static int64_t decide_slack_90k(const struct timeline *tl, const struct tl_sourc
 static void decide_change(struct timeline *tl, struct tl_source *best, int64_t now_us)
 {
 	const char *cause = NULL;
+	char text[TIMELINE_TEXT_MAX];
 	uint64_t point;
 
 	if (!decide_is_open(tl, decide_change_at_us(tl, best, now_us, &cause), now_us)) {
@@ -229,7 +230,8 @@ static void decide_change(struct timeline *tl, struct tl_source *best, int64_t n
 	    !decide_has_audio_at(best, point) || !tl_find_cut(tl, best, point).is_clean) {
 		return;
 	}
-	tl_note_change(tl, now_us, "%s", cause);
+	tl_health_say_acute(tl->live, text, sizeof(text));
+	tl_note_change(tl, now_us, "%s%s", cause, text);
 	if (best->feed_id != tl->taken && tl_is_degraded(tl, tl->live, now_us)) {
 		tl_failback_left(tl, tl->live, now_us);
 	}

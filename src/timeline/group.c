@@ -429,6 +429,7 @@ void tl_group_health(struct tl_group *group)
 		if (group->copies[i]->is_open) {
 			m->symptoms &= group->copies[i]->symptoms;
 			m->acute &= group->copies[i]->acute;
+			memcpy(m->signals, group->copies[i]->signals, sizeof(m->signals));
 		}
 	}
 	m->acute &= m->symptoms;

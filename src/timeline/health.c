@@ -206,6 +206,19 @@ static void add(char *to, size_t size, const char *before, const char *what)
 	text_format(to + used, size - used, "%s%s", before, what);
 }
 
+void tl_health_say_acute(const struct tl_source *s, char *to, size_t size)
+{
+	char text[TIMELINE_TEXT_MAX];
+
+	text_copy(to, size, "");
+	for (unsigned i = 0; i < TIMELINE_SIGNALS; i++) {
+		if ((s->acute & UINT32_C(1) << i) != 0) {
+			timeline_symptom_str(&s->signals[i].symptom, text, sizeof(text));
+			add(to, size, "; ", text);
+		}
+	}
+}
+
 /* "degraded: no audio for 612 ms; over: holes (12 s)" */
 static void health_say(const struct tl_feed *f, const struct tl_source *s, int64_t now_us, char *to,
 		       size_t size)

@@ -578,6 +578,8 @@ int64_t tl_failback_at_us(const struct timeline *tl, const struct tl_source *to,
 bool tl_is_degraded(const struct timeline *tl, const struct tl_source *s, int64_t now_us);
 /* The connection goes on with another media time: what was wrong with it still is. */
 void tl_health_inherit(struct tl_source *to, const struct tl_source *from);
+/* "; frame rate at 57 % of the usual 30.00": what is wrong with it now, "" if nothing is. */
+void tl_health_say_acute(const struct tl_source *s, char *to, size_t size);
 void tl_health_update(struct timeline *tl, int64_t now_us);
 
 /* ---- pick.c ---- */

@@ -173,12 +173,31 @@ static void check_reports(struct watch *w, enum packet_kind kind, int64_t now_us
 	}
 }
 
+/* The encoder itself sent nothing between the two, and no more than may be missing: hole_ms. */
+static bool is_left_out(const struct watch *w, const struct watch_frame *a,
+			const struct watch_frame *b, int64_t missing_90k)
+{
+	const struct watch_connection *c = &w->connections[a->connection];
+
+	if (a->connection != b->connection || a->map_90k != b->map_90k || b->seq <= a->seq ||
+	    missing_90k > w->config.hole_us * 9 / 100) {
+		return false;
+	}
+	for (uint64_t i = a->seq + 1; i < b->seq; i++) {
+		if (packet_is_main(&c->packets[i].packet) && c->packets[i].packet.kind == a->kind) {
+			return false;
+		}
+	}
+	return true;
+}
+
 static void check_gap(struct watch *w, const struct watch_frame *a, const struct watch_frame *b)
 {
 	int64_t missing_90k = b->pts_90k - a->pts_90k - longer(a, b);
 	int heir;
 
-	if (missing_90k * 2 <= longer(a, b) + 2 * ROUNDING_90k || is_excused(w, a, b)) {
+	if (missing_90k * 2 <= longer(a, b) + 2 * ROUNDING_90k || is_excused(w, a, b) ||
+	    is_left_out(w, a, b, missing_90k)) {
 		return;
 	}
 	heir = watch_find_heir(w, a, b);

@@ -124,7 +124,7 @@ static void encoder_make_video(struct encoder *e, struct encoder_packet *out)
 		.flags = in_gop == 0         ? encoder_access(c, n)
 			 : in_gop <= leading ? PACKET_LEADING
 					     : 0,
-		.size = in_gop == 0 ? 60000 : 9000,
+		.size = (in_gop == 0 ? 60000u : 9000u) * e->size_percent / 100,
 		.fingerprint = encoder_fingerprint(e, ENCODER_VIDEO, n),
 	};
 	out->arrival_us = encoder_capture_us(e, (double)(n + c->bframes) * 1000 / c->fps);
@@ -159,7 +159,8 @@ static void encoder_make_audio(struct encoder *e, enum encoder_stream stream,
 	const struct encoder_config *c = &e->config;
 	uint64_t n = e->frame[stream]++;
 	double ms = (double)c->audio_late_ms + (double)n * SAMPLES * 1000 / c->audio_hz;
-	int64_t dts_90k = encoder_time_90k(e, ms);
+	int64_t dts_90k = encoder_time_90k(e, ms) +
+			  (stream == ENCODER_AUDIO ? e->audio_shift_ms * 90 : 0);
 
 	out->packet = (struct packet){
 		.kind = PACKET_AUDIO,
@@ -260,9 +261,11 @@ static void encoder_join(struct encoder *e, int64_t now_us)
 void encoder_start(struct encoder *e, const struct encoder_config *config, uint64_t seed,
 		   int64_t now_us)
 {
-	*e = (struct encoder){
-		.config = *config, .content = seed, .start_us = now_us, .random = seed
-	};
+	*e = (struct encoder){ .config = *config,
+			       .content = seed,
+			       .start_us = now_us,
+			       .random = seed,
+			       .size_percent = 100 };
 	if (config->encode != 0) {
 		encoder_join(e, now_us);
 	}
@@ -378,6 +381,26 @@ void encoder_freeze(struct encoder *e, int64_t from_us, int64_t to_us)
 			e->next[stream].arrival_us += to_us - from_us;
 		}
 	}
+}
+
+void encoder_slow(struct encoder *e, double percent, int64_t now_us)
+{
+	double before = 1.0 + e->config.ppm / 1e6, rate = percent / 100;
+	double ran_us = (double)(now_us - e->start_us - e->frozen_us);
+
+	/* What was captured by now stays where it is. */
+	e->config.ppm = (rate - 1) * 1e6;
+	e->frozen_us = now_us - e->start_us - (int64_t)(ran_us * before / rate);
+	for (unsigned stream = 0; stream < ENCODER_STREAMS; stream++) {
+		e->next[stream].arrival_us = now_us;
+	}
+}
+
+void encoder_part(struct encoder *e, int64_t ms)
+{
+	e->audio_shift_ms += ms;
+	e->next[ENCODER_AUDIO].packet.dts_90k += ms * 90;
+	e->next[ENCODER_AUDIO].packet.pts_90k += ms * 90;
 }
 
 void encoder_jump(struct encoder *e, int64_t ms)

@@ -62,6 +62,8 @@ struct encoder {
 	int64_t start_us;                /* when its time began */
 	int64_t frozen_us;               /* how long it stood still in all */
 	int64_t shift_ms;                /* added to timestamps from now on */
+	int64_t audio_shift_ms;          /* and to those of the main audio */
+	unsigned size_percent;           /* of a picture's usual bytes */
 	uint64_t frame[ENCODER_STREAMS]; /* next, in order of sending */
 	struct encoder_packet next[ENCODER_STREAMS];
 	int64_t arrival_us;               /* of the last packet taken */
@@ -82,6 +84,10 @@ struct packet encoder_take(struct encoder *e);
 void encoder_freeze(struct encoder *e, int64_t from_us, int64_t to_us);
 /* Its timestamps jump. */
 void encoder_jump(struct encoder *e, int64_t ms);
+/* Its picture and sound come at this share of real time from now on. */
+void encoder_slow(struct encoder *e, double percent, int64_t now_us);
+/* Timestamps of the main audio move against those of the picture. */
+void encoder_part(struct encoder *e, int64_t ms);
 struct codec_params encoder_params(const struct encoder *e, enum packet_kind kind);
 /* Duration of a frame of that kind. */
 int64_t encoder_frame_90k(const struct encoder_config *config, enum packet_kind kind);

@@ -85,6 +85,14 @@ static bool do_fault(struct scenario *sc, const char *what, unsigned feed, char 
 	} else if (strcmp(what, "lose") == 0 && count == 2) {
 		e->config.lose_percent = (unsigned)script_number(sc, words[0]);
 		e->config.lose_turn = (unsigned)script_number(sc, words[1]);
+	} else if (strcmp(what, "slow") == 0 && count == 1) {
+		encoder_slow(e, (double)script_positive(sc, words[0]), st->now_us);
+	} else if (strcmp(what, "part") == 0 && count == 1) {
+		encoder_part(e, script_number(sc, words[0]));
+	} else if (strcmp(what, "nonsense") == 0 && count == 1) {
+		stage_push_nonsense(st, feed, (unsigned)script_number(sc, words[0]));
+	} else if (strcmp(what, "loss") == 0 && count == 1) {
+		stage_note_loss(st, feed, (unsigned)script_number(sc, words[0]));
 	} else if (strcmp(what, "differ") == 0) {
 		e->content ^= UINT64_C(1) << 40;
 	} else if (strcmp(what, "lapped") == 0) {
@@ -111,6 +119,8 @@ static bool do_change(struct scenario *sc, const char *what, unsigned feed, char
 		e->next_gop = (unsigned)script_positive(sc, words[0]);
 	} else if (strcmp(what, "drop") == 0 && count == 1) {
 		e->config.drop_percent = (unsigned)script_number(sc, words[0]);
+	} else if (strcmp(what, "thin") == 0 && count == 1) {
+		e->size_percent = (unsigned)script_number(sc, words[0]);
 	} else if (strcmp(what, "jitter") == 0 && count == 1) {
 		e->config.jitter_ms = script_number(sc, words[0]);
 	} else if (strcmp(what, "header") == 0 && count == 1 &&
@@ -149,6 +159,8 @@ static bool do_show_action(struct scenario *sc, const char *what, char *words[],
 		stage_restart(st, script_number(sc, words[0]) * 1000);
 	} else if (strcmp(what, "delay") == 0 && count == 1) {
 		stage_set_delay(st, script_number(sc, words[0]) * 1000);
+	} else if (strcmp(what, "settle") == 0 || strcmp(what, "unsettle") == 0) {
+		timeline_settle_reference(st->tl, what[0] == 's');
 	} else {
 		return false;
 	}

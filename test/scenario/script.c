@@ -66,6 +66,18 @@ static int choice(struct scenario *sc, const char *word, const char *const names
 
 /* ---- show and feeds ---- */
 
+/* SIGNAL=ENTER, of the feeds' health. */
+static bool set_threshold(struct scenario *sc, const char *name, const char *value)
+{
+	for (unsigned i = 0; i < TIMELINE_SIGNALS; i++) {
+		if (strcmp(name, timeline_signal_str((enum timeline_signal)i)) == 0) {
+			sc->stage.config.health.of[i].enter = (uint32_t)script_number(sc, value);
+			return true;
+		}
+	}
+	return false;
+}
+
 void script_read_show(struct scenario *sc, char *words[], unsigned count)
 {
 	static const char *const returns[] = { "auto", "manual", "never" };
@@ -101,7 +113,7 @@ void script_read_show(struct scenario *sc, char *words[], unsigned count)
 			sc->stage.seed = (uint64_t)script_number(sc, value);
 		} else if (strcmp(words[i], "wake-late") == 0) {
 			sc->stage.wake_late_us = script_number(sc, value) * 1000;
-		} else {
+		} else if (!set_threshold(sc, words[i], value)) {
 			FAIL(sc, "line %d: %s?", sc->line, words[i]);
 		}
 	}

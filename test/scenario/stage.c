@@ -88,6 +88,28 @@ static void stage_write(struct stage *st, struct stage_feed *f, const struct wat
 	}
 }
 
+void stage_push_nonsense(struct stage *st, unsigned feed, unsigned count)
+{
+	struct stage_feed *f = &st->feeds[feed];
+	const struct watch_packet p = { .packet = { .arrival_us = st->now_us } };
+
+	for (unsigned i = 0; f->is_connected && i < count; i++) {
+		stage_write(st, f, &p);
+	}
+}
+
+/* A second of an SRT connection. */
+void stage_note_loss(struct stage *st, unsigned feed, unsigned permille)
+{
+	struct stage_feed *f = &st->feeds[feed];
+
+	f->srt_packets += 1000 - permille;
+	f->srt_lost += permille;
+	if (f->is_connected && !st->is_down) {
+		timeline_note_loss(st->tl, f->handle, f->srt_packets, f->srt_lost, st->now_us);
+	}
+}
+
 static void stage_write_header(struct stage *st, struct stage_feed *f, enum packet_kind kind,
 			       int64_t dts_90k)
 {

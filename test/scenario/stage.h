@@ -25,6 +25,7 @@ struct stage_feed {
 	uint32_t incarnation;
 	unsigned connection; /* the watch's */
 	int64_t froze_us;
+	uint64_t srt_packets, srt_lost; /* as its SRT connection tells */
 
 	/* waits for the encoder's next packets */
 	bool changes_header; /* with its next key frame: width and height below */
@@ -60,6 +61,10 @@ void stage_run(struct stage *st, int64_t until_us);
 void stage_connect(struct stage *st, unsigned feed);
 void stage_kill(struct stage *st, unsigned feed);
 void stage_take(struct stage *st, uint16_t feed);
+/* Packets that make no sense come from the feed. */
+void stage_push_nonsense(struct stage *st, unsigned feed, unsigned count);
+/* Its SRT connection tells of 1000 more packets, so many of them lost. */
+void stage_note_loss(struct stage *st, unsigned feed, unsigned permille);
 /* The feed's ring has overwritten all that waits. */
 void stage_overwrite(struct stage *st, unsigned feed);
 /* The switch is killed, and comes back after down_us with the checkpoint of its last packet. */
