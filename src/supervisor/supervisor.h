@@ -40,7 +40,7 @@
 #include <understudy/worker.h>
 
 #include "history.h"
-
+#include "pull.h"
 #include "slate.h"
 
 #define LOG_LINE_MAX 1024
@@ -215,21 +215,6 @@ struct source {
 };
 TAILQ_HEAD(source_list, source);
 
-/* Tells one version of a file from the next. */
-struct file_mark {
-	uint64_t device, inode, bytes;
-	int64_t changed_ns; /* 0: none */
-};
-
-/* Of a feed that is fetched: see pull.c. */
-struct pull {
-	struct connection *connection; /* NULL while no worker runs */
-	struct restart restart;
-	struct event *retry;
-	char trouble[IPC_TEXT]; /* why the last worker got nothing, "" = it did */
-	struct file_mark file;  /* of a recording: which one the worker was given */
-};
-
 struct feed {
 	TAILQ_ENTRY(feed) entry;
 	struct show *show;
@@ -347,24 +332,6 @@ int source_new_wake(const struct show *show);
 /* After the delay was changed: how much of the past the feeds' rings have to hold now, and how
  * often encoders are listened to. */
 void show_tell_pace(struct show *show);
-
-/* ---- pull.c: feeds we fetch ---- */
-
-bool pull_is_pulled(const struct feed *feed);
-/* "srt://host:9000" of a longer URL: what may be shown of where a feed comes from. */
-void pull_place(const struct config_feed *config, char *to, size_t size);
-/* Begins if the feed is one that is fetched, its show is started and no worker runs. */
-void pull_start(struct feed *feed);
-/* Ends the worker, and all trying; its source is closed with `cause`. */
-void pull_stop(struct feed *feed, const char *cause);
-/* The recording is not the one any more that the worker was given. */
-bool pull_has_changed(const struct feed *feed);
-/* What the connection's worker has found out of its recording. */
-void pull_looked(struct connection *c, const struct ipc_loop_report *report);
-/* The connection's worker has media. */
-void pull_ready(struct connection *c);
-/* The connection's worker has ended. */
-void pull_ended(struct connection *c, const char *why);
 
 struct destination *destination_create(struct show *show, const struct config_destination *config);
 void destination_remove(struct destination *d, bool unpublish);

@@ -26,6 +26,14 @@ def as_flv(stage, path, live_seconds=None):
     return flv.read(copy)
 
 
+def copy_flv(stage, name, path, *options):
+    """The path of a copy as FLV, without a frame changed; options leave a track out."""
+    to = stage.path(name)
+    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", path, "-c", "copy", *options,
+                    "-flvflags", "no_duration_filesize", to], check=True)
+    return to
+
+
 def verdict(stage, path, clips, is_torn=False):
     """A flv.Verdict that holds the recording to the clips. A stream that was torn off may end
     with half a frame of each kind."""

@@ -20,6 +20,13 @@
 
 #define FONT "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"
 
+/* libx265 keeps some of its parameters for ever. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:libx265";
+}
+
 static struct format format_of(uint32_t video, uint32_t audio)
 {
 	struct format f = { .fps_milli = 29970, .gop_ms = 1502 };
