@@ -20,7 +20,7 @@ _understudy_names()
 _understudy()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
-	local commands="run check status explain start end take auto pause resume events ledger preflight drill witness version help" options=""
+	local commands="run check status explain start end take auto pause resume events ledger preflight drill report witness version help" options=""
 	COMPREPLY=()
 
 	if [ "$COMP_CWORD" -eq 1 ]; then
@@ -50,6 +50,7 @@ _understudy()
 	start | end | take | auto | pause | resume) options="--socket" ;;
 	events) options="--json --follow --since --socket --state" ;;
 	ledger) options="--json --csv --since --socket --state" ;;
+	report) options="--since --report --socket --state" ;;
 	preflight) options="--json --socket" ;;
 	drill) options="--scenario --seconds --hard --live --report --json --socket" ;;
 	witness)

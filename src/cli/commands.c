@@ -45,6 +45,8 @@ const struct command commands[] = {
 	  OPTION_SCENARIO | OPTION_SECONDS | OPTION_HARD | OPTION_LIVE | OPTION_REPORT |
 		  OPTION_JSON | OPTION_SOCKET,
 	  1, 1, command_drill },
+	{ "report", "SHOW", "what happened, as a page for a browser",
+	  OPTION_SINCE | OPTION_REPORT | OPTION_SOCKET | OPTION_STATE, 1, 1, command_report },
 	{ "witness", "FILE", "is this recording of a show unbroken?", OPTION_JSON, 1, 1,
 	  command_witness },
 	{ "version", "", "the version of this program", 0, 0, 0, command_version },
@@ -68,7 +70,8 @@ const struct option_row option_rows[] = {
 	{ OPTION_HARD, 0, "hard", NULL,
 	  "pull-primary closes the encoder's connection: many never dial again" },
 	{ OPTION_LIVE, 0, "live", NULL, "yes, while the public is watching" },
-	{ OPTION_REPORT, 0, "report", "FILE", "writes the report there, as JSON" },
+	{ OPTION_REPORT, 0, "report", "FILE",
+	  "writes the report there: a page if it ends in .html, else JSON" },
 	{ OPTION_CSV, 0, "csv", NULL, "for spreadsheets: comma-separated, one account a line" },
 	{ OPTION_STATE, 0, "state", "DIR", "reads the history in this state directory itself" },
 	{ OPTION_SOCKET, 0, "socket", "PATH", "the socket of the running relay" },

@@ -77,6 +77,8 @@ int command_ledger(const struct command_line *line);
 int command_witness(const struct command_line *line);
 /* explain.c */
 int command_explain(const struct command_line *line);
+/* report.c */
+int command_report(const struct command_line *line);
 /* preflight.c */
 int command_preflight(const struct command_line *line);
 /* drill.c */

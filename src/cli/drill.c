@@ -8,6 +8,7 @@
 
 #include "commands.h"
 #include "drill.h"
+#include "report.h"
 
 #define SECONDS_DEFAULT 10
 #define SECONDS_MAX 600
@@ -66,8 +67,13 @@ static int run_steps(struct drill *d, const struct drill_plan *plan, const struc
 	return code;
 }
 
-static int write_report(const char *path, const json_t *report)
+static int write_report(const struct command_line *line, const json_t *report)
 {
+	const char *path = line->report, *ending = strrchr(path, '.');
+
+	if (ending != NULL && strcmp(ending, ".html") == 0) {
+		return report_write_drill(line, path, report);
+	}
 	if (json_dump_file(report, path, JSON_INDENT(2)) != 0) {
 		complain("cannot write the report to %s: %s", path, strerror(errno));
 		return EXIT_FAILED;
@@ -106,7 +112,7 @@ static int conclude(struct drill *d, const struct command_line *line, const char
 		drill_print_end(&terminal, report);
 	}
 	if (line->report != NULL && code == EXIT_DONE) {
-		code = write_report(line->report, report);
+		code = write_report(line, report);
 	}
 	/* For the history; a rehearsal is none the worse without. */
 	(void)drill_order(d, json_pack("{s:s, s:s, s:O}", "command", "drilled", "show", d->show,

@@ -3,7 +3,9 @@
 """`understudy drill`: rehearsals that hold, and such that have to fail."""
 
 import json
+import re
 import signal
+from xml.etree import ElementTree
 
 from lib import encoders
 from lib.platforms import Nginx
@@ -26,11 +28,25 @@ def findings(step, judgement):
     return [f["text"] for f in step["findings"] if f["judgement"] == judgement]
 
 
+def look_at(path, *texts):
+    """The page is sound XML but for its first line, draws something, and says these."""
+    with open(path, encoding="utf-8") as file:
+        page = file.read()
+    tree = ElementTree.fromstring(re.sub(r"<!DOCTYPE[^>]*>|<meta[^>]*>|<br>", "", page))
+    if not tree.findall(".//svg/rect") or not tree.findall(".//svg/g"):
+        raise AssertionError("nothing is drawn")
+    for text in texts:
+        if text not in page:
+            raise AssertionError(f"{text!r} is not in the page")
+
+
 @case
 def pulled_and_stalled_primary_hold(stage):
     show = Show(stage)
+    page = stage.path("rehearsal.html")
     for scenario in ("pull-primary", "stall-primary"):
-        report = drill(show.relay, "--scenario", scenario, "--live", "--seconds", "3")
+        report = drill(show.relay, "--scenario", scenario, "--live", "--seconds", "3",
+                       "--report", page)
         step = report["steps"][0]
         stage.note(f"{scenario}: {json.dumps({k: v for k, v in step.items() if k != 'events'})}")
         if not report["passed"] or step["from"] != "primary" or step["to"] != "backup":
@@ -41,6 +57,9 @@ def pulled_and_stalled_primary_hold(stage):
             raise AssertionError(f"times make no sense: {step}")
         if [d["kept"] for d in step["destinations"]] != [True]:
             raise AssertionError(f"the platform lost its connection: {step}")
+    look_at(page, "The show held.", "stall-primary", "backup took over")
+    show.relay.command("report", "main", "--since", "10m", "--report", page)
+    look_at(page, "what happened", "Time on air", "platform")
     expect(show.verdict(), "primary", "backup", "primary", "backup", "primary")
 
 
