@@ -149,8 +149,7 @@ static void say_feed(struct explanation *e, const struct explain_feed *feed)
 static const char *chain_remark(const struct explain_feed *feed)
 {
 	if (feed->is_inactive) {
-		return feed->is_slate ? " (a slate, not carried out by this version)"
-				      : " (not carried out by this version)";
+		return " (not carried out by this version)";
 	}
 	return feed->is_slate ? " (a slate)" : "";
 }

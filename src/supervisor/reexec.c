@@ -123,19 +123,26 @@ static uint64_t pull_id(const struct feed *feed)
 	return feed->pull.connection != NULL ? feed->pull.connection->id : 0;
 }
 
+static json_t *save_file(const struct file_mark *file)
+{
+	return json_pack("{s:I, s:I, s:I, s:I}", "device", (json_int_t)file->device, "inode",
+			 (json_int_t)file->inode, "bytes", (json_int_t)file->bytes, "changed",
+			 (json_int_t)file->changed_ns);
+}
+
 static json_t *save_feeds(const struct show *show)
 {
 	json_t *list = json_array();
 	const struct feed *feed;
 
 	TAILQ_FOREACH(feed, &show->feeds, entry) {
-		json_array_append_new(list, json_pack("{s:i, s:s, s:o, s:I, s:i, s:s, s:o}", "id",
-						      feed->id, "name", feed->config->name,
-						      "sources", save_sources(feed), "pull",
-						      (json_int_t)pull_id(feed), "failures",
-						      (int)feed->pull.restart.failures, "trouble",
-						      feed->pull.trouble, "account",
-						      account_save(&feed->account)));
+		json_array_append_new(
+			list, json_pack("{s:i, s:s, s:o, s:I, s:i, s:s, s:o, s:o}", "id", feed->id,
+					"name", feed->config->name, "sources", save_sources(feed),
+					"pull", (json_int_t)pull_id(feed), "failures",
+					(int)feed->pull.restart.failures, "trouble",
+					feed->pull.trouble, "account", account_save(&feed->account),
+					"file", save_file(&feed->pull.file)));
 	}
 	return list;
 }
