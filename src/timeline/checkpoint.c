@@ -349,6 +349,7 @@ void tl_resume_source(struct timeline *tl, struct tl_source *s, uint64_t seq)
 	memcpy(&s->sent_seq[PACKET_VIDEO], from->sent_seq, sizeof(from->sent_seq));
 	s->leaves_tail = (from->flags & CHECKPOINT_TAIL) != 0;
 	s->is_resumed = true;
+	resume_joining(s, from->joining);
 	if ((from->flags & CHECKPOINT_LIVE) == 0) {
 		return;
 	}
@@ -360,6 +361,5 @@ void tl_resume_source(struct timeline *tl, struct tl_source *s, uint64_t seq)
 		s->drops_leading = (from->flags & CHECKPOINT_DROPS_LEADING) != 0;
 		s->point_90k = tl->out.max_pts_90k[PACKET_VIDEO] - s->map_90k;
 		s->enter_90k = tl->out.last_90k;
-		resume_joining(s, from->joining);
 	}
 }

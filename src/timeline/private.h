@@ -126,7 +126,6 @@ struct tl_clock {
 	bool is_set;
 };
 
-/* Lowers the delay towards the config's, by at most 0.5 % of the time that has passed. */
 void tl_delay_slew(struct timeline *tl, int64_t now_us);
 /* Moves the offset towards the target, at most 0.5 % of the time that has passed. */
 void tl_clock_slew(struct tl_clock *clock, int64_t target_us, int64_t now_us);
@@ -351,8 +350,7 @@ int64_t tl_source_stuck_at_us(const struct timeline *tl, const struct tl_source 
 /* When a packet may leave that is due on arrival: at once, unless audio and video come out of
  * order; then when nothing of a smaller dts will come any more. */
 int64_t tl_source_ordered_us(const struct tl_source *s, int64_t dts_90k, int64_t arrival_us);
-/* Up to here (media) the main flow of that kind (PACKET_KINDS: both) has come; INT64_MAX: it does
- * not run. */
+/* Up to here (media) main frames of that kind (PACKET_KINDS: both) came; INT64_MAX: none run. */
 int64_t tl_source_main_dts(const struct timeline *tl, const struct tl_source *s,
 			   enum packet_kind only, int64_t now_us);
 bool tl_source_is_settled(const struct tl_source *s, int64_t now_us);
@@ -402,8 +400,7 @@ struct tl_change {
 struct timeline {
 	struct timeline_config config;
 	struct tl_clock clock;
-	int64_t delay_us;         /* as it is: the config's, or on the way down to it */
-	int64_t delay_lowered_us; /* when it was last lowered */
+	int64_t delay_us, delay_lowered_us; /* the config's, or on the way down to it */
 	struct tl_source *sources[TL_SLOTS_MAX];
 	struct tl_source *by_handle[TIMELINE_SOURCES_MAX]; /* who takes pushes */
 	uint32_t handles;                                  /* bit: handle is in use */
@@ -506,8 +503,8 @@ uint64_t tl_point_before(const struct timeline *tl, const struct tl_source *s, i
 /* The first usable point; TL_NONE. */
 uint64_t tl_point_next(const struct timeline *tl, const struct tl_source *s, int64_t now_us);
 struct tl_cut tl_find_cut(const struct timeline *tl, const struct tl_source *to, uint64_t point);
-/* Audio of the left source presented up to here goes out before a point presented at pts. If the
- * other's audio begins a little behind its point, the left one's goes on until then. */
+/* Audio of the left source presented up to here goes out before the point, or, if the other's
+ * audio begins a little behind it, before that. */
 int64_t tl_audio_limit(const struct tl_source *left, const struct tl_source *to,
 		       const struct tl_cut *cut);
 /* Sound sent twice at most where the source's audio follows: half a frame, of the shorter ones. */
@@ -558,7 +555,6 @@ void tl_health_update(struct timeline *tl, int64_t now_us);
 bool tl_pick(struct timeline *tl, int64_t now_us, struct timeline_step *ret, int64_t *ret_due_us);
 
 /* ---- checkpoint.c ---- */
-/* A source whose first packet has this number goes on where it was before a restart. */
 void tl_resume_source(struct timeline *tl, struct tl_source *s, uint64_t seq);
 
 static inline int64_t tl_copy_lag_us(const struct tl_source *c)
