@@ -14,13 +14,25 @@
 
 #include <understudy/codec.h>
 #include <understudy/feed.h>
+#include <understudy/flv.h>
 
 #define INTAKE_ENCODER_MAX 128
 
+/* One for all kinds, as encoders have one; moved by media only. Zeroed = fresh. */
+struct intake_clock {
+	struct unwrap unwrap;
+	int64_t newest_dts_90k; /* of the newest media */
+};
+
+/* Takes a message apart that came in at now_us; each item gets its time and arrival. How many there
+ * are, or enum flv_error. */
+int intake_items(struct intake_clock *clock, enum flv_message message, uint32_t timestamp_ms,
+		 const uint8_t *body, size_t size, int64_t now_us,
+		 struct flv_item ret_items[FLV_ITEMS_MAX]);
+
 struct intake {
 	struct feed_writer feed;
-	struct unwrap clock;    /* one for all kinds, as encoders have one; moved by media only */
-	int64_t newest_dts_90k; /* of the newest media */
+	struct intake_clock clock;
 	char encoder[INTAKE_ENCODER_MAX]; /* named by onMetaData, escaped; "" if it was not */
 };
 

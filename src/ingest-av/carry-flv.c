@@ -1,46 +1,28 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* FLV over HTTP (carry.h), by our own reader: what Enhanced RTMP brought into it comes out byte for
  * byte. ingest-av-pull. */
-#include <understudy/flv.h>
+#include <understudy/intake.h>
 
 #include "carry.h"
 
 #define TAG_BYTES_MAX ((size_t)17 << 20) /* what three bytes of length can say, and more */
 #define CHUNK_BYTES 32768
-#define STALE_90K MEDIA_HZ /* how far from the media a header's own time may lie */
 
 struct tags {
 	struct buffer bytes;
-	struct unwrap clock; /* one for all kinds; moved by media only */
-	int64_t newest_90k;  /* of the newest media */
+	struct intake_clock clock;
 	bool is_begun, is_broken;
 };
 
-static bool is_media(const struct packet *p)
-{
-	return p->type == PACKET_FRAME || (p->type == PACKET_OPAQUE && p->kind != PACKET_DATA);
-}
-
 static void put_tag(struct pull *p, struct tags *t, const struct flv_tag *tag)
 {
-	struct unwrap clock = t->clock;
-	int64_t dts_90k = unwrap_ms(&clock, tag->timestamp_ms) * (MEDIA_HZ / 1000);
 	struct flv_item items[FLV_ITEMS_MAX];
-	int count = flv_parse(tag->message, dts_90k, tag->body, tag->size, items);
+	int count = intake_items(&t->clock, tag->message, tag->timestamp_ms, tag->body, tag->size,
+				 p->arrival_us, items);
 
 	p->streams.feed.dropped += count < 0;
 	for (int i = 0; i < count; i++) {
-		struct packet *packet = &items[i].packet;
-		int64_t off_90k = dts_90k - t->newest_90k;
-
-		if (is_media(packet)) {
-			t->clock = clock;
-			t->newest_90k = dts_90k;
-		} else if (t->clock.started && (off_90k > STALE_90K || off_90k < -STALE_90K)) {
-			packet->dts_90k = packet->pts_90k = t->newest_90k; /* it means nothing */
-		}
-		packet->arrival_us = p->arrival_us;
-		p->streams.sink(p->streams.sink_owner, packet, items[i].payload);
+		p->streams.sink(p->streams.sink_owner, &items[i].packet, items[i].payload);
 	}
 }
 

@@ -73,38 +73,49 @@ static bool intake_has_media(const struct flv_item *items, int count)
 
 /* Only media moves the clock. The rest may bear a time that means nothing (OBS ends AV1 with time
  * 0; headers sent anew often have 0): then it happens now. */
-static int64_t intake_place(const struct intake *in, int64_t dts_90k)
+static int64_t intake_place(const struct intake_clock *clock, int64_t dts_90k)
 {
-	int64_t off = dts_90k - in->newest_dts_90k;
-	bool is_stale = in->clock.started && (off > STALE_90K || off < -STALE_90K);
+	int64_t off = dts_90k - clock->newest_dts_90k;
+	bool is_stale = clock->unwrap.started && (off > STALE_90K || off < -STALE_90K);
 
-	return is_stale ? in->newest_dts_90k : dts_90k;
+	return is_stale ? clock->newest_dts_90k : dts_90k;
 }
 
-void intake_message(struct intake *in, uint8_t message, uint32_t timestamp_ms, const uint8_t *body,
-		    size_t size, int64_t now_us)
+int intake_items(struct intake_clock *clock, enum flv_message message, uint32_t timestamp_ms,
+		 const uint8_t *body, size_t size, int64_t now_us,
+		 struct flv_item items[FLV_ITEMS_MAX])
 {
-	struct unwrap clock = in->clock;
-	int64_t dts_90k = unwrap_ms(&clock, timestamp_ms) * (MEDIA_HZ / 1000);
-	struct flv_item items[FLV_ITEMS_MAX];
-	int count = flv_parse((enum flv_message)message, dts_90k, body, size, items);
+	struct unwrap unwrap = clock->unwrap;
+	int64_t dts_90k = unwrap_ms(&unwrap, timestamp_ms) * (MEDIA_HZ / 1000);
+	int count = flv_parse(message, dts_90k, body, size, items);
 
-	if (count < 0) {
-		in->feed.dropped++;
-		return;
-	}
 	if (intake_has_media(items, count)) {
-		in->clock = clock;
-		in->newest_dts_90k = dts_90k;
+		clock->unwrap = unwrap;
+		clock->newest_dts_90k = dts_90k;
 	}
 	for (int i = 0; i < count; i++) {
 		struct packet *p = &items[i].packet;
 
 		p->arrival_us = now_us;
 		if (!intake_is_media(p)) {
-			p->dts_90k = intake_place(in, dts_90k);
+			p->dts_90k = intake_place(clock, dts_90k);
 			p->pts_90k = p->dts_90k;
 		}
+	}
+	return count;
+}
+
+void intake_message(struct intake *in, uint8_t message, uint32_t timestamp_ms, const uint8_t *body,
+		    size_t size, int64_t now_us)
+{
+	struct flv_item items[FLV_ITEMS_MAX];
+	int count = intake_items(&in->clock, (enum flv_message)message, timestamp_ms, body, size,
+				 now_us, items);
+
+	in->feed.dropped += count < 0;
+	for (int i = 0; i < count; i++) {
+		const struct packet *p = &items[i].packet;
+
 		if (feed_writer_put(&in->feed, p, items[i].payload) && p->type == PACKET_META) {
 			intake_note_encoder(in, items[i].payload, p->size);
 		}
