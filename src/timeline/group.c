@@ -26,6 +26,16 @@
 
 /* ---- copies come and go ---- */
 
+int64_t tl_copy_lag_us(const struct tl_source *c)
+{
+	return c->lag.min_us - tl_us(c->copy.offset_90k);
+}
+
+int64_t tl_copy_time(const struct tl_source *c, const struct packet *p)
+{
+	return p->dts_90k + c->copy.offset_90k;
+}
+
 static void group_attach(struct timeline *tl, struct tl_group *group, struct tl_source *c,
 			 int64_t offset_90k)
 {
@@ -114,8 +124,8 @@ int tl_group_join(struct timeline *tl, struct tl_source *base, struct tl_source 
 	struct tl_group *other = twin->group;
 	unsigned more = other != NULL ? other->count : 1;
 
-	if (tl->tail_count > 0 || twin == tl->live || twin->leaves_tail || base->leaves_tail ||
-	    base->awaits_point ||
+	if (tl->tail_count > 0 || twin == tl->live || tl_source_is_copy(twin) || base == twin ||
+	    twin->leaves_tail || base->leaves_tail || base->awaits_point ||
 	    (base->group != NULL ? base->group->count : 1) + more > TL_COPIES_MAX) {
 		return -EBUSY;
 	}
@@ -364,29 +374,29 @@ void tl_group_note_sent(struct tl_source *s, int handle, const struct packet *p)
 	}
 }
 
-/* The first packet of the handle in the group's index; NULL. */
-static const struct packet *group_first_of(const struct tl_source *s, int handle)
+/* Smallest number of the handle's packets in the group's index, where kinds are merged one after
+ * the other; `seq` if none is smaller. */
+static uint64_t group_least_seq(const struct tl_source *s, int handle, uint64_t seq)
 {
 	for (uint64_t n = s->index.first; n < s->index.next; n++) {
 		const struct tl_entry *e = tl_index_at(&s->index, n);
 
-		if (e->handle == handle && (e->flags & TL_ENTRY_GONE) == 0) {
-			return &e->packet;
+		if (e->handle == handle && (e->flags & TL_ENTRY_GONE) == 0 &&
+		    e->packet.source_seq < seq) {
+			seq = e->packet.source_seq;
 		}
 	}
-	return NULL;
+	return seq;
 }
 
 bool tl_group_holds(const struct tl_source *s, int handle)
 {
-	return s->tail_count > 0 || group_first_of(s, handle) != NULL;
+	return s->tail_count > 0 || group_least_seq(s, handle, UINT64_MAX) != UINT64_MAX;
 }
 
 uint64_t tl_group_next_seq(const struct tl_source *copy, uint64_t seq)
 {
-	const struct packet *p = group_first_of(copy->group->source, copy->handle);
-
-	return p != NULL && p->source_seq < seq ? p->source_seq : seq;
+	return group_least_seq(copy->group->source, copy->handle, seq);
 }
 
 struct tl_source *tl_group_face(const struct tl_source *s)

@@ -557,15 +557,4 @@ bool tl_pick(struct timeline *tl, int64_t now_us, struct timeline_step *ret, int
 /* ---- checkpoint.c ---- */
 void tl_resume_source(struct timeline *tl, struct tl_source *s, uint64_t seq);
 
-static inline int64_t tl_copy_lag_us(const struct tl_source *c)
-{
-	return c->lag.min_us - tl_us(c->copy.offset_90k);
-}
-
-/* In the group's media time. */
-static inline int64_t tl_copy_time(const struct tl_source *c, const struct packet *p)
-{
-	return p->dts_90k + c->copy.offset_90k;
-}
-
 #endif

@@ -90,6 +90,9 @@ int tl_group_join(struct timeline *tl, struct tl_source *base, struct tl_source 
 /* The copy carries something else: it is a feed of its own again. */
 void tl_group_part(struct timeline *tl, struct tl_group *group, struct tl_source *c,
 		   int64_t now_us);
+/* The copy's lag, and the time of a packet of it, by the group's media time. */
+int64_t tl_copy_lag_us(const struct tl_source *c);
+int64_t tl_copy_time(const struct tl_source *c, const struct packet *p);
 /* Chooses which copy leads. */
 void tl_group_lead(struct timeline *tl, struct tl_group *group, int64_t now_us);
 /* Closes the group's source if all copies are closed. */

@@ -286,11 +286,66 @@ static void write_promise(struct dice *d, uint64_t seed)
 	fprintf(d->to, "expect unbroken\n");
 }
 
+/* ---- one encode, sent twice ---- */
+
+/* Something happens to one copy, and is over after 8 s at the latest. */
+static void happen_to_copy(struct dice *d, int64_t ms)
+{
+	const char *copy = feed_names[roll(d, 0, 1)];
+
+	switch (roll(d, 0, 5)) {
+	case 0:
+	case 1:
+		happen(d, ms, "kill %s", copy);
+		happen(d, ms + roll(d, 0, 3000), "connect %s", copy);
+		break;
+	case 2:
+		happen(d, ms, "stall %s", copy);
+		happen(d, ms + roll(d, 10, 4000), "flow %s", copy);
+		break;
+	case 3:
+		happen(d, ms, "hole %s %s %d", copy, chance(d, 50) ? "video" : "audio",
+		       (int)roll(d, 10, 3000));
+		break;
+	case 4: /* random holes, never the same */
+		happen(d, ms, "lose primary %d 1", (int)roll(d, 1, 40));
+		happen(d, ms, "lose backup %d 2", (int)roll(d, 1, 40));
+		happen(d, ms + 4000, "lose primary 0 0");
+		happen(d, ms + 4000, "lose backup 0 0");
+		break;
+	default:
+		happen(d, ms, "restart %d", (int)roll(d, 1, 60));
+	}
+}
+
+static void write_twins(struct dice *d, uint64_t seed)
+{
+	int lag_ms = (int)roll(d, 0, 1200), jitter_ms = (int)roll(d, 0, 60);
+	bool is_first_later = chance(d, 30);
+	int64_t ms = 20000;
+
+	/* what the copies' lags differ by, 100 ms, and what reordering and the wake-up take of it */
+	fprintf(d->to, "show delay=%d seed=%" PRIu64 " wake-late=%d\n",
+		lag_ms + 100 + jitter_ms + 250, seed, chance(d, 30) ? (int)roll(d, 1, 30) : 0);
+	write_feed(d, "primary", false, chance(d, 70) ? 48000 : 44100, 30);
+	fprintf(d->to, "%s\n", is_first_later ? " connect=2500" : "");
+	fprintf(d->to, "feed backup twin=primary lag=%d jitter=%d base=%d%s connect=%d\n",
+		30 + lag_ms, jitter_ms, (int)roll(d, 0, 1000000), chance(d, 50) ? " exact" : "",
+		is_first_later ? 0 : (int)roll(d, 0, 3000));
+	for (int i = 0; i < 4; i++, ms += 16000) {
+		happen_to_copy(d, ms + roll(d, 0, 2000));
+	}
+	write_happenings(d, ms + 4000);
+	fprintf(d->to, "expect unbroken\nexpect splices 0\n");
+}
+
 /* ---- */
 
 const char *random_kind_str(enum random_kind kind)
 {
-	static const char *const names[] = { [RANDOM_ANY] = "any", [RANDOM_PROMISE] = "promise" };
+	static const char *const names[] = {
+		[RANDOM_ANY] = "any", [RANDOM_PROMISE] = "promise", [RANDOM_TWINS] = "twins"
+	};
 
 	return names[kind];
 }
@@ -308,6 +363,8 @@ char *random_scenario(enum random_kind kind, uint64_t seed)
 	random_next(&d->state);
 	if (kind == RANDOM_PROMISE) {
 		write_promise(d, seed);
+	} else if (kind == RANDOM_TWINS) {
+		write_twins(d, seed);
 	} else {
 		write_any(d, seed);
 	}

@@ -173,7 +173,7 @@ static bool is_bound(const struct draft *d, const char *setting)
 		"delay=", "fps=", "gop=", "lag=", "audio=", "connect="
 	};
 
-	for (size_t i = 0; i < sizeof(bound) / sizeof(bound[0]) && d->kind == RANDOM_PROMISE; i++) {
+	for (size_t i = 0; i < sizeof(bound) / sizeof(bound[0]) && d->kind != RANDOM_ANY; i++) {
 		if (strncmp(setting, bound[i], strlen(bound[i])) == 0) {
 			return true;
 		}
@@ -244,7 +244,7 @@ static bool shorten_time(struct draft *d)
 	bool has_shortened = false;
 	int64_t before_ms = 0;
 
-	if (d->kind == RANDOM_PROMISE) {
+	if (d->kind != RANDOM_ANY) {
 		return false;
 	}
 	for (unsigned i = 0; i < d->count; i++) {

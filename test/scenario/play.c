@@ -116,6 +116,7 @@ static bool do_change(struct scenario *sc, const char *what, unsigned feed, char
 			script_set_feed(sc, (int)feed, words[i]);
 		}
 	} else if (strcmp(what, "gop") == 0 && count == 1) {
+		e->content += UINT64_C(1) << 40; /* another encode from here on */
 		e->next_gop = (unsigned)script_positive(sc, words[0]);
 	} else if (strcmp(what, "drop") == 0 && count == 1) {
 		e->config.drop_percent = (unsigned)script_number(sc, words[0]);
@@ -125,6 +126,7 @@ static bool do_change(struct scenario *sc, const char *what, unsigned feed, char
 		e->config.jitter_ms = script_number(sc, words[0]);
 	} else if (strcmp(what, "header") == 0 && count == 1 &&
 		   sscanf(words[0], "%ux%u", &width, &height) == 2) {
+		e->content += UINT64_C(1) << 40; /* another encode from here on */
 		f->changes_header = true;
 		f->next_width = (uint16_t)width;
 		f->next_height = (uint16_t)height;

@@ -12,6 +12,8 @@
 enum random_kind {
 	RANDOM_ANY,     /* anything happens to anybody, all the time */
 	RANDOM_PROMISE, /* one thing happens that the delay covers: nothing may be missing */
+	RANDOM_TWINS,   /* one encode sent twice; one copy at a time has trouble, or both have holes
+			 * that they do not share: nothing may be missing, nothing spliced */
 	RANDOM_KINDS
 };
 
