@@ -111,12 +111,12 @@ static void program_on_dialed(void *owner, int fd, const char *error)
 {
 	struct program *p = owner;
 
-	dial_destroy(&p->dial);
 	if (fd >= 0) {
 		program_attach(p, fd);
 	} else {
-		tunnel_fail(p->tunnel, error);
+		tunnel_fail(p->tunnel, error); /* which the dial may own */
 	}
+	dial_destroy(&p->dial);
 	program_settle(p);
 }
 
