@@ -359,6 +359,7 @@ struct ipc_destination_status { /* on change and once a second */
 	uint32_t endpoint;         /* RTMP: which one is used */
 	uint32_t reserved;
 	int64_t accepted_us;       /* RTMP: when the platform took this session, 0 = none */
+	int64_t silence_us;        /* RTMP: longest time without a write since the last status */
 	char remark[IPC_TEXT];     /* what is sent otherwise than it came: tracks left out, ... */
 	struct ipc_srt_status srt;
 };

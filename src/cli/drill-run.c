@@ -147,6 +147,13 @@ static struct drill_destination *destination_named(struct drill_seen *seen, cons
 	return NULL;
 }
 
+static int64_t silence_of(const json_t *destination)
+{
+	const json_t *silence = json_object_get(destination, "longest_silence_ms");
+
+	return json_is_integer(silence) ? json_integer_value(silence) : DRILL_NONE;
+}
+
 static void note_after(struct drill *d)
 {
 	const json_t *destination;
@@ -160,6 +167,7 @@ static void note_after(struct drill *d)
 		if (to != NULL) {
 			to->is_up = is_up(destination);
 			to->restarts += restarts_of(destination);
+			to->silence_ms = silence_of(destination);
 		}
 	}
 }
@@ -378,8 +386,8 @@ int drill_run(struct drill *d, const struct drill_step *step, struct drill_seen 
 	}
 	code = code == EXIT_DONE ? drill_wait(d, is_mended, SETTLE_MS) : code;
 	code = code == EXIT_DONE ? drill_wait(d, NULL, SETTLE_MS) : code;
-	code = code == EXIT_DONE ? drill_count(d) : code;
 	code = code == EXIT_DONE ? drill_look(d) : code;
+	code = code == EXIT_DONE ? drill_count(d) : code; /* a mark ends what the status counts */
 	code = code == EXIT_DONE ? drill_ask_promise(d) : code;
 	if (code == EXIT_DONE) {
 		note_after(d);

@@ -8,6 +8,7 @@
 #include "drill.h"
 
 #define TOLERANCE_MS 100
+#define QUIET_MS 1000 /* players have more in their buffers */
 #define BACK_MS 11000 /* the longest usual wait of a destination, and a second */
 
 #define find(verdict, judgement, ...) findings_add(verdict, judgement, "", __VA_ARGS__)
@@ -213,6 +214,27 @@ static bool is_meant(const struct drill_step *step, const char *name)
 	return step->kind == DRILL_LOSE && strcmp(step->targets[0], name) == 0;
 }
 
+/* What an audience may see as a spinning wheel: the longest at any that was up. */
+static void judge_silence(struct findings *v, const struct drill_step *step,
+			  const struct drill_seen *seen)
+{
+	const struct drill_destination *worst = NULL;
+
+	for (unsigned i = 0; i < seen->destination_count; i++) {
+		const struct drill_destination *d = &seen->destinations[i];
+
+		if (d->was_up && !is_meant(step, d->name) && d->silence_ms != DRILL_NONE &&
+		    (worst == NULL || d->silence_ms > worst->silence_ms)) {
+			worst = d;
+		}
+	}
+	if (worst != NULL) {
+		find(v, worst->silence_ms < QUIET_MS ? FINDING_GOOD : FINDING_NOTE,
+		     "the longest time without a write was %lld ms, at %s",
+		     (long long)worst->silence_ms, worst->name);
+	}
+}
+
 static void judge_destinations(struct findings *v, const struct drill_step *step,
 			       const struct drill_seen *seen)
 {
@@ -234,6 +256,7 @@ static void judge_destinations(struct findings *v, const struct drill_step *step
 			kept++;
 		}
 	}
+	judge_silence(v, step, seen);
 	if (kept > 0) {
 		find(v, FINDING_GOOD, "%u destination%s kept %s connection%s", kept,
 		     kept > 1 ? "s" : "", kept > 1 ? "their" : "its", kept > 1 ? "s" : "");

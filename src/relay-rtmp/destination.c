@@ -64,6 +64,8 @@ static void tell(struct destination *d)
 	status.dropped = d->past_dropped + counts.dropped;
 	(void)text_copy(status.last_error, sizeof(status.last_error), d->last_error);
 	(void)text_copy(status.why, sizeof(status.why), d->why);
+	status.silence_us = d->silence_us;
+	d->silence_us = 0;
 	/* If the supervisor is busy, the next second tells it. */
 	(void)ipc_send(WORKER_CONTROL_FD, IPC_DESTINATION_STATUS, &status, NULL, 0);
 }
@@ -400,12 +402,26 @@ void destination_interrupt(struct destination *d, bool is_restarted)
 	}
 }
 
+/* Across connections: what the platform's audience may have noticed. */
+static void note_silence(struct destination *d, int64_t now_us)
+{
+	uint64_t bytes = d->past_bytes + link_counts(d->link).bytes;
+	int64_t silence_us = d->written_us ? now_us - d->written_us : 0;
+
+	d->silence_us = silence_us > d->silence_us ? silence_us : d->silence_us;
+	if (bytes != d->written_bytes) {
+		d->written_bytes = bytes;
+		d->written_us = now_us;
+	}
+}
+
 void destination_flush(struct destination *d, int64_t now_us)
 {
 	if (d->link) {
 		conclude(d, link_flush(d->link), now_us);
 	}
 	succession_flush(d, now_us);
+	note_silence(d, now_us);
 }
 
 static void measure(struct destination *d, int64_t now_us)

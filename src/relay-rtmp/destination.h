@@ -69,6 +69,9 @@ struct destination {
 	int64_t media_us;                  /* when this session was last given a packet */
 	uint64_t past_bytes, past_dropped; /* of earlier sessions */
 	uint64_t told_bytes;               /* at the status before */
+	uint64_t written_bytes;            /* all sessions together, and ... */
+	int64_t written_us;                /* ... when that last grew, 0: never */
+	int64_t silence_us; /* the longest time it did not, since the status before */
 	int64_t told_us;
 	uint32_t kbps;
 	char last_error[IPC_TEXT];

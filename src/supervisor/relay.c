@@ -346,6 +346,7 @@ static void destination_report(struct destination *d, const struct ipc_destinati
 	uint32_t restarts = d->status.restarts;
 
 	memcpy(&d->status, now, sizeof(d->status));
+	d->silence_us = now->silence_us > d->silence_us ? now->silence_us : d->silence_us;
 	text_escape(d->status.remark, sizeof(d->status.remark), now->remark, strlen(now->remark));
 	text_escape(d->status.last_error, sizeof(d->status.last_error), now->last_error,
 		    strlen(now->last_error));

@@ -179,6 +179,9 @@ static json_t *destination_json(const struct destination *d)
 		s->endpoint == 0 ? "primary" : "backup");
 
 	json_object_set_new(json, "remark", text_or_null(s->remark));
+	if (d->relay != NULL && d->relay->role == ROLE_RELAY_RTMP) {
+		json_object_set_new(json, "longest_silence_ms", json_integer(d->silence_us / 1000));
+	}
 	json_object_set_new(json, "local", json_boolean(d->config->path != NULL));
 	json_object_set_new(json, "admin", json_string(destination_admin(d)));
 	json_object_set_new(json, "ledger", account_json(&d->account));

@@ -254,6 +254,7 @@ struct destination {
 	bool is_paused;      /* administrative: not served until the operator resumes it */
 	uint32_t id;
 	struct ipc_destination_status status;
+	int64_t silence_us; /* RTMP: longest time without a write since the witness's last mark */
 	struct account account;
 };
 TAILQ_HEAD(destination_list, destination);

@@ -94,7 +94,11 @@ void witness_give_ring(struct show *show)
 bool witness_mark(struct show *show, uint32_t mark)
 {
 	struct ipc_witness_mark order = { .mark = mark };
+	struct destination *d;
 
+	TAILQ_FOREACH(d, &show->destinations, entry) {
+		d->silence_us = 0;
+	}
 	return show->witness != NULL &&
 	       child_send(show->witness, IPC_WITNESS_MARK, &order, NULL, 0);
 }

@@ -57,6 +57,8 @@ def pulled_and_stalled_primary_hold(stage):
             raise AssertionError(f"times make no sense: {step}")
         if [d["kept"] for d in step["destinations"]] != [True]:
             raise AssertionError(f"the platform lost its connection: {step}")
+        if not 0 < step["destinations"][0]["longest_silence_ms"] < 3000:
+            raise AssertionError(f"nobody looked at what was written: {step}")
     look_at(page, "The show held.", "stall-primary", "backup took over")
     show.relay.command("report", "main", "--since", "10m", "--report", page)
     look_at(page, "what happened", "Time on air", "platform")
