@@ -66,7 +66,8 @@ struct timeline_threshold {
 struct timeline_thresholds { struct timeline_threshold of[TIMELINE_SIGNALS]; };
 /* What the configuration has where it says nothing. */
 extern const struct timeline_thresholds timeline_thresholds_usual;
-/* Half of what it is entered at; of a floor, a quarter above or halfway to 100 %. */
+/* Half of what it is entered at; of silence, anything below; of a floor, a quarter above or
+ * halfway to 100 %. */
 uint32_t timeline_leave_of(const struct timeline_thresholds *t, enum timeline_signal signal);
 
 /* A signal that is on. */

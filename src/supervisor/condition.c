@@ -47,6 +47,11 @@ json_t *condition_health_json(const struct feed *feed)
 	for (unsigned i = 0; i < s->symptom_count; i++) {
 		enum timeline_signal signal = (enum timeline_signal)s->symptoms[i].signal;
 
+		uint32_t enter = thresholds->of[signal].enter;
+
+		if (enter == 0) { /* it could not be on: this is that of silence */
+			enter = feed->show->config->failover.stall_ms;
+		}
 		timeline_symptom_str(&s->symptoms[i], text, sizeof(text));
 		json_array_append_new(
 			list, json_pack("{s:s, s:s, s:b, s:I, s:s, s:o, s:I, s:I, s:I}", "signal",
@@ -55,7 +60,7 @@ json_t *condition_health_json(const struct feed *feed)
 					(json_int_t)s->symptoms[i].value, "unit",
 					timeline_signal_unit(signal), "since",
 					status_since_json(s->symptoms[i].since_us), "enter",
-					(json_int_t)thresholds->of[signal].enter, "leave",
+					(json_int_t)enter, "leave",
 					(json_int_t)timeline_leave_of(thresholds, signal),
 					"hold_ms", (json_int_t)thresholds->of[signal].hold_ms));
 	}

@@ -56,7 +56,7 @@ static uint32_t signal_leave_at(const struct timeline *tl, enum timeline_signal 
 {
 	uint32_t leave = timeline_leave_of(&tl->config.health, signal);
 
-	return (uint32_t)tl_max(leave != 0 ? leave : enter / 2, r->least * INT64_C(3) / 4);
+	return (uint32_t)tl_max(leave != 0 ? leave : enter - 1, r->least * INT64_C(3) / 4);
 }
 
 static bool signal_is_calm(enum timeline_signal signal, uint32_t value, uint32_t leave)

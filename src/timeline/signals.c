@@ -213,6 +213,9 @@ uint32_t timeline_leave_of(const struct timeline_thresholds *t, enum timeline_si
 		return threshold->leave;
 	}
 	switch (signal) {
+	case SIGNAL_NO_VIDEO:
+	case SIGNAL_NO_AUDIO: /* MPEG-TS gathers sound: gaps just below are usual */
+		return threshold->enter > 0 ? threshold->enter - 1 : 0;
 	case SIGNAL_LOW_BITRATE:
 		return threshold->enter + threshold->enter / 4;
 	case SIGNAL_STARVED:

@@ -185,6 +185,26 @@ static void silence_of_picture_and_sound_are_signals_of_their_own(void **state)
 	assert_left(&r, SIGNAL_NO_VIDEO, 4 * SECOND);
 }
 
+/* Sound in MPEG-TS comes in heaps. */
+static void sound_that_comes_in_heaps_keeps_no_signal_on(void **state)
+{
+	struct timeline_symptom symptom;
+	struct rig r;
+
+	rig_settle(&r);
+	r.has_no_audio = true;
+	rig_run(&r, 18);
+	assert_true(rig_has(&r, SIGNAL_NO_AUDIO, &symptom));
+	for (int i = 0; i < 6; i++) {
+		r.has_no_audio = false;
+		rig_run(&r, 1);
+		r.has_no_audio = true;
+		rig_run(&r, 13);
+	}
+	assert_false(rig_has(&r, SIGNAL_NO_AUDIO, &symptom));
+	timeline_destroy(&r.tl);
+}
+
 static void silence_is_none_below_three_frames(void **state)
 {
 	struct timeline_symptom symptom;
@@ -448,6 +468,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(silence_of_picture_and_sound_are_signals_of_their_own),
+		cmocka_unit_test(sound_that_comes_in_heaps_keeps_no_signal_on),
 		cmocka_unit_test(silence_is_none_below_three_frames),
 		cmocka_unit_test(low_bit_rate_is_a_floor_that_is_off_unless_set),
 		cmocka_unit_test(holes_count_where_they_come_again),
