@@ -19,6 +19,7 @@
 #define SRT_UNIT_BYTES "1456" /* the largest message there is: peers decide */
 #define OPENED_MAX 64         /* URLs without media between: a large master playlist has twenty */
 #define ENDED "Stream ends prematurely"
+#define NO_SRT "Connection to URL failed"
 #define UDP_BUFFER_BYTES "4194304" /* in the kernel: half a second of 50 Mb/s */
 
 /* ---- what libavformat says ---- */
@@ -88,6 +89,11 @@ void fetch_explain(int error, char *to, size_t size)
 	}
 	if (error > -1000 && error != AVERROR(EIO)) {
 		text_copy(to, size, net_error_str(error));
+	} else if (strncmp(last_words, NO_SRT, strlen(NO_SRT)) == 0) {
+		/* libsrt knows more, but libavformat does not ask. */
+		text_copy(
+			to, size,
+			"no SRT listener answers there, or it refuses the stream id or passphrase");
 	} else if (last_words[0] != '\0') {
 		text_copy(to, size, last_words);
 	} else {

@@ -45,6 +45,18 @@ def hls_is_pulled(stage, *more):
     return relay
 
 
+@case
+def srt_listener_with_another_passphrase_is_named(stage):
+    port = free_udp_port()
+    srt_listener(stage, "origin", encoders.clip(stage, "primary"), port,
+                 passphrase="e2e-passphrase-8817")
+    relay = pulling(stage, f"srt://127.0.0.1:{port}", passphrase="e2e-passphrase-0000")
+    relay.process.wait_line(lambda line: "refuses the stream id or passphrase" in line,
+                            "the reason", lines=relay.process.stderr)
+    if "e2e-passphrase" in relay.log() + relay.command("status", "--json"):
+        raise AssertionError("the passphrase is to be seen")
+
+
 def live_is_pulled(stage, form, kind):
     clip = encoders.clip(stage, "primary", b_frames=2)
     origin = Origin(stage)
@@ -70,6 +82,24 @@ def hls_is_pulled_in_real_time(stage):
     relay = hls_is_pulled(stage)
     if "faster" in relay.log():
         raise AssertionError("it came in bursts")
+
+
+@case
+def best_variant_of_hls_is_pulled_and_the_others_left_alone(stage):
+    clip = encoders.clip(stage, "primary")
+    origin = Origin(stage)
+    hls(stage, origin, clip, "/high/")
+    hls(stage, origin, encoders.clip(stage, "backup"), "/low/")
+    origin.text("/master.m3u8", "#EXTM3U\n"
+                "#EXT-X-STREAM-INF:BANDWIDTH=100000\nlow/live.m3u8\n"
+                "#EXT-X-STREAM-INF:BANDWIDTH=500000\nhigh/live.m3u8\n")
+    relay = pulling(stage, origin.url("/master.m3u8"))
+    relay.wait_live("primary")
+    media.wait_size(stage.path("record.mkv"), 70000)
+    judge(stage, relay, {"primary": clip}, "primary")
+    if len([path for _, path in origin.asked if path.startswith("/low/live") and
+            path.endswith(".ts")]) > 1: # one tells what is in it
+        raise AssertionError(f"asked: {origin.asked}")
 
 
 @case
@@ -163,6 +193,25 @@ def heard(radio):
 @case
 def radio_station_is_heard_in_aac(stage):
     radio_is_heard(stage, "adts", "aac")
+
+
+@case
+def ogg_opus_is_heard(stage):
+    path = stage.path("sound.ogg")
+    subprocess.run([
+        "ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i",
+        "anoisesrc=amplitude=0.1:sample_rate=48000", "-t", "40", "-c:a", "libopus", "-b:a", "96k",
+        path], check=True)
+    origin = Origin(stage)
+    origin.live("/radio", ["ffmpeg", "-nostdin", "-v", "error", "-re", "-i", path, "-c", "copy",
+                           "-page_duration", "200000", "-f", "ogg", "pipe:1"], "audio/ogg")
+    relay = pulling(stage, origin.url("/radio"))
+    relay.wait_live("primary")
+    media.wait_size(stage.path("record.mkv"), 20000)
+    if relay.feed("primary")["audio"]["codec"] != "Opus":
+        raise AssertionError(f"status: {relay.feed('primary')}")
+    relay.process.stop()
+    media.assert_decodes(stage.path("record.mkv"))
 
 
 @case
