@@ -362,6 +362,12 @@ static void say_notes(struct explanation *e, const struct outlook *o)
 		    explain_seconds(text,
 				    o->subject->reorder_frames * 1000000 / o->subject->fps_milli));
 	}
+	item = explain_item_add(e, EXPLAIN_NOTE, "twins");
+	SAY(item,
+	    "Feeds that carry the same encode are found to be twins after some key frames, and "
+	    "merged packet by packet: losing one of them, or holes they do not share, cannot be "
+	    "seen or heard where the delay is 100 ms more than one comes behind the other. Without "
+	    "a delay the loss of one is a pause of at most that, and no frame is lost.");
 }
 
 void explain_make(const struct explain_facts *facts, struct explanation *ret)

@@ -97,6 +97,11 @@ static void format_health(struct table_cell *cell, const json_t *feed)
 		cell_set(cell, PAINT_WARN, "%s", text);
 	} else if (strcmp(state, "offline") == 0) {
 		cell_set(cell, PAINT_NONE, "no encoder connected");
+	} else if (json_is_string(json_object_get(feed, "twin_of"))) {
+		long long later_ms = (long long)number_of(feed, "lag_ms");
+
+		cell_set(cell, PAINT_NONE, "good, twin of %s, %lld ms %s", text_of(feed, "twin_of"),
+			 later_ms < 0 ? -later_ms : later_ms, later_ms < 0 ? "earlier" : "later");
 	} else {
 		cell_set(cell, PAINT_NONE, "good");
 	}

@@ -153,7 +153,7 @@ def show_without_autostart_waits_for_the_operator(stage):
 STATUS_KEYS = {"name", "on_air", "live", "why", "admin", "timeline_90k", "delay_ms", "feeds",
                "destinations"}
 FEED_KEYS = {"name", "state", "health", "peer", "video", "audio", "kbps", "gop_ms", "lag_ms",
-             "twin_of", "mismatch"}
+             "twin_of", "filled", "mismatch"}
 DESTINATION_KEYS = {"name", "state", "since", "restarts", "last_error", "kbps", "backlog_ms",
                     "dropped"}
 

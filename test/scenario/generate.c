@@ -324,7 +324,7 @@ static void write_twins(struct dice *d, uint64_t seed)
 	bool is_first_later = chance(d, 30);
 	int64_t ms = 20000;
 
-	/* what the copies' lags differ by, 100 ms, and what reordering and the wake-up take of it */
+	/* what the copies' lags differ by, 100 ms, and what reordering and late wake-ups take */
 	fprintf(d->to, "show delay=%d seed=%" PRIu64 " wake-late=%d\n",
 		lag_ms + 100 + jitter_ms + 250, seed, chance(d, 30) ? (int)roll(d, 1, 30) : 0);
 	write_feed(d, "primary", false, chance(d, 70) ? 48000 : 44100, 30);

@@ -137,7 +137,11 @@ static void a_running_show_is_explained_by_its_measured_numbers(void **state)
 "  repeated or skipped by that much, and one frame of sound may click. Timestamps do not\n"
 "  jump.\n"
 "  primary sends B-frames: where the show leaves it, the picture may hold for up to 66 ms\n"
-"  more than one frame.\n");
+"  more than one frame.\n"
+"  Feeds that carry the same encode are found to be twins after some key frames, and merged\n"
+"  packet by packet: losing one of them, or holes they do not share, cannot be seen or\n"
+"  heard where the delay is 100 ms more than one comes behind the other. Without a delay\n"
+"  the loss of one is a pause of at most that, and no frame is lost.\n");
 	/* clang-format on */
 	free(out);
 }
@@ -228,7 +232,11 @@ static void a_configuration_is_explained_without_numbers_nobody_measured(void **
 "main: what no delay hides\n"
 "  Two encoders that are not synchronised differ by their lag: at a change words may be\n"
 "  repeated or skipped by that much, and one frame of sound may click. Timestamps do not\n"
-"  jump.\n");
+"  jump.\n"
+"  Feeds that carry the same encode are found to be twins after some key frames, and merged\n"
+"  packet by packet: losing one of them, or holes they do not share, cannot be seen or\n"
+"  heard where the delay is 100 ms more than one comes behind the other. Without a delay\n"
+"  the loss of one is a pause of at most that, and no frame is lost.\n");
 	/* clang-format on */
 	free(out);
 }
