@@ -288,6 +288,57 @@ static bool find_key(const struct config *c, const struct config_feed *feed,
 	return false;
 }
 
+/* The first feed of the whole configuration that has the SRT port for itself, likewise. */
+static bool find_srt_port(const struct config *c, const struct config_feed *feed,
+			  char first[CONFIG_PATH_MAX])
+{
+	for (unsigned s = 0; s < c->shows_count; s++) {
+		for (unsigned f = 0; f < c->shows[s].feeds_count; f++) {
+			const struct config_feed *other = &c->shows[s].feeds[f];
+
+			if (other == feed) {
+				return false;
+			}
+			if (other->srt_port == feed->srt_port) {
+				text_format(first, CONFIG_PATH_MAX, "shows[%u].feeds[%u].srt_port",
+					    s, f);
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+static void check_srt_port(const struct config *c, const struct config_feed *feed,
+			   const char *parent, struct report *r)
+{
+	char path[CONFIG_PATH_MAX], first[CONFIG_PATH_MAX];
+	uint16_t shared = 0;
+
+	if (feed->srt_port == 0) {
+		return;
+	}
+	format_path(path, parent, "srt_port");
+	if (c->srt != NULL && c->srt->listen != NULL) {
+		url_check_address(c->srt->listen, &shared);
+	}
+	if (feed->key == NULL) {
+		report_add_at(r, CONFIG_ERROR, path,
+			      "is for feeds that are published; give the feed a key, or take it "
+			      "out");
+	} else if (!report_has(r, "srt")) {
+		report_add_at(r, CONFIG_ERROR, path,
+			      "has no address: add `srt: { listen: \"0.0.0.0:9000\" }`, whose host "
+			      "it is opened at");
+	} else if (feed->srt_port == shared) {
+		report_add_at(
+			r, CONFIG_ERROR, path,
+			"is the port of srt.listen, for all feeds; give the feed another one");
+	} else if (find_srt_port(c, feed, first)) {
+		report_twice("the same SRT port", path, first, r);
+	}
+}
+
 /* ---- shows ---- */
 
 static void check_feeds(const struct config *c, unsigned index, struct report *r)
@@ -310,6 +361,8 @@ static void check_feeds(const struct config *c, unsigned index, struct report *r
 		if (find_key(c, &show->feeds[i], first)) {
 			report_twice("the same key", path, first, r);
 		}
+		text_format(path, sizeof(path), "%s[%u]", list, i);
+		check_srt_port(c, &show->feeds[i], path, r);
 	}
 	if (show->feeds_count > 0 && carried == 0) {
 		report_add_at(r, CONFIG_WARNING, list,

@@ -144,7 +144,7 @@ const struct config_key config_keys[] = {
 	  .help = "PNG, JPEG or WebP on a slate that is made" },
 	{ "shows[].feeds[].latency_ms", KEY_INTEGER, 0, 20, 10000,
 	  MEMBER(config_feed, latency_ms), .help = "SRT latency of this feed" },
-	{ "shows[].feeds[].srt_port", KEY_INTEGER, KEY_INACTIVE, 1, 65535,
+	{ "shows[].feeds[].srt_port", KEY_INTEGER, 0, 1, 65535,
 	  MEMBER(config_feed, srt_port), .help = "an SRT port of its own" },
 	{ "shows[].feeds[].allow_private", KEY_BOOLEAN, .default_text = "false",
 	  MEMBER(config_feed, allow_private),

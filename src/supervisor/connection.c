@@ -188,18 +188,21 @@ static bool connection_start_srt(struct connection *c, struct feed *feed, int st
 	return child_send(c->child, IPC_STREAM_START, &start, fds, source->wake_fd >= 0 ? 3 : 2);
 }
 
-bool connection_create_srt(struct supervisor *sup, struct feed *feed, uint64_t caller,
+bool connection_create_srt(struct srt_port *port, struct feed *feed, uint64_t caller,
 			   const char *peer, int stream)
 {
+	struct supervisor *sup = port->supervisor;
 	struct connection *c = calloc(1, sizeof(*c));
 	char label[2 * IPC_NAME];
 
 	if (c == NULL) {
 		return false;
 	}
-	*c = (struct connection){
-		.supervisor = sup, .is_srt = true, .caller = caller, .id = ++sup->next_connection
-	};
+	*c = (struct connection){ .supervisor = sup,
+				  .is_srt = true,
+				  .srt_port = port,
+				  .caller = caller,
+				  .id = ++sup->next_connection };
 	text_copy(c->peer, sizeof(c->peer), peer);
 	text_format(label, sizeof(label), "ingest %s/%s", feed->show->config->name,
 		    feed->config->name);
@@ -273,7 +276,7 @@ static void connection_exited(struct child *child, const char *cause)
 
 	tunnel_end(c);
 	const char *why = c->cause[0] != '\0' ? c->cause : cause;
-	srt_drop(sup, c->caller);
+	srt_drop(c->srt_port, c->caller);
 	resolver_forget(sup, child);
 	if (c->source != NULL && c->pulled != NULL && !c->source->is_ready) {
 		source_release(c->source); /* said below, once and not at each try */

@@ -95,6 +95,19 @@ static int restore_fd(const json_t *object, const char *key)
 	return fd;
 }
 
+/* NULL also of a caller whose port had been closed. */
+static struct srt_port *restore_port(struct supervisor *sup, const json_t *name)
+{
+	struct srt_port *port;
+
+	TAILQ_FOREACH(port, &sup->srt_ports, entry) {
+		if (json_is_string(name) && strcmp(port->name, json_string_value(name)) == 0) {
+			return port;
+		}
+	}
+	return NULL;
+}
+
 static void restore_connections(struct supervisor *sup, const json_t *state)
 {
 	const json_t *json;
@@ -112,6 +125,8 @@ static void restore_connections(struct supervisor *sup, const json_t *state)
 					  .questions = (unsigned)get_integer(json, "questions"),
 					  .is_tls = get_boolean(json, "tls"),
 					  .is_srt = get_boolean(json, "srt"),
+					  .srt_port = restore_port(
+						  sup, json_object_get(json, "srt_port")),
 					  .caller = (uint64_t)get_integer(json, "caller"),
 					  .ready_us = get_integer(json, "ready") };
 		text_copy(c->peer, sizeof(c->peer), get_text(json, "peer"));
@@ -282,12 +297,17 @@ static void restore_listener(struct supervisor *sup, struct listener *l, const j
 	}
 }
 
-static void restore_srt(struct supervisor *sup, const json_t *state, const json_t *json)
+static void restore_srt(struct supervisor *sup, const json_t *state, const json_t *list)
 {
-	if (json_is_object(json)) {
-		srt_adopt(sup, get_text(json, "address"), restore_fd(json, "fd"));
-		sup->srt.child = restore_child(sup, state, json_object_get(json, "child"),
-					       &sup->srt);
+	const json_t *json;
+	size_t i;
+
+	json_array_foreach(list, i, json) {
+		struct srt_port *port = srt_adopt(sup, get_text(json, "name"),
+						  get_text(json, "address"),
+						  restore_fd(json, "fd"));
+
+		port->child = restore_child(sup, state, json_object_get(json, "child"), port);
 	}
 }
 

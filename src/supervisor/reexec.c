@@ -91,12 +91,13 @@ static json_t *save_connections(const struct supervisor *sup)
 	TAILQ_FOREACH(c, &sup->connections, entry) {
 		json_array_append_new(
 			list,
-			json_pack("{s:I, s:I, s:i, s:b, s:s, s:o, s:o, s:b, s:I, s:I}", "id",
+			json_pack("{s:I, s:I, s:i, s:b, s:s, s:o, s:o, s:b, s:I, s:I, s:s*}", "id",
 				  (json_int_t)c->id, "address_key", (json_int_t)c->address_key,
 				  "questions", (int)c->questions, "tls", (int)c->is_tls, "peer",
 				  c->peer, "child", child_ref(c->child), "tunnel",
 				  child_ref(c->tunnel), "srt", (int)c->is_srt, "caller",
-				  (json_int_t)c->caller, "ready", (json_int_t)c->ready_us));
+				  (json_int_t)c->caller, "ready", (json_int_t)c->ready_us,
+				  "srt_port", c->srt_port != NULL ? c->srt_port->name : NULL));
 	}
 	return list;
 }
@@ -207,11 +208,17 @@ static json_t *save_listener(const struct listener *l)
 				: json_null();
 }
 
-static json_t *save_srt(const struct srt_port *port)
+static json_t *save_srt(const struct supervisor *sup)
 {
-	return port->fd >= 0 ? json_pack("{s:s, s:i, s:o}", "address", port->address, "fd",
-					 port->fd, "child", child_ref(port->child))
-			     : json_null();
+	json_t *list = json_array();
+	const struct srt_port *port;
+
+	TAILQ_FOREACH(port, &sup->srt_ports, entry) {
+		json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:o}", "name", port->name,
+						      "address", port->address, "fd", port->fd,
+						      "child", child_ref(port->child)));
+	}
+	return list;
 }
 
 static json_t *state_save(const struct supervisor *sup)
@@ -224,7 +231,7 @@ static json_t *state_save(const struct supervisor *sup)
 		"version", STATE_VERSION, "messages", (json_int_t)reexec_messages_mark(), "socket",
 		sup->socket_path, "config", sup->config_fd, "control", control_fd, "lock", lock_fd,
 		"rtmp", save_listener(&sup->rtmp), "rtmps", save_listener(&sup->rtmps), "srt",
-		save_srt(&sup->srt), "next_connection", (json_int_t)sup->next_connection,
+		save_srt(sup), "next_connection", (json_int_t)sup->next_connection,
 		"next_destination", (json_int_t)sup->next_destination, "next_reader",
 		(json_int_t)sup->next_reader, "children", save_children(sup), "connections",
 		save_connections(sup), "shows", save_shows(sup), "events", sup->events,
@@ -240,6 +247,7 @@ static void keep_open(const struct supervisor *sup, bool keep)
 	const struct feed *feed;
 	const struct source *source;
 	const struct relay *relay;
+	const struct srt_port *port;
 	int lock_fd, control_fd = control_fds(sup, &lock_fd);
 	bool cloexec = !keep;
 
@@ -248,7 +256,9 @@ static void keep_open(const struct supervisor *sup, bool keep)
 	files_set_cloexec(lock_fd, cloexec);
 	files_set_cloexec(sup->rtmp.fd, cloexec);
 	files_set_cloexec(sup->rtmps.fd, cloexec);
-	files_set_cloexec(sup->srt.fd, cloexec);
+	TAILQ_FOREACH(port, &sup->srt_ports, entry) {
+		files_set_cloexec(port->fd, cloexec);
+	}
 	TAILQ_FOREACH(child, &sup->children, entry) {
 		if (child_is_saved(child)) {
 			files_set_cloexec(child->control_fd, cloexec);

@@ -90,6 +90,9 @@ static void sync_feeds(struct show *show, const struct config_show *config)
 			   source->connection->is_srt &&
 			   !is_same_text(feed->config->passphrase, to->passphrase)) {
 			connection_end(source->connection, "its passphrase was changed");
+		} else if (source != NULL && source->connection != NULL &&
+			   source->connection->is_srt && feed->config->srt_port != to->srt_port) {
+			connection_end(source->connection, "its SRT port was changed");
 		} else if (!is_same_text(feed->config->key, to->key) && source != NULL &&
 			   source->connection != NULL) {
 			connection_end(source->connection, "its stream key was changed");

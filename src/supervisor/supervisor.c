@@ -211,6 +211,7 @@ static void announce_key(const struct supervisor *sup, const struct feed *feed)
 static void announce_feed(const struct supervisor *sup, const struct feed *feed)
 {
 	const struct listener *l = sup->rtmp.event != NULL ? &sup->rtmp : &sup->rtmps;
+	const struct srt_port *port = srt_port_of(sup, feed);
 	char place[IPC_NAME];
 
 	if (pull_is_pulled(feed)) {
@@ -224,8 +225,8 @@ static void announce_feed(const struct supervisor *sup, const struct feed *feed)
 		announce_url(l->is_tls ? "rtmps" : "rtmp", l->bound, "/live");
 		printf("   ");
 	}
-	if (sup->srt.fd >= 0 && feed->config->key != NULL) {
-		announce_url("srt", sup->srt.bound, "?streamid=KEY");
+	if (port != NULL) {
+		announce_url("srt", port->bound, "?streamid=KEY");
 		printf("   ");
 	}
 	announce_key(sup, feed);
@@ -237,11 +238,13 @@ static void announce(const struct supervisor *sup)
 	const struct show *show;
 	const struct feed *feed;
 	const struct destination *d;
+	const struct srt_port *port;
 
 	announce_listener(&sup->rtmp);
 	announce_listener(&sup->rtmps);
-	if (sup->srt.fd >= 0) {
-		printf("listening srt %s\n", sup->srt.bound);
+	TAILQ_FOREACH(port, &sup->srt_ports, entry) {
+		printf("listening srt %s%s%s\n", port->bound, port->name[0] != '\0' ? " for " : "",
+		       port->name);
 	}
 	TAILQ_FOREACH(show, &sup->shows, entry) {
 		printf("show %s\n", show->config->name);
@@ -429,7 +432,7 @@ static void supervisor_finish(struct supervisor *sup)
 	control_close(sup);
 	listener_close(&sup->rtmp);
 	listener_close(&sup->rtmps);
-	srt_close_port(sup);
+	srt_finish(sup);
 	for (size_t i = 0; i < sizeof(sup->signals) / sizeof(sup->signals[0]); i++) {
 		if (sup->signals[i] != NULL) {
 			event_free(sup->signals[i]);
@@ -498,9 +501,9 @@ int supervisor_run(const struct supervisor_options *options)
 	*sup = (struct supervisor){ .options = *options,
 				    .rtmp = { .fd = -1 },
 				    .rtmps = { .fd = -1 },
-				    .srt = { .fd = -1 },
 				    .config_fd = -1,
 				    .events = json_array() };
+	TAILQ_INIT(&sup->srt_ports);
 	TAILQ_INIT(&sup->connections);
 	TAILQ_INIT(&sup->children);
 	TAILQ_INIT(&sup->shows);

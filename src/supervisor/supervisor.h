@@ -3,7 +3,7 @@
  * The supervisor's inventory: what it owns and how it hangs together.
  *
  *   supervisor --- listener*         TCP sockets encoders come to
- *      |---------- srt port        one UDP socket and the ingest-srt worker behind it
+ *      |---------- srt port*       one UDP socket and the ingest-srt worker behind it each
  *      |---------- connection*       one ingest worker each; before and after its key is known
  *      |---------- show*
  *      |             |--- feed*      in order of preference
@@ -134,11 +134,12 @@ struct connection {
 	uint64_t address_key; /* hash of the peer's address, for limits */
 	unsigned questions;   /* PUBLISH_ASKs so far */
 	bool is_tls;
-	bool is_srt;          /* its worker is an ingest-av behind the SRT port */
-	struct feed *pulled;  /* not NULL: its worker fetches this feed */
-	struct child *tunnel; /* of those by RTMP: the second process; NULL once it is gone */
-	int64_t ready_us;     /* of those: since when there is media, 0 = none yet */
-	uint64_t caller;      /* ingest-srt's number of it, 0 = gone there */
+	bool is_srt;               /* its worker is an ingest-av behind an SRT port */
+	struct srt_port *srt_port; /* of those: which; NULL once that is closed */
+	struct feed *pulled;       /* not NULL: its worker fetches this feed */
+	struct child *tunnel;      /* of those by RTMP: the second process; NULL once it is gone */
+	int64_t ready_us;          /* of those: since when there is media, 0 = none yet */
+	uint64_t caller;           /* ingest-srt's number of it, 0 = gone there */
 	struct ipc_caller_status srt;
 	struct ipc_ts_status ts;
 	struct ipc_ingest_status status;
@@ -155,9 +156,9 @@ void listener_close(struct listener *l);
 void listener_update(struct supervisor *sup);
 
 extern const struct child_ops connection_ops;
-/* A caller of the SRT port who has shown the feed's key; `stream` (not taken) is where its
+/* A caller of an SRT port who has shown the feed's key; `stream` (not taken) is where its
  * transport stream comes from. False if it is refused or cannot be carried (logged). */
-bool connection_create_srt(struct supervisor *sup, struct feed *feed, uint64_t caller,
+bool connection_create_srt(struct srt_port *port, struct feed *feed, uint64_t caller,
 			   const char *peer, int stream);
 void connection_create(struct supervisor *sup, int fd, bool is_tls, uint64_t address_key,
 		       const char *peer);
@@ -168,28 +169,36 @@ void connection_free(struct connection *c);
 /* Why it ends, in a worker's words: the first to say so counts. */
 void connection_note_cause(struct connection *c, const struct ipc_ingest_closed *closed);
 
-/* ---- srt.c: the SRT port ---- */
+/* ---- srt.c: SRT ports ---- */
+
+#define SRT_PORT_NAME (2 * IPC_NAME)
 
 struct srt_port {
+	TAILQ_ENTRY(srt_port) entry;
 	struct supervisor *supervisor;
-	struct child *child;               /* ingest-srt */
-	int fd;                            /* -1 = not listening */
+	struct child *child; /* ingest-srt */
+	int fd;
+	char name[SRT_PORT_NAME];          /* "": for all feeds; SHOW/FEED: for that one alone */
 	char address[IPC_NAME + IPC_HOST]; /* as configured */
 	char bound[IPC_NAME];              /* with the real port */
 	struct restart restart;
 	struct event *retry;
 };
+TAILQ_HEAD(srt_port_list, srt_port);
 
 extern const struct child_ops srt_ops;
-/* Opens, moves or closes the port as configured, and sees that its process runs. 0 or negative
+/* Opens, moves or closes the ports as configured, and sees that their processes run. 0 or negative
  * errno (logged). */
 int srt_sync(struct supervisor *sup, const struct config *config);
 /* Takes over a port that was opened by our predecessor before re-execution. */
-void srt_adopt(struct supervisor *sup, const char *address, int fd);
-void srt_close_port(struct supervisor *sup);
-/* Gives ingest-srt the table of those who may publish. */
+struct srt_port *srt_adopt(struct supervisor *sup, const char *name, const char *address, int fd);
+void srt_finish(struct supervisor *sup);
+/* Where the feed's encoder may call by SRT, or NULL. */
+const struct srt_port *srt_port_of(const struct supervisor *sup, const struct feed *feed);
+/* Gives each ingest-srt the table of those who may publish there. */
 void srt_tell_feeds(struct supervisor *sup);
-void srt_drop(struct supervisor *sup, uint64_t caller);
+/* Hangs up on a caller; nothing if the port or the caller (0) is gone. */
+void srt_drop(struct srt_port *port, uint64_t caller);
 uint32_t srt_latency_ms(const struct supervisor *sup, const struct config_feed *feed);
 
 /* ---- keys.c: who may publish ---- */
@@ -452,7 +461,7 @@ int64_t reexec_messages_mark(void);
 
 /* ---- inherit.c ---- */
 
-#define STATE_VERSION 5
+#define STATE_VERSION 6
 /* Does the state fit this program and the config? 0 or -EINVAL (said). */
 int reexec_validate(const struct supervisor *sup, const json_t *state);
 void reexec_restore(struct supervisor *sup, const json_t *state);
@@ -475,7 +484,7 @@ struct supervisor {
 	gid_t worker_gid;
 	bool drops_privileges, is_ending;
 	struct listener rtmp, rtmps;
-	struct srt_port srt;
+	struct srt_port_list srt_ports;
 	struct connection_list connections;
 	struct child_list children;
 	struct show_list shows;

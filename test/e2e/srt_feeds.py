@@ -8,11 +8,11 @@ be the same frames, byte for byte.
 
 import os
 import signal
-import socket
 import subprocess
 import time
 
 from lib import encoders, flv
+from lib.origins import free_udp_port
 from lib.platforms import Nginx
 from lib.process import eventually
 from lib.relay import BACKUP_KEY, KEYS, PRIMARY_KEY, Relay, destination
@@ -139,7 +139,7 @@ def srt_feed_goes_on_through_a_re_execution(stage):
 class Port:
     """A relay with an SRT port; the backup is encrypted."""
 
-    def __init__(self, stage):
+    def __init__(self, stage, **backup):
         need("ffmpeg")
         self.stage = stage
         self.clip = encoders.clip(stage, "primary")
@@ -147,7 +147,7 @@ class Port:
             stage, [], srt={},
             feeds=[{"name": "primary", "key": PRIMARY_KEY},
                    {"name": "backup", "key": BACKUP_KEY, "passphrase": PASSPHRASE,
-                    "latency_ms": 400}])
+                    "latency_ms": 400, **backup}])
 
     def url(self, streamid, more=""):
         return f"srt://127.0.0.1:{self.relay.ports['srt']}?streamid={streamid}{more}"
@@ -217,15 +217,89 @@ def second_encoder_with_the_key_takes_over_at_once(stage):
 def live_transmit_is_a_caller_like_others(stage):
     need("srt-live-transmit")
     port = Port(stage)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        udp = probe.getsockname()[1]
+    udp = free_udp_port()
     stage.start("srt-live-transmit", [
         "srt-live-transmit", f"udp://127.0.0.1:{udp}", port.url(PRIMARY_KEY)])
     stage.start("ffmpeg", [
         "ffmpeg", "-nostdin", "-v", "warning", "-re", "-i", port.clip.path, "-c", "copy",
         "-f", "mpegts", f"udp://127.0.0.1:{udp}?pkt_size=1316"])
     port.relay.wait_feed("primary", "live", "standby")
+
+
+# ---- a port for one feed alone ----
+
+class OwnPort(Port):
+    """The backup has an SRT port of its own."""
+
+    def __init__(self, stage):
+        super().__init__(stage, srt_port=free_udp_port())
+
+    def own_port(self):
+        return self.relay.show["feeds"][1]["srt_port"]
+
+    def publish_backup(self, name):
+        return encoders.srt(self.stage, name, self.clip,
+                            f"srt://127.0.0.1:{self.own_port()}?streamid={BACKUP_KEY}"
+                            f"&passphrase={PASSPHRASE}")
+
+    def wait_packets(self):
+        """The backup goes on, on the same connection."""
+        before = self.relay.feed("backup")
+        self.relay.wait_status(
+            lambda s: self.relay.feed("backup", s).get("srt", {}).get("packets", 0)
+            > before["srt"]["packets"] + 20, "more packets of the backup")
+        if self.relay.feed("backup")["peer"] != before["peer"]:
+            raise AssertionError(f"another connection: {self.relay.feed('backup')}")
+
+
+@case
+def feed_with_a_port_of_its_own_is_let_in_there_alone(stage):
+    port = OwnPort(stage)
+    if f"listening srt 127.0.0.1:{port.own_port()} for main/backup" \
+            not in port.relay.process.stdout:
+        raise AssertionError(f"said: {port.relay.process.stdout}")
+    port.is_refused("at everybody's", BACKUP_KEY, f"&passphrase={PASSPHRASE}",
+                    "no feed has the key")
+    lines = len(port.relay.process.stderr)
+    stranger = encoders.srt(stage, "at another's", port.clip,
+                            f"srt://127.0.0.1:{port.own_port()}?streamid={PRIMARY_KEY}")
+    port.relay.process.wait_line(lambda line: "no feed has the key" in line, "the refusal",
+                                 since=lines, lines=port.relay.process.stderr)
+    stranger.wait()
+    port.publish("primary", PRIMARY_KEY)
+    port.publish_backup("backup")
+    port.relay.wait_feed("primary", "live", "standby")
+    port.relay.wait_feed("backup", "live", "standby")
+    # Both of the port's callers count from 1: neither is taken for the other.
+    port.relay.reexecute()
+    port.wait_packets()
+    os.kill(min(port.relay.workers("ingest-srt")), signal.SIGKILL) # the first: everybody's
+    port.relay.wait_feed("primary", "offline")
+    port.wait_packets()
+
+
+@case
+def port_of_one_feed_moves_by_reload(stage):
+    port = OwnPort(stage)
+    port.publish("primary", PRIMARY_KEY)
+    first = port.publish_backup("first")
+    port.relay.wait_feed("backup", "live", "standby")
+    peer = port.relay.feed("primary")["peer"]
+    port.relay.show["feeds"][1]["srt_port"] = free_udp_port()
+    port.relay.reload_and_wait()
+    first.wait()
+    port.relay.wait_feed("backup", "offline")
+    second = port.publish_backup("second")
+    port.relay.wait_feed("backup", "live", "standby")
+    del port.relay.show["feeds"][1]["srt_port"]
+    port.relay.reload_and_wait()
+    second.wait()
+    eventually(lambda: len(port.relay.workers("ingest-srt")) == 1, "the port to close")
+    port.relay.wait_feed("backup", "offline")
+    port.publish("third", BACKUP_KEY, f"&passphrase={PASSPHRASE}")
+    port.relay.wait_feed("backup", "live", "standby")
+    if port.relay.feed("primary")["peer"] != peer:
+        raise AssertionError("the other feed was disturbed")
 
 
 # ---- what comes may be anything ----

@@ -222,15 +222,45 @@ static void what_is_not_carried_out_is_named_once(void **state)
 
 	print_findings(&l);
 	assert_int_equal(l.result, 0);
-	assert_int_equal(l.findings.count, 4);
+	assert_int_equal(l.findings.count, 3);
 	assert_finding(&l, CONFIG_INACTIVE, 3, "control", "not carried out by this version");
 	assert_finding(&l, CONFIG_INACTIVE, 4, "notify", "not carried out");
-	assert_finding(&l, CONFIG_INACTIVE, 10, "shows[0].feeds[2].srt_port", "not carried out");
 	assert_finding(&l, CONFIG_INACTIVE, 13, "shows[0].destinations[1].url", "not carried out");
 	assert_int_equal(l.config->shows[0].feeds[1].source, SOURCE_PULL_RTMP);
 	assert_string_equal(l.config->shows[0].feeds[1].endpoint.app, "a/b");
 	assert_string_equal(l.config->shows[0].feeds[1].endpoint.stream, "x?t=1");
 	assert_string_equal(l.config->shows[0].feeds[1].endpoint.tc_url, "rtmp://h/a/b");
+	loading_finish(&l);
+}
+
+static void srt_ports_of_feeds_are_checked(void **state)
+{
+	struct loading l = load_text("srt: { listen: \"0.0.0.0:9000\" }\n"
+				     "shows:\n"
+				     "  - name: main\n"
+				     "    feeds:\n"
+				     "      - { name: a, key: first-key-1, srt_port: 9001 }\n"
+				     "      - { name: b, key: second-key-2, srt_port: 9000 }\n"
+				     "      - { name: c, key: third-key-3, srt_port: 9001 }\n"
+				     "      - { name: d, file: auto, srt_port: 9002 }\n"
+				     "    destinations: [ { name: x, url: \"rtmp://h/a/k\" } ]\n");
+
+	print_findings(&l);
+	assert_int_equal(l.result, -22);
+	assert_int_equal(l.findings.count, 3);
+	assert_finding(&l, CONFIG_ERROR, 6, "shows[0].feeds[1].srt_port", "port of srt.listen");
+	assert_finding(&l, CONFIG_ERROR, 7, "shows[0].feeds[2].srt_port",
+		       "the same SRT port as at line 5");
+	assert_finding(&l, CONFIG_ERROR, 8, "shows[0].feeds[3].srt_port", "give the feed a key");
+	loading_finish(&l);
+
+	l = load_text("rtmp: {}\n"
+		      "shows:\n"
+		      "  - name: main\n"
+		      "    feeds: [ { name: a, key: first-key-1, srt_port: 9001 } ]\n"
+		      "    destinations: [ { name: x, url: \"rtmp://h/a/k\" } ]\n");
+	assert_int_equal(l.result, -22);
+	assert_finding(&l, CONFIG_ERROR, 4, "shows[0].feeds[0].srt_port", "has no address");
 	loading_finish(&l);
 }
 
@@ -334,6 +364,7 @@ int main(void)
 		cmocka_unit_test(every_error_says_what_to_do),
 		cmocka_unit_test(all_mistakes_are_found_at_once_in_the_order_of_lines),
 		cmocka_unit_test(what_is_not_carried_out_is_named_once),
+		cmocka_unit_test(srt_ports_of_feeds_are_checked),
 		cmocka_unit_test(slates_are_checked),
 		cmocka_unit_test(a_file_named_auto_is_made_and_others_are_found_beside_the_config),
 		cmocka_unit_test(inactive_parts_are_checked_all_the_same),
