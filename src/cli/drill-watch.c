@@ -13,6 +13,7 @@
 #include "terminal.h"
 
 #define REPLY_MS 5000
+#define WITNESS_MS 1000
 #define LEASE_MARGIN_S 120 /* we undo faults ourselves; the lease is for when we cannot */
 
 static volatile sig_atomic_t is_interrupted;
@@ -322,7 +323,8 @@ int drill_open(struct drill *d, const char *socket)
 		code = drill_order(d, json_pack("{s:s, s:b, s:f}", "command", "events", "follow",
 						true, "since", (double)drill_now_ms() / 1000.0));
 	}
-	return code;
+	/* The witness has to see some pictures before it can miss any. */
+	return code == EXIT_DONE ? drill_wait(d, NULL, WITNESS_MS) : code;
 }
 
 void drill_close(struct drill *d)

@@ -12,6 +12,7 @@
 #define ENDS_LATE_90K MEDIA_HZ /* a track that ends so much before the other has ended early */
 #define REORDER_MAX_90K (2 * MEDIA_HZ) /* what claims to reorder more is out of its mind */
 #define ENTRY_PATIENCE 600             /* frames without a key frame; then it has none */
+#define ENTRY_RING_PATIENCE 8          /* more than anybody reorders */
 #define NOTHING_90K INT64_MIN
 
 struct track {
@@ -288,14 +289,20 @@ static void note_place(struct witness *w, const struct packet *p)
 }
 
 /* Who comes in the middle of a GOP misses pictures that are shown between those it sees, and so do
- * leading pictures: steps count from the first key frame on. */
-static bool enter(struct track *t, const struct packet *p)
+ * leading pictures: steps count from the first key frame on. In a show ring nothing is missing but
+ * what was before: what is shown behind everything of the first frames is whole. */
+static bool enter(const struct witness *w, struct track *t, const struct packet *p)
 {
 	bool is_entry = p->kind == PACKET_AUDIO || p->flags & (PACKET_KEY | PACKET_RECOVERY);
+	unsigned patience = w->config.is_ring ? ENTRY_RING_PATIENCE : ENTRY_PATIENCE;
 
-	if (!t->has_entered && (is_entry || ++t->before_entry > ENTRY_PATIENCE)) {
+	if (!t->has_entered && is_entry) {
 		t->has_entered = true;
 		t->entry_90k = p->pts_90k;
+	} else if (!t->has_entered) {
+		t->has_entered = ++t->before_entry > patience;
+		t->entry_90k = t->before_entry == 1 || p->pts_90k > t->entry_90k ? p->pts_90k
+										 : t->entry_90k;
 	}
 	return t->has_entered && p->pts_90k >= t->entry_90k;
 }
@@ -330,7 +337,7 @@ static void take_frame(struct witness *w, const struct packet *p, int64_t now_us
 	t->pts_90k = p->pts_90k;
 	w->dts_90k = p->dts_90k;
 	note_place(w, p);
-	if (enter(t, p)) {
+	if (enter(w, t, p)) {
 		steps_push(&t->steps, &frame);
 		take_steps(w, p->kind, p->track, p->dts_90k);
 	}

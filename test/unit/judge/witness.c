@@ -92,6 +92,20 @@ static void regular_frames_are_unbroken(void **state)
 	witness_destroy(&s.w);
 }
 
+/* A rehearsal may begin anywhere in a long GOP. */
+static void a_hole_before_the_first_key_frame_of_a_ring_is_seen(void **state)
+{
+	struct scene s;
+
+	begin(&s, true);
+	s.flags = 0;
+	video(&s, 0, 20, FRAME);
+	video(&s, 80 * FRAME, 30, FRAME);
+	end(&s);
+	assert_int_equal(s.seen.video.missing, 60);
+	witness_destroy(&s.w);
+}
+
 static void times_rounded_to_milliseconds_are_unbroken(void **state)
 {
 	struct scene s;
@@ -479,6 +493,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(regular_frames_are_unbroken),
+		cmocka_unit_test(a_hole_before_the_first_key_frame_of_a_ring_is_seen),
 		cmocka_unit_test(times_rounded_to_milliseconds_are_unbroken),
 		cmocka_unit_test(one_frame_that_is_gone_is_missing_in_its_place),
 		cmocka_unit_test(two_holes_side_by_side_are_both_found),
