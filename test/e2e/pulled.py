@@ -42,7 +42,7 @@ def transport_stream_of_a_web_server_is_pulled_again_when_it_ends(stage):
     relay.wait_live("primary") # by itself: the pull begins again at once
     if len(origin.asked_for("/live.ts")) != 2:
         raise AssertionError(f"asked: {origin.asked}")
-    media.wait_size(stage.path("record.mkv"), 300000)
+    media.wait_more(stage.path("record.mkv"), 60000)
     judge(stage, relay, clips, "primary", "backup", "primary")
 
 

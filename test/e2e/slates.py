@@ -81,7 +81,7 @@ def slate_that_is_made_matches_the_live_feed_and_is_kept(stage):
         raise AssertionError(f"the relay says: {relay.feed('slate', status)['mismatch']}")
     primary.kill()
     relay.wait_live("slate")
-    platform.wait_media(5000)
+    platform.wait_media()
     if relay.destination("platform")["restarts"]:
         raise AssertionError("the connection did not last")
     relay.process.stop()

@@ -78,3 +78,8 @@ def wait_size(path, size, timeout_s=30):
         found = sorted(glob.glob(path), key=os.path.getmtime)
         return found[-1] if found and os.path.getsize(found[-1]) >= size else None
     return eventually(grown, f"{size} bytes in {path}", timeout_s)
+
+
+def wait_more(path, more_bytes):
+    """So much more in the file than there is now."""
+    return wait_size(path, os.path.getsize(path) + more_bytes)
