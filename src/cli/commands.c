@@ -71,7 +71,7 @@ const struct option_row option_rows[] = {
 	  "pull-primary closes the encoder's connection: many never dial again" },
 	{ OPTION_LIVE, 0, "live", NULL, "yes, while the public is watching" },
 	{ OPTION_REPORT, 0, "report", "FILE",
-	  "writes the report there: a page if it ends in .html, else JSON" },
+	  "writes the report there; of a drill a page if it ends in .html, else JSON" },
 	{ OPTION_CSV, 0, "csv", NULL, "for spreadsheets: comma-separated, one account a line" },
 	{ OPTION_STATE, 0, "state", "DIR", "reads the history in this state directory itself" },
 	{ OPTION_SOCKET, 0, "socket", "PATH", "the socket of the running relay" },
@@ -194,6 +194,16 @@ static int complain_usage(const struct command *command, const char *what)
 	return EXIT_USAGE;
 }
 
+/* The option is not among the command's, or is given a value and takes none. */
+static int complain_option(const struct command *command, char **argv)
+{
+	const char *given = argv[optind - 1];
+
+	complain("%s does not take %.*s; see `understudy help %s`", command->name,
+		 (int)strcspn(given, "="), given, command->name);
+	return EXIT_USAGE;
+}
+
 static int take_arguments(const struct command *command, int count, char **arguments,
 			  struct command_line *line)
 {
@@ -231,7 +241,7 @@ static int run_command(const struct command *command, int argc, char **argv,
 			return complain_usage(command, "has an option without its value");
 		}
 		if (found == '?') {
-			return complain_usage(command, "has an option it does not know");
+			return complain_option(command, argv);
 		}
 		take_option(line,
 			    found == 'c' ? &option_rows[0] : &option_rows[found - LONG_FIRST]);

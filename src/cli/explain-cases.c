@@ -186,7 +186,7 @@ static void say_all_gone(struct explanation *e, const struct outlook *o)
 
 	if (slate != NULL) {
 		TITLE(item, "All encoders are gone");
-		SAY(item, "The slate %s, until an encoder is back and steady.", slate->name);
+		SAY(item, "%s (a slate), until an encoder is back and steady.", slate->name);
 		return;
 	}
 	TITLE(item, "%s", o->facts->feed_count > 1 ? "All feeds are gone" : "The feed is gone");

@@ -68,6 +68,9 @@ static void print_item(const struct terminal *t, const struct explain_item *item
 	} else {
 		fprintf(t->out, "  %s%-*s%s", terminal_begin(t, PAINT_BOLD), HEAD_COLUMNS - 2, head,
 			terminal_end(t, PAINT_BOLD));
+		if (strlen(head) > HEAD_COLUMNS - 3) {
+			fprintf(t->out, "\n%*s", HEAD_COLUMNS, "");
+		}
 		print_wrapped(t->out, item->text, HEAD_COLUMNS);
 	}
 }

@@ -72,7 +72,27 @@ static void add_account(struct table *table, const json_t *account)
 		 "%s", now);
 }
 
-static void print_causes(const struct terminal *t, const json_t *account)
+static const char *who_of(const json_t *account)
+{
+	const char *destination = json_string_value(json_object_get(account, "destination"));
+
+	return destination != NULL ? destination : text_of(account, "show");
+}
+
+/* Names before causes stand in a column of this width. */
+static int who_columns(const json_t *accounts)
+{
+	const json_t *account;
+	size_t i, widest = 0;
+
+	json_array_foreach(accounts, i, account) {
+		size_t size = strlen(who_of(account));
+		widest = size > widest ? size : widest;
+	}
+	return (int)widest;
+}
+
+static void print_causes(const struct terminal *t, const json_t *account, int columns)
 {
 	const json_t *cause;
 	size_t i;
@@ -81,18 +101,15 @@ static void print_causes(const struct terminal *t, const json_t *account)
 		char text[256], time[40], who[160];
 
 		terminal_copy(text, sizeof(text), text_of(cause, "cause"));
-		terminal_copy(who, sizeof(who),
-			      json_is_string(json_object_get(account, "destination"))
-				      ? text_of(account, "destination")
-				      : text_of(account, "show"));
+		terminal_copy(who, sizeof(who), who_of(account));
 		format_seconds(time, sizeof(time), number_of(cause, "s"));
-		fprintf(t->out, "  %s  %s  %dx  %s\n", who, time, (int)number_of(cause, "times"),
-			text);
+		fprintf(t->out, "  %-*s  %s  %dx  %s\n", columns, who, time,
+			(int)number_of(cause, "times"), text);
 	}
 }
 
 static void print_rest(const struct terminal *t, const json_t *accounts, const char *key,
-		       const char *what)
+		       int columns, const char *what)
 {
 	const json_t *account;
 	size_t i;
@@ -103,12 +120,9 @@ static void print_rest(const struct terminal *t, const json_t *accounts, const c
 		if (number_of(account, key) <= 0) {
 			continue;
 		}
-		terminal_copy(name, sizeof(name),
-			      json_is_string(json_object_get(account, "destination"))
-				      ? text_of(account, "destination")
-				      : text_of(account, "show"));
+		terminal_copy(name, sizeof(name), who_of(account));
 		format_seconds(time, sizeof(time), number_of(account, key));
-		fprintf(t->out, "  %s  %s  %s\n", name, time, what);
+		fprintf(t->out, "  %-*s  %s  %s\n", columns, name, time, what);
 	}
 }
 
@@ -132,6 +146,7 @@ void ledger_print(const struct terminal *t, const json_t *accounts, const json_t
 	struct table table;
 	const json_t *account;
 	bool has_causes = false;
+	int columns = who_columns(accounts);
 	size_t i;
 
 	if (json_array_size(accounts) == 0) {
@@ -150,10 +165,11 @@ void ledger_print(const struct terminal *t, const json_t *accounts, const json_t
 		fputs("\nOff air because of:\n", t->out);
 	}
 	json_array_foreach(accounts, i, account) {
-		print_causes(t, account);
+		print_causes(t, account, columns);
 	}
-	print_rest(t, accounts, "rest_s", "not counted: not wanted on air");
-	print_rest(t, accounts, "unknown_s", "not known: the history could not be written");
+	print_rest(t, accounts, "rest_s", columns, "not counted: not wanted on air");
+	print_rest(t, accounts, "unknown_s", columns,
+		   "not known: the history could not be written");
 	if (number_of(end, "lost") > 0) {
 		fprintf(t->out, "\n%.0f records of this time could not be written and are lost\n",
 			number_of(end, "lost"));

@@ -81,7 +81,9 @@ static void judge_encoder(const json_t *feed, const char *subject, int64_t now_m
 			  struct findings *to)
 {
 	if (is_state(feed, "offline")) {
-		findings_add(to, FINDING_BAD, subject, "not connected: start its encoder");
+		if (json_array_size(json_object_get(feed, "health")) == 0) {
+			findings_add(to, FINDING_BAD, subject, "not connected: start its encoder");
+		}
 		judge_health(feed, subject, to);
 		return;
 	}
@@ -99,10 +101,10 @@ static void judge_encoder(const json_t *feed, const char *subject, int64_t now_m
 static void judge_slate(const json_t *feed, const char *subject, struct findings *to)
 {
 	if (is_ready(feed)) {
-		findings_add(to, FINDING_GOOD, subject, "the slate is ready");
+		findings_add(to, FINDING_GOOD, subject, "ready to be shown");
 		judge_format(feed, subject, to);
 	} else {
-		findings_add(to, FINDING_BAD, subject, "the slate is not ready");
+		findings_add(to, FINDING_BAD, subject, "not ready to be shown");
 		judge_health(feed, subject, to);
 	}
 }

@@ -378,7 +378,8 @@ int stage_start_encoder(struct stage *s, enum stage_role role)
 			   : "sine=frequency=660:sample_rate=44100",
 		"-vf", filter, "-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "ultrafast",
 		"-tune", "zerolatency", "-g", "60", "-keyint_min", "60", "-sc_threshold", "0",
-		"-b:v", "1000k", "-c:a", "aac", "-b:a", "96k", "-f", "flv", url, NULL,
+		"-b:v", "1000k", "-maxrate", "1000k", "-bufsize", "1000k",
+		"-x264-params", "nal-hrd=cbr", "-c:a", "aac", "-b:a", "96k", "-f", "flv", url, NULL,
 	};
 	/* clang-format on */
 	return start(s, role, is_primary ? "primary" : "backup", -1, argv);

@@ -229,12 +229,30 @@ static int set_video(struct encoder *e, const struct format *f, AVDictionary **o
 
 /* ---- sound ---- */
 
+/* The first that the encoder takes. */
+static enum AVSampleFormat sample_format(const AVCodec *codec)
+{
+	const enum AVSampleFormat *formats = NULL;
+
+#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(61, 13, 100)
+	const void *all = NULL;
+
+	if (avcodec_get_supported_config(NULL, codec, AV_CODEC_CONFIG_SAMPLE_FORMAT, 0, &all,
+					 NULL) >= 0) {
+		formats = all;
+	}
+#else
+	formats = codec->sample_fmts;
+#endif
+	return formats != NULL ? formats[0] : AV_SAMPLE_FMT_FLTP;
+}
+
 static int set_audio(struct encoder *e, const AVCodec *codec, const struct format *f)
 {
 	AVCodecContext *c = e->context;
 
 	c->sample_rate = (int)f->audio.sample_rate;
-	c->sample_fmt = codec->sample_fmts != NULL ? codec->sample_fmts[0] : AV_SAMPLE_FMT_FLTP;
+	c->sample_fmt = sample_format(codec);
 	c->bit_rate = AUDIO_BPS;
 	c->time_base = (AVRational){ 1, c->sample_rate };
 	av_channel_layout_default(&c->ch_layout, f->audio.channels);

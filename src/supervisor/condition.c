@@ -30,6 +30,12 @@ static void add_pull(json_t *list, const struct feed *feed)
 		text = pull->trouble;
 	} else if (pull->connection != NULL && source != NULL && !source->is_ready) {
 		text = "connecting";
+	} else if (feed->config->source == SOURCE_SLATE && feed->slate.path[0] == '\0') {
+		text = feed->slate.maker != NULL
+			       ? "the slate is being made"
+			       : "no slate yet: it is made to match the first encoder that comes";
+	} else if (pull->connection == NULL && pull_is_pulled(feed)) {
+		text = "not fetched now";
 	}
 	if (text != NULL) {
 		json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "signal", "pull", "text",
@@ -224,7 +230,9 @@ bool condition_can_be_shown(const struct feed *feed, char *why, size_t size)
 	const struct timeline_feed_status *s = status_of_feed(feed->show, feed->id);
 
 	if (feed_current(feed) == NULL) {
-		text_copy(why, size, "no encoder is connected to it");
+		text_copy(why, size,
+			  pull_is_pulled(feed) ? "nothing comes from where it is fetched"
+					       : "no encoder is connected to it");
 	} else if (s->state == FEED_OFFLINE) {
 		text_copy(why, size, "nothing has come from its encoder yet");
 	} else if (s->state == FEED_STALLED) {

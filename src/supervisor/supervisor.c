@@ -27,6 +27,7 @@
 #define WORKER_USER "understudy"
 #define NOBODY 65534
 #define END_GRACE_MS 1500
+#define NAME_COLUMNS 10
 #define SPARE_DESCRIPTORS 65536
 
 /* ---- log ---- */
@@ -208,7 +209,25 @@ static void announce_key(const struct supervisor *sup, const struct feed *feed)
 	}
 }
 
-static void announce_feed(const struct supervisor *sup, const struct feed *feed)
+/* Names of a show stand in a column of this width. */
+static int name_columns(const struct show *show)
+{
+	const struct feed *feed;
+	const struct destination *d;
+	size_t widest = NAME_COLUMNS;
+
+	TAILQ_FOREACH(feed, &show->feeds, entry) {
+		size_t size = strlen(feed->config->name);
+		widest = size > widest ? size : widest;
+	}
+	TAILQ_FOREACH(d, &show->destinations, entry) {
+		size_t size = strlen(d->config->name);
+		widest = size > widest ? size : widest;
+	}
+	return (int)widest;
+}
+
+static void announce_feed(const struct supervisor *sup, const struct feed *feed, int columns)
 {
 	const struct listener *l = sup->rtmp.event != NULL ? &sup->rtmp : &sup->rtmps;
 	const struct srt_port *port = srt_port_of(sup, feed);
@@ -216,11 +235,11 @@ static void announce_feed(const struct supervisor *sup, const struct feed *feed)
 
 	if (pull_is_pulled(feed)) {
 		pull_place(feed->config, place, sizeof(place));
-		printf("  %s    %-10s %s\n", feed->config->file != NULL ? "play" : "pull",
+		printf("  %s    %-*s %s\n", feed->config->file != NULL ? "play" : "pull", columns,
 		       feed->config->name, place);
 		return;
 	}
-	printf("  publish %-10s ", feed->config->name);
+	printf("  publish %-*s ", columns, feed->config->name);
 	if (l->event != NULL && feed->config->key != NULL) {
 		announce_url(l->is_tls ? "rtmps" : "rtmp", l->bound, "/live");
 		printf("   ");
@@ -247,15 +266,17 @@ static void announce(const struct supervisor *sup)
 		       port->name);
 	}
 	TAILQ_FOREACH(show, &sup->shows, entry) {
+		int columns = name_columns(show);
+
 		printf("show %s\n", show->config->name);
 		TAILQ_FOREACH(feed, &show->feeds, entry) {
-			announce_feed(sup, feed);
+			announce_feed(sup, feed, columns);
 		}
 		TAILQ_FOREACH(d, &show->destinations, entry) {
 			char url[512];
 
 			config_redact_url(url, sizeof(url), d->config->url);
-			printf("  send to %-10s %s\n", d->config->name, url);
+			printf("  send to %-*s %s\n", columns, d->config->name, url);
 		}
 	}
 	printf("ready\n");

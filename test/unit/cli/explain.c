@@ -327,7 +327,7 @@ static void the_next_feed_is_the_one_the_timeline_would_choose(void **state)
 	assert_says(&facts, "killed", "goes on with spare");
 	facts.feeds[2].is_slate = true;
 	assert_says(&facts, "killed", "goes on with backup");
-	assert_says(&facts, "all_gone", "The slate spare");
+	assert_says(&facts, "all_gone", "spare (a slate)");
 	strcpy(facts.feeds[2].state, "offline");
 	assert_says(&facts, "all_gone", "Then picture and sound stop");
 	strcpy(facts.live, "backup");
