@@ -104,14 +104,15 @@ static void note_destination(const struct drill *d, struct drill_seen *seen, con
 	}
 }
 
-/* A twin takes over without a change of feed: away from the target, or back to it. */
-static void note_twin(const struct drill *d, struct drill_seen *seen, const json_t *event,
-		      int64_t at_ms)
+/* Whatever a change is called, it leaves the target or comes back to it: the feed that takes over
+ * may be a preferred one, or a twin. */
+static void note_change(const struct drill *d, struct drill_seen *seen, const json_t *event,
+			int64_t at_ms)
 {
-	if (is_target(d, text_of(event, "to"))) {
-		note_returned(d, seen, event, at_ms);
-	} else {
+	if (is_target(d, text_of(event, "from")) && !is_target(d, text_of(event, "to"))) {
 		note_left(seen, event, at_ms);
+	} else {
+		note_returned(d, seen, event, at_ms);
 	}
 }
 
@@ -135,9 +136,9 @@ static void note_event(struct drill *d, const json_t *event)
 		seen->mended_ms = at_ms;
 	} else if (strcmp(kind, "failover") == 0) {
 		note_left(seen, event, at_ms);
-	} else if (strcmp(kind, "twin_carries_on") == 0) {
-		note_twin(d, seen, event, at_ms);
-	} else if (strcmp(kind, "failback") == 0 || strcmp(kind, "reconnect") == 0) {
+	} else if (strcmp(kind, "failback") == 0 || strcmp(kind, "twin_carries_on") == 0) {
+		note_change(d, seen, event, at_ms);
+	} else if (strcmp(kind, "reconnect") == 0) {
 		note_returned(d, seen, event, at_ms);
 	} else if (strcmp(kind, "off_air") == 0) {
 		seen->off_since_ms = at_ms;

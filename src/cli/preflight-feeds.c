@@ -113,13 +113,14 @@ static void judge_slate(const json_t *feed, const char *subject, struct findings
 
 static void judge_depth(const json_t *show, const struct explain_facts *facts, struct findings *to)
 {
-	unsigned encoders = 0, slates = 0;
+	unsigned encoders = 0, slates = 0, ready_slates = 0;
 
 	for (unsigned i = 0; i < facts->feed_count; i++) {
 		const json_t *feed = feed_named(show, facts->feeds[i].name);
 
 		if (facts->feeds[i].is_slate) {
 			slates++;
+			ready_slates += feed != NULL && is_ready(feed);
 		} else if (feed != NULL && is_ready(feed)) {
 			encoders++;
 		}
@@ -129,7 +130,7 @@ static void judge_depth(const json_t *show, const struct explain_facts *facts, s
 	} else if (encoders == 1) {
 		findings_add(to, FINDING_BAD, "",
 			     "no second encoder is ready: if the one there is fails, %s",
-			     slates > 0 ? "the audience sees the slate" : "the show stops");
+			     ready_slates > 0 ? "the audience sees the slate" : "the show stops");
 	}
 	if (slates == 0) {
 		findings_add(

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <understudy/text.h>
@@ -12,11 +13,17 @@
 void terminal_init(struct terminal *t, FILE *out)
 {
 	const char *no_colour = getenv("NO_COLOR"), *kind = getenv("TERM");
+	struct winsize size = { .ws_col = 0 };
+
+	if (ioctl(fileno(out), TIOCGWINSZ, &size) < 0) {
+		size.ws_col = 0; /* no terminal */
+	}
 
 	*t = (struct terminal){
 		.out = out,
 		.has_colour = isatty(fileno(out)) && (no_colour == NULL || no_colour[0] == '\0') &&
 			      (kind == NULL || strcmp(kind, "dumb") != 0),
+		.columns = size.ws_col,
 	};
 }
 
@@ -145,6 +152,28 @@ void cell_set(struct table_cell *cell, enum paint paint, const char *format, ...
 	cell->paint = paint;
 }
 
+static void print_row(const struct table *t, const struct table_cell *row, const size_t *widest,
+		      const struct terminal *terminal)
+{
+	unsigned last = t->columns - 1;
+	size_t total = 2 + width(row[last].text);
+
+	for (unsigned i = 0; i < last; i++) {
+		total += 2 + widest[i];
+	}
+	bool is_broken = terminal->columns > 0 && total > terminal->columns;
+
+	for (unsigned i = 0; i <= last; i++) {
+		bool is_padded = i + (is_broken ? 1 : 0) < last;
+
+		fprintf(terminal->out, "%s  %s%s%s%*s", is_broken && i == last ? "\n    " : "",
+			terminal_begin(terminal, row[i].paint), row[i].text,
+			terminal_end(terminal, row[i].paint),
+			is_padded ? (int)(widest[i] - width(row[i].text)) : 0, "");
+	}
+	fputc('\n', terminal->out);
+}
+
 void table_print(const struct table *t, const struct terminal *terminal)
 {
 	size_t widest[TABLE_COLUMNS] = { 0 };
@@ -156,14 +185,7 @@ void table_print(const struct table *t, const struct terminal *terminal)
 		}
 	}
 	for (size_t row = 0; row < t->rows; row++) {
-		for (unsigned i = 0; i < t->columns; i++) {
-			const struct table_cell *cell = &t->cells[row][i];
-			int pad = i + 1 < t->columns ? (int)(widest[i] - width(cell->text)) : 0;
-
-			fprintf(terminal->out, "  %s%s%s%*s", terminal_begin(terminal, cell->paint),
-				cell->text, terminal_end(terminal, cell->paint), pad, "");
-		}
-		fputc('\n', terminal->out);
+		print_row(t, t->cells[row], widest, terminal);
 	}
 }
 

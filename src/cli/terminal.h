@@ -13,6 +13,7 @@ enum paint { PAINT_NONE, PAINT_BOLD, PAINT_DIM, PAINT_GOOD, PAINT_STANDBY, PAINT
 struct terminal {
 	FILE *out;
 	bool has_colour;
+	unsigned columns; /* 0 = any number */
 };
 
 /* Colours if `out` is a terminal and NO_COLOR is not set. */
@@ -46,7 +47,8 @@ struct table_cell *table_add_row(struct table *t);
 /* Printf into a cell, then made safe. */
 void cell_set(struct table_cell *cell, enum paint paint, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Two spaces before and between columns; the last one is not padded. */
+/* Two spaces before and between columns; the last one is not padded. Where a row is wider than the
+ * terminal, its last cell goes to a line of its own. */
 void table_print(const struct table *t, const struct terminal *terminal);
 
 /* "1:02:33" */

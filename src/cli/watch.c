@@ -43,7 +43,9 @@ static int draw(const struct terminal *t, const json_t *status, bool clears)
 		complain("out of memory");
 		return EXIT_FAILED;
 	}
-	struct terminal frame = { .out = memory, .has_colour = t->has_colour };
+	struct terminal frame = *t;
+
+	frame.out = memory;
 	status_print(&frame, status, clock_wall_us() / 1000);
 	fclose(memory);
 	fputs(clears ? "\033[H\033[2J" : "", t->out);

@@ -11,6 +11,7 @@
 #include <understudy/text.h>
 
 #include "condition.h"
+#include "rehearsal.h"
 
 #define GOP_LONG_MS 4000
 #define CHANNELS_MAX 2
@@ -18,6 +19,18 @@
 #define LINE_MAX_BYTES 480
 
 /* ---- signals ---- */
+
+/* What is done to it in a rehearsal is no fault of the encoder. */
+static void add_fault(json_t *list, const struct feed *feed)
+{
+	const char *said = fault_of(feed);
+
+	if (said != NULL) {
+		json_array_append_new(
+			list, json_pack("{s:s, s:o, s:b}", "signal", "rehearsal", "text",
+					json_sprintf("it %s: a rehearsal", said), "acute", true));
+	}
+}
 
 /* Of a feed that is fetched: why nothing comes. */
 static void add_pull(json_t *list, const struct feed *feed)
@@ -70,6 +83,7 @@ json_t *condition_health_json(const struct feed *feed)
 					(json_int_t)timeline_leave_of(thresholds, signal),
 					"hold_ms", (json_int_t)thresholds->of[signal].hold_ms));
 	}
+	add_fault(list, feed);
 	add_pull(list, feed);
 	return list;
 }

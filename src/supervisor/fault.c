@@ -166,6 +166,14 @@ bool fault_meet(struct source *source)
 	return source->is_withheld;
 }
 
+const char *fault_of(const struct feed *feed)
+{
+	const struct fault *f = fault_find(feed->show->supervisor, feed->show->config->name,
+					   feed->config->name, false);
+
+	return f != NULL ? kinds[f->kind].said : NULL;
+}
+
 void fault_undo(struct supervisor *sup, const void *holder)
 {
 	struct fault *f, *next;

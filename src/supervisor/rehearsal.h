@@ -15,6 +15,8 @@ bool fault_order(struct show *show, const void *holder, const json_t *request, c
 void fault_undo(struct supervisor *sup, const void *holder);
 /* A source is ready whose feed may be meant by a fault. True if the switch shall not have it. */
 bool fault_meet(struct source *source);
+/* "is pulled": what is done to a feed now; NULL = nothing. */
+const char *fault_of(const struct feed *feed);
 
 /* ---- witness.c: a witness, while a client watches ---- */
 

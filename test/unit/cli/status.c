@@ -83,6 +83,34 @@ static void a_show_is_drawn_as_tables(void **state)
 }
 
 /* The colours are a matter of taste; that they end, and change no letter, is not. */
+static void on_a_narrow_terminal_long_rows_end_on_a_line_of_their_own(void **state)
+{
+	static const char *const heads[] = { "FEED", "STATE", "HEALTH" };
+	static const char *const rows[][3] = { { "primary", "live", "good" },
+					       { "backup", "stalled", "no video for 700 ms" } };
+	struct terminal t = { .columns = 26 };
+	struct table table;
+	char *out = NULL;
+	size_t size;
+
+	t.out = open_memstream(&out, &size);
+	table_init(&table, 3, heads);
+	for (unsigned i = 0; i < 2; i++) {
+		struct table_cell *row = table_add_row(&table);
+
+		for (unsigned k = 0; k < 3; k++) {
+			cell_set(&row[k], PAINT_NONE, "%s", rows[i][k]);
+		}
+	}
+	table_print(&table, &t);
+	table_finish(&table);
+	fclose(t.out);
+	assert_string_equal(out, "  FEED     STATE    HEALTH\n"
+				 "  primary  live     good\n"
+				 "  backup   stalled\n      no video for 700 ms\n");
+	free(out);
+}
+
 static void colours_change_no_letter(void **state)
 {
 	char *plain = render_sample(false), *coloured = render_sample(true);
@@ -190,6 +218,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_show_is_drawn_as_tables),
+		cmocka_unit_test(on_a_narrow_terminal_long_rows_end_on_a_line_of_their_own),
 		cmocka_unit_test(colours_change_no_letter),
 		cmocka_unit_test(an_operators_hold_is_shown),
 		cmocka_unit_test(foreign_text_cannot_steer_the_terminal),
