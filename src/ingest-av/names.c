@@ -89,7 +89,10 @@ static bool names_ask(const char *host, uint16_t port)
 		}
 	}
 	if (names.answer.count == 0) {
-		text_format(names.trouble, sizeof(names.trouble), "%.100s: %.80s", host,
+		char name[100];
+
+		text_copy(name, sizeof(name), host);
+		text_format(names.trouble, sizeof(names.trouble), "%s: %s", name,
 			    names.answer.error);
 	}
 	return names.answer.count > 0;
@@ -108,14 +111,14 @@ static void names_settle(void)
 
 static void names_refuse(const char *host, const struct sockaddr *address)
 {
-	char where[IPC_NAME];
+	char where[IPC_NAME], name[IPC_NAME];
 
 	net_format_address(address, where, sizeof(where));
-	text_format(
-		names.refusal, sizeof(names.refusal),
-		"%.60s is at the private address %s; set allow_private: true if the feed may lead "
-		"there",
-		host, where);
+	text_copy(name, sizeof(name), host != NULL && host[0] != '\0' ? host : "no host");
+	text_format(names.refusal, sizeof(names.refusal),
+		    "%s is at the private address %s; set allow_private: true if the feed may "
+		    "lead there",
+		    name, where);
 }
 
 /* ---- the C library's interface ---- */
@@ -167,7 +170,8 @@ static int find_addresses(const char *host, uint16_t port, const struct addrinfo
 static int list_addresses(const char *host, const struct addrinfo *hints, struct addrinfo **ret)
 {
 	int family = hints != NULL ? hints->ai_family : AF_UNSPEC;
-	bool is_ours = host == NULL || (hints != NULL && (hints->ai_flags & AI_PASSIVE));
+	/* A URL without a host leads to this machine, and is foreign like any other. */
+	bool is_ours = hints != NULL && (hints->ai_flags & AI_PASSIVE);
 	const struct sockaddr *refused = NULL;
 	struct addrinfo *first = NULL, **next = &first;
 

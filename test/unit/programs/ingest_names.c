@@ -93,6 +93,16 @@ static void public_url_leads_to_the_world_and_nowhere_else(void **state)
 	assert_false(leads_to("::ffff:127.0.0.1"));
 }
 
+static void url_without_a_host_leads_nowhere(void **state)
+{
+	begin("tv.example.com", false);
+	assert_false(leads_to(NULL)); /* "http://:8080/", as libavformat asks for it */
+	assert_non_null(strstr(names_refusal(), "no host is at the private address"));
+	assert_false(leads_to(""));
+	begin("tv.example.com", true);
+	assert_true(leads_to(NULL));
+}
+
 static void public_name_at_a_private_address_is_refused_from_the_first_look(void **state)
 {
 	begin("inside.example.com", false);
@@ -198,6 +208,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(public_url_leads_to_the_world_and_nowhere_else),
+		cmocka_unit_test(url_without_a_host_leads_nowhere),
 		cmocka_unit_test(public_name_at_a_private_address_is_refused_from_the_first_look),
 		cmocka_unit_test(of_many_addresses_only_those_are_used_that_may_be),
 		cmocka_unit_test(local_url_leads_to_its_network_and_not_to_this_host),
