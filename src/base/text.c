@@ -84,20 +84,47 @@ bool text_copy_bytes(char *to, size_t size, const void *from, size_t from_bytes)
 	return is_whole;
 }
 
-bool text_format(char *to, size_t size, const char *format, ...)
+/* How many of the `kept` first bytes of something longer to keep, likewise, where what followed
+ * them is not known. */
+static size_t text_whole(const uint8_t *bytes, size_t kept)
 {
-	va_list arguments;
+	size_t at = kept;
+
+	while (at > 0 && kept - at < 3 && (bytes[at - 1] & 0xc0) == 0x80) {
+		at--;
+	}
+	if (at == 0 || bytes[at - 1] < 0xc0) {
+		return kept;
+	}
+	return utf8_length(bytes + at - 1, kept - at + 1) != 0 ? kept : at - 1;
+}
+
+bool text_format_list(char *to, size_t size, const char *format, va_list arguments)
+{
 	int length;
 
 	assert(size > 0);
-	va_start(arguments, format);
 	length = vsnprintf(to, size, format, arguments);
-	va_end(arguments);
 	if (length < 0) {
 		to[0] = '\0';
 		return false;
 	}
-	return (size_t)length < size;
+	if ((size_t)length >= size) {
+		to[text_whole((const uint8_t *)to, size - 1)] = '\0';
+		return false;
+	}
+	return true;
+}
+
+bool text_format(char *to, size_t size, const char *format, ...)
+{
+	va_list arguments;
+	bool is_whole;
+
+	va_start(arguments, format);
+	is_whole = text_format_list(to, size, format, arguments);
+	va_end(arguments);
+	return is_whole;
 }
 
 /* One escaped character into `out` (at least 4 bytes). Returns its length; ret_used is how many

@@ -4,7 +4,6 @@
  * memory, and sent to those who follow.
  */
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <understudy/clock.h>
@@ -47,7 +46,7 @@ void events_add(struct supervisor *sup, const char *show, const char *kind, json
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	text_format_list(text, sizeof(text), format, args);
 	va_end(args);
 	secrets_redact(&sup->secrets, text);
 	status_time(when, wall_us);

@@ -77,8 +77,11 @@ static struct destination *relay_only_destination(struct relay *relay)
 
 static void destination_failed(struct destination *d, const char *path, int error)
 {
-	text_format(d->status.last_error, sizeof(d->status.last_error), "cannot open %.100s: %s",
-		    path, strerror(-error));
+	char shown[100];
+
+	text_copy(shown, sizeof(shown), path);
+	text_format(d->status.last_error, sizeof(d->status.last_error), "cannot open %s: %s", shown,
+		    strerror(-error));
 	d->status.state = DESTINATION_BACKING_OFF;
 	d->status.since_us = clock_monotonic_us();
 	log_warn("destination failed show=%s destination=%s: %s", d->show->config->name,

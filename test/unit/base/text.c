@@ -57,6 +57,22 @@ static void format_terminates_and_tells_if_it_fitted(void **state)
 	assert_string_equal(to, "123-a");
 }
 
+static void format_never_cuts_a_character_in_two(void **state)
+{
+	char to[6];
+
+	assert_false(text_format(to, sizeof to, "%s", "abcd\xc3\xa9"));
+	assert_string_equal(to, "abcd");
+	assert_false(text_format(to, sizeof to, "%s!", "abc\xc3\xa9"));
+	assert_string_equal(to, "abc\xc3\xa9");
+	assert_false(text_format(to, sizeof to, "%s", "ab\xf0\x9f\x8e\xa5"));
+	assert_string_equal(to, "ab");
+	assert_true(text_format(to, sizeof to, "%s", "ab\xe2\x82\xac"));
+	/* Stray continuation bytes are no characters: cut anywhere. */
+	assert_false(text_format(to, sizeof to, "%s", "\x80\x80\x80\x80\x80\x80"));
+	assert_int_equal(strlen(to), 5);
+}
+
 static void assert_escaped(const char *from, size_t bytes, const char *expected)
 {
 	char to[64];
@@ -106,6 +122,7 @@ int main(void)
 		cmocka_unit_test(copy_with_a_nul_inside_is_not_whole),
 		cmocka_unit_test(copy_never_cuts_a_character_in_two),
 		cmocka_unit_test(format_terminates_and_tells_if_it_fitted),
+		cmocka_unit_test(format_never_cuts_a_character_in_two),
 		cmocka_unit_test(escape_keeps_utf8_and_hides_control_bytes),
 		cmocka_unit_test(escape_is_cut_at_a_whole_character),
 		cmocka_unit_test(utf8_is_checked_by_rfc_3629),
