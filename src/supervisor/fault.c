@@ -323,6 +323,10 @@ bool fault_order(struct show *show, const void *holder, const json_t *request, c
 			    public->config->name);
 		return false;
 	}
+	if (show->supervisor->validator != 0) {
+		text_format(error, size, "the relay is about to re-execute: try again in a moment");
+		return false;
+	}
 	if (!is_kill && !fault_has_target(show, kind, target, error, size)) {
 		return false;
 	}

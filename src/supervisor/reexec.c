@@ -60,8 +60,9 @@ static json_t *child_ref(const struct child *child)
 /* Those on their way out have nobody who needs their last words. */
 static bool child_is_saved(const struct child *child)
 {
-	/* A slate that is not ready is begun anew. */
-	return child->owner != NULL && child->role != ROLE_RESOLVE && child->role != ROLE_SLATE;
+	/* A slate that is not ready is begun anew. Those without a row serve a client of ours. */
+	return child->owner != NULL && child_ops_of(child->role) != NULL &&
+	       child->role != ROLE_RESOLVE && child->role != ROLE_SLATE;
 }
 
 static json_t *save_children(const struct supervisor *sup)

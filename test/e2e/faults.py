@@ -98,6 +98,20 @@ def the_witness_sees_the_hole_that_a_feed_without_a_backup_leaves(stage):
 
 
 @case
+def a_rehearsal_ends_when_the_relay_is_executed_anew(stage):
+    relay = Relay(stage, [], delay_ms=500)
+    encoders.ffmpeg(stage, "primary", encoders.clip(stage, "primary"), relay.url("primary"))
+    relay.wait_live("primary")
+    rehearsal = Rehearsal(relay)
+    rehearsal.watch()
+    rehearsal.fault("pull", "primary")
+    relay.wait_feed("primary", "offline")
+    relay.reexecute()
+    relay.wait_live("primary")
+    eventually(lambda: not relay.workers("witness"), "the witness to go, which nobody listens to")
+
+
+@case
 def killed_worker_is_replaced(stage):
     show = Show(stage)
     before = show.relay.workers("switch")
