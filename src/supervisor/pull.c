@@ -274,6 +274,22 @@ static struct connection *pull_connection(struct feed *feed)
 	return c;
 }
 
+/* The worker, if there is one, is nobody's any more. */
+static void pull_let_go(struct feed *feed, const char *cause)
+{
+	struct connection *c = feed->pull.connection;
+
+	if (c == NULL) {
+		return;
+	}
+	c->pulled = NULL;
+	feed->pull.connection = NULL;
+	if (c->source != NULL && !c->source->is_ready) {
+		source_release(c->source);
+	}
+	connection_end(c, cause);
+}
+
 void pull_start(struct feed *feed)
 {
 	struct pull *pull = &feed->pull;
@@ -302,7 +318,7 @@ void pull_start(struct feed *feed)
 		close(file);
 	}
 	if (!is_begun) {
-		pull_stop(feed, reason);
+		pull_let_go(feed, reason);
 		pull_fail(feed, reason);
 		pull_start_later(feed, 0);
 	}
@@ -316,16 +332,7 @@ void pull_stop(struct feed *feed, const char *cause)
 		event_free(pull->retry);
 		pull->retry = NULL;
 	}
-	if (pull->connection != NULL) {
-		struct connection *c = pull->connection;
-
-		c->pulled = NULL;
-		pull->connection = NULL;
-		if (c->source != NULL && !c->source->is_ready) {
-			source_release(c->source);
-		}
-		connection_end(c, cause);
-	}
+	pull_let_go(feed, cause);
 	pull->restart = (struct restart){ 0 };
 	pull->trouble[0] = '\0';
 }
