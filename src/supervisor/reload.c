@@ -7,7 +7,7 @@
  *   its manners changed (retry, hold ...) connected anew; the broadcast goes on
  *   feed removed, or its key changed      its encoder is disconnected
  *   pulled feed's source changed          it is fetched anew
- *   feeds, delay, failover changed        the switch is replaced and goes on where it was
+ *   feeds, delay, fill, failover changed  the switch is replaced and goes on where it was
  *   failover.health changed               the switch is told
  *   listener changed                      the new one must open before the old one closes, unless
  *                                         both have the same port
@@ -30,7 +30,7 @@ static bool is_same_text(const char *a, const char *b)
 
 static bool is_same_for_switch(const struct config_show *a, const struct config_show *b)
 {
-	if (a->delay_ms != b->delay_ms || a->feeds_count != b->feeds_count ||
+	if (a->delay_ms != b->delay_ms || a->fill != b->fill || a->feeds_count != b->feeds_count ||
 	    a->failover.stall_ms != b->failover.stall_ms ||
 	    a->failover.hole_ms != b->failover.hole_ms ||
 	    a->failover.return_after_s != b->failover.return_after_s ||
