@@ -228,7 +228,8 @@ struct timeline_checkpoint_source {
 	uint8_t flags;
 	uint8_t group;          /* twins have the same; 0 none */
 	uint32_t incarnation;
-	uint64_t joining;       /* bit (kind - 1) * 16 + track: nothing of it was sent yet */
+	uint32_t joining;       /* bit (kind - 1) * 16 + track: nothing of it was sent yet */
+	uint32_t others_sent;   /* so many packets from next_seq on were, of what is not main */
 	uint64_t first_seq;     /* where its media time begins within the connection; 0: there */
 	uint64_t next_seq;      /* first packet not yet sent or dropped */
 	int64_t map_90k;        /* media -> show: show = media + map */

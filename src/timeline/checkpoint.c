@@ -4,13 +4,14 @@
  * A checkpoint lies in shared memory between two lives of the switch: it is checked like any
  * foreign input.
  */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
 #include "private.h"
 
 #define DELAY_MAX_US 3600000000
-#define CHECKPOINT_VERSION 5
+#define CHECKPOINT_VERSION 6
 
 enum checkpoint_flag {
 	CHECKPOINT_LIVE = 1 << 0,
@@ -19,11 +20,12 @@ enum checkpoint_flag {
 	CHECKPOINT_TAIL = 1 << 2,          /* was left; tail_until_90k of it is still to be sent */
 };
 
-#define CHECKPOINT_ALL_JOINING ((UINT64_C(1) << 2 * PACKET_TRACKS_MAX) - 1)
+#define CHECKPOINT_ALL_JOINING UINT32_MAX
+static_assert(2 * PACKET_TRACKS_MAX == 32, "a bit for each track of video and audio");
 
-static uint64_t checkpoint_track_bit(unsigned kind, unsigned track)
+static uint32_t checkpoint_track_bit(unsigned kind, unsigned track)
 {
-	return UINT64_C(1) << ((kind - PACKET_VIDEO) * PACKET_TRACKS_MAX + track);
+	return UINT32_C(1) << ((kind - PACKET_VIDEO) * PACKET_TRACKS_MAX + track);
 }
 
 /* ---- storing ---- */
@@ -83,9 +85,9 @@ static int64_t checkpoint_map(const struct tl_source *s)
 	return place->tail_map_90k + (place != s ? s->copy.offset_90k : 0);
 }
 
-static uint64_t checkpoint_joining(const struct tl_source *s)
+static uint32_t checkpoint_joining(const struct tl_source *s)
 {
-	uint64_t joining = 0;
+	uint32_t joining = 0;
 
 	for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
 		for (unsigned track = 0; track < PACKET_TRACKS_MAX; track++) {
@@ -95,6 +97,14 @@ static uint64_t checkpoint_joining(const struct tl_source *s)
 		}
 	}
 	return joining;
+}
+
+/* The source's packets from `next_seq` up to the last one sent that was not of a main track. */
+static uint32_t checkpoint_others_sent(uint64_t next_seq, uint64_t sent_seq)
+{
+	return sent_seq == TL_NONE || sent_seq < next_seq || sent_seq - next_seq >= UINT32_MAX
+		       ? 0
+		       : (uint32_t)(sent_seq - next_seq + 1);
 }
 
 static void checkpoint_add(const struct timeline *tl, const struct tl_source *s,
@@ -117,6 +127,7 @@ static void checkpoint_add(const struct timeline *tl, const struct tl_source *s,
 		.map_90k = checkpoint_map(s),
 		.anchor_seq = TL_NONE,
 	};
+	to->others_sent = checkpoint_others_sent(to->next_seq, s->sent_seq[PACKET_DATA]);
 	memcpy(to->sent_seq, &s->sent_seq[PACKET_VIDEO], sizeof(to->sent_seq));
 }
 
@@ -219,10 +230,7 @@ void timeline_checkpoint_advance(struct timeline_checkpoint *c, const struct pac
 	}
 	c->show_90k = tl_max(c->show_90k, sent->dts_90k);
 	from = checkpoint_find(c, sent->feed, sent->incarnation, sent->source_seq);
-	if (sent->kind == PACKET_DATA) {
-		c->last_dts_90k[PACKET_DATA][sent->track] = sent->dts_90k;
-	}
-	if (sent->type != PACKET_FRAME || from == NULL) {
+	if (from == NULL || (sent->type != PACKET_FRAME && sent->kind != PACKET_DATA)) {
 		return;
 	}
 	c->last_dts_90k[sent->kind][sent->track] = sent->dts_90k;
@@ -237,6 +245,10 @@ void timeline_checkpoint_advance(struct timeline_checkpoint *c, const struct pac
 		from->sent_seq[sent->kind - PACKET_VIDEO] = sent->source_seq;
 		from->anchor_seq = sent->source_seq;
 		from->anchor_pts_90k = sent->pts_90k;
+	} else {
+		from->others_sent = (uint32_t)tl_max(from->others_sent,
+						     checkpoint_others_sent(from->next_seq,
+									    sent->source_seq));
 	}
 }
 
@@ -307,7 +319,7 @@ int timeline_resume(struct timeline *tl, const struct timeline_checkpoint *from,
 	return 0;
 }
 
-static void resume_joining(struct tl_source *s, uint64_t joining)
+static void resume_joining(struct tl_source *s, uint32_t joining)
 {
 	for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
 		for (unsigned track = 0; track < PACKET_TRACKS_MAX; track++) {
@@ -347,6 +359,8 @@ void tl_resume_source(struct timeline *tl, struct tl_source *s, uint64_t seq)
 	s->anchor_seq = from->anchor_seq;
 	s->anchor_pts_90k = from->anchor_pts_90k;
 	memcpy(&s->sent_seq[PACKET_VIDEO], from->sent_seq, sizeof(from->sent_seq));
+	s->sent_seq[PACKET_DATA] = from->others_sent > 0 ? from->next_seq + from->others_sent - 1
+							 : TL_NONE;
 	s->leaves_tail = (from->flags & CHECKPOINT_TAIL) != 0;
 	s->is_resumed = true;
 	resume_joining(s, from->joining);

@@ -308,11 +308,27 @@ static void decide_source(struct timeline *tl, int64_t now_us)
 	}
 }
 
+/* Without a delay nothing waits for the clock: where the live source's time leaps ahead of it, it
+ * goes along at once, so that what is late is known to be. */
+static void decide_leap(struct timeline *tl, const struct tl_source *live)
+{
+	const struct tl_flow *flow = &live->flows[tl_source_main_kind(live)];
+	int64_t early_us = tl_due_us(tl, flow->last_dts_90k + live->map_90k) - flow->last_us;
+
+	if (tl->delay_us == 0 && flow->holes > 0 && early_us > TL_LATE_US &&
+	    !tl_source_is_merged(live)) {
+		tl->clock.offset_us -= early_us;
+	}
+}
+
 static void decide_prepare(struct timeline *tl, int64_t now_us)
 {
 	bool has_sources = false;
 
 	tl_delay_slew(tl, now_us);
+	if (tl->live != NULL) {
+		decide_leap(tl, tl->live);
+	}
 	if (tl->live != NULL && tl_lag_is_known(&tl->live->lag)) {
 		tl_clock_slew(&tl->clock, tl_source_offset_us(tl, tl->live), now_us);
 	}

@@ -363,13 +363,15 @@ void tl_group_resume(struct tl_group *group)
 
 void tl_group_note_sent(struct tl_source *s, int handle, const struct packet *p)
 {
+	enum packet_kind kind = tl_sent_kind(p);
+
 	if (!tl_source_is_merged(s)) {
-		s->sent_seq[p->kind] = p->source_seq;
+		s->sent_seq[kind] = p->source_seq;
 		return;
 	}
 	for (unsigned i = 0; i < s->group->count; i++) {
 		if (s->group->copies[i]->handle == handle) {
-			s->group->copies[i]->sent_seq[p->kind] = p->source_seq;
+			s->group->copies[i]->sent_seq[kind] = p->source_seq;
 		}
 	}
 }

@@ -198,16 +198,6 @@ static void pick_late(struct timeline *tl, struct tl_source *s, const struct pac
 	}
 }
 
-/* Sent before the switch was restarted: main tracks are known by number, others by their time. */
-static bool pick_was_sent(const struct timeline *tl, const struct tl_source *s,
-			  const struct packet *p)
-{
-	int64_t last_90k = tl->out.last_dts_90k[p->kind][p->track];
-
-	return s->is_resumed && (p->track != 0 || p->kind == PACKET_DATA) &&
-	       last_90k != TL_UNKNOWN && p->dts_90k + s->map_90k <= last_90k;
-}
-
 /* Drops what may not be sent. False if it did. */
 static bool pick_passes(struct timeline *tl, struct tl_source *s, const struct pick_candidate *c,
 			int64_t now_us)
@@ -222,7 +212,7 @@ static bool pick_passes(struct timeline *tl, struct tl_source *s, const struct p
 		tl_source_pop(s, p->kind, p->track);
 		return false;
 	}
-	if (pick_is_leading(s, e) || pick_was_sent(tl, s, p)) {
+	if (pick_is_leading(s, e)) {
 		tl_source_pop(s, p->kind, p->track);
 		return false;
 	}
@@ -292,7 +282,7 @@ static void pick_send(struct timeline *tl, struct tl_source *s, int handle, cons
 		      bool is_closed, struct timeline_step *ret)
 {
 	pick_account(&tl->out, p, is_closed, s->flows[p->kind].frame_90k);
-	if (packet_is_main(p)) {
+	if (p->type == PACKET_FRAME || p->kind == PACKET_DATA) {
 		tl_group_note_sent(s, handle, p);
 	}
 	ret->source = handle;

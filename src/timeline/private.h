@@ -250,7 +250,7 @@ struct tl_source {
 	uint64_t first_seq;              /* where its media time began; 0: with the connection */
 	uint64_t next_seq;               /* to be pushed */
 	uint64_t resume_seq;             /* earlier packets went out before a restart */
-	uint64_t sent_seq[PACKET_KINDS]; /* last sent of each main track; TL_NONE */
+	uint64_t sent_seq[PACKET_KINDS]; /* last frame of each main track, DATA: of all others */
 
 	struct tl_index index;
 	struct tl_flow flows[PACKET_KINDS]; /* VIDEO and AUDIO */
@@ -326,6 +326,8 @@ int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const
 void tl_source_pop(struct tl_source *s, unsigned kind, unsigned track);
 /* Video if it has any, else audio: what maps and points are made from. */
 enum packet_kind tl_source_main_kind(const struct tl_source *s);
+/* Which of the source's numbers of what was sent last is the packet's. */
+enum packet_kind tl_sent_kind(const struct packet *p);
 bool tl_source_has_frames(const struct tl_source *s);
 /* Forgets what can no longer be sent because it is too late. */
 void tl_source_expire(struct timeline *tl, struct tl_source *s, int64_t now_us);

@@ -205,12 +205,19 @@ static void source_learn_point(struct tl_source *s, struct tl_entry *e)
 
 /* ---- putting into the index ---- */
 
-/* Before the switch was restarted. What is not main is left to pick.c. */
+/* What is not of a main track is rare, and leaves in the order in which it came, all but for
+ * reordered tracks of more pictures: one number for all of it will do. */
+enum packet_kind tl_sent_kind(const struct packet *p)
+{
+	return p->track == 0 ? (enum packet_kind)p->kind : PACKET_DATA;
+}
+
+/* Before the switch was restarted. */
 static bool source_was_sent(const struct tl_source *s, const struct packet *p)
 {
-	return p->source_seq < s->resume_seq ||
-	       (p->track == 0 && p->kind != PACKET_DATA && s->sent_seq[p->kind] != TL_NONE &&
-		p->source_seq <= s->sent_seq[p->kind]);
+	uint64_t sent_seq = s->sent_seq[tl_sent_kind(p)];
+
+	return p->source_seq < s->resume_seq || (sent_seq != TL_NONE && p->source_seq <= sent_seq);
 }
 
 void tl_source_append(struct timeline *tl, struct tl_source *s, struct tl_entry *e)

@@ -107,7 +107,7 @@ void tl_group_resume(struct tl_group *group);
 void tl_group_recall(struct tl_source *copy, const struct packet *p);
 /* What is wrong with all of its copies is wrong with the group. */
 void tl_group_health(struct tl_group *group);
-/* The main frame came from the source, or the copy in it, of this handle. */
+/* The frame, or data, came from the source, or the copy in it, of this handle. */
 void tl_group_note_sent(struct tl_source *s, int handle, const struct packet *p);
 /* The first packet of the copy that was neither sent nor dropped, in its own index or the group's;
  * `seq` if the group's has none. */
