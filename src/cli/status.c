@@ -52,6 +52,10 @@ static void format_video(struct table_cell *cell, const json_t *video)
 		cell_set(cell, PAINT_NONE, "-");
 		return;
 	}
+	if (number_of(video, "width") == 0) { /* its header has not come yet */
+		cell_set(cell, PAINT_NONE, "%s", text_of(video, "codec"));
+		return;
+	}
 	if (fps > 0 && fps < 1000) {
 		text_format(rate, sizeof(rate), "@%.4g", fps);
 	}
@@ -63,6 +67,10 @@ static void format_audio(struct table_cell *cell, const json_t *audio)
 {
 	if (!json_is_object(audio)) {
 		cell_set(cell, PAINT_NONE, "-");
+		return;
+	}
+	if (number_of(audio, "sample_rate") == 0) {
+		cell_set(cell, PAINT_NONE, "%s", text_of(audio, "codec"));
 		return;
 	}
 	cell_set(cell, PAINT_NONE, "%s %gk %lldch", text_of(audio, "codec"),

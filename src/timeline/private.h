@@ -278,6 +278,7 @@ struct tl_source {
 
 	/* random access */
 	int64_t key_dts_90k, point_dts_90k, weak_dts_90k;
+	enum packet_kind point_kind;
 	int64_t gop_90k;
 	int64_t key_us;
 

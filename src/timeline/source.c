@@ -197,8 +197,10 @@ static void source_learn_point(struct tl_source *s, struct tl_entry *e)
 	}
 	e->flags |= TL_ENTRY_POINT;
 	if (s->point_dts_90k != TL_UNKNOWN) {
-		s->gop_90k = p->dts_90k - s->point_dts_90k;
+		/* the sound before a first picture tells nothing of key frames */
+		s->gop_90k = p->kind == s->point_kind ? p->dts_90k - s->point_dts_90k : 0;
 	}
+	s->point_kind = p->kind;
 	s->point_dts_90k = p->dts_90k;
 	s->key_us = p->arrival_us;
 }

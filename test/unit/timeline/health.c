@@ -325,6 +325,24 @@ static void key_frames_that_stay_away_are_missed(void **state)
 	assert_left(&r, SIGNAL_NO_KEY_FRAME, 4 * SECOND);
 }
 
+static void sound_before_the_first_picture_is_no_key_frame(void **state)
+{
+	struct timeline_status status;
+	struct rig r;
+
+	rig_open(&r, &timeline_thresholds_usual);
+	r.has_no_video = true;
+	rig_run(&r, SECOND);
+	r.has_no_video = false;
+	rig_run(&r, GOP); /* one key frame in it */
+	timeline_get_status(r.tl, r.now_us, &status);
+	assert_int_equal(status.feeds[0].format.gop_ms, 0);
+	rig_run(&r, GOP);
+	timeline_get_status(r.tl, r.now_us, &status);
+	assert_int_equal(status.feeds[0].format.gop_ms, GOP * FRAME_90k / 90);
+	timeline_destroy(&r.tl);
+}
+
 static void timestamps_that_do_not_move_are_stuck(void **state)
 {
 	struct rig r;
@@ -475,6 +493,7 @@ int main(void)
 		cmocka_unit_test(holes_in_the_sound_alone_count_as_well),
 		cmocka_unit_test(media_slower_than_real_time_is_starvation),
 		cmocka_unit_test(key_frames_that_stay_away_are_missed),
+		cmocka_unit_test(sound_before_the_first_picture_is_no_key_frame),
 		cmocka_unit_test(timestamps_that_do_not_move_are_stuck),
 		cmocka_unit_test(leaps_of_time_are_counted_across_new_media_times),
 		cmocka_unit_test(packets_that_make_no_sense_are_counted),
