@@ -48,7 +48,8 @@ static void add_pull(json_t *list, const struct feed *feed)
 			       ? "the slate is being made"
 			       : "no slate yet: it is made to match the first encoder that comes";
 	} else if (pull->connection == NULL && pull_is_pulled(feed)) {
-		text = "not fetched now";
+		text = feed->show->is_started ? "not fetched now"
+					      : "fetched once the show is started";
 	}
 	if (text != NULL) {
 		json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "signal", "pull", "text",
