@@ -286,6 +286,16 @@ static void cut_end(struct draft *d, int64_t at_ms)
 	draft_try(d, draft_text(&less));
 }
 
+/* Every way once. True if any of them made it smaller. */
+static bool make_smaller(struct draft *d)
+{
+	bool is_smaller = drop_lines(d);
+
+	is_smaller = drop_feeds(d) || is_smaller;
+	is_smaller = drop_settings(d) || is_smaller;
+	return shorten_time(d) || is_smaller;
+}
+
 char *random_minimise(enum random_kind kind, const char *text)
 {
 	struct draft d = { .kind = kind };
@@ -295,7 +305,7 @@ char *random_minimise(enum random_kind kind, const char *text)
 	draft_read(&d, text);
 	if (random_fails(text, d.rule, &at_ms)) {
 		cut_end(&d, at_ms);
-		while (drop_lines(&d) | drop_feeds(&d) | drop_settings(&d) | shorten_time(&d)) {
+		while (make_smaller(&d)) {
 		}
 	}
 	least = draft_text(&d);
