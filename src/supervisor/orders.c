@@ -15,6 +15,7 @@
  *   {"command":"drilled","show":S,"report":{}}  -> {"ok":true}: a rehearsal, for the history
  *   {"command":"events","follow":B,"since":S}  -> {"ok":true}, {"event":{...}}..., {"end":true}
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -240,9 +241,14 @@ static void do_witness_mark(struct client *client, struct show *show, const json
 /* Answered when it is known, see preflight.c. */
 static void do_preflight(struct client *client, struct show *show, const json_t *request)
 {
+	int result = preflight_begin(show, client);
+
 	(void)request;
-	if (!preflight_begin(show, client)) {
-		client_error(client, "the relay is out of memory");
+	if (result < 0) {
+		client_error(client, "%s",
+			     result == -EBUSY ? "others are having the show checked; try again in "
+						"some seconds"
+					      : "the relay is out of memory");
 	}
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What a preflight wants to know of the world: whether destinations can be reached (by a probe,
- * which publishes nothing), how much room the recordings' disks have, whether the clock is right.
- * The client gets its answer when all is known or the probe has ended.
+ * which publishes nothing), how much room the recordings' disks have (by a child of ours, as a disk
+ * may hang), whether the clock is right. The client gets its answer when all is known, or what is
+ * left does not answer.
  *
  *   {"destinations":[{"destination":S, "ingest":"primary|backup", "host":S, "error":X|null,
  *                     "connect_ms":N, "certificate_days":N|null}],
@@ -11,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -22,14 +24,26 @@
 
 #include "rehearsal.h"
 
+#define PREFLIGHTS_MAX 4
+#define DISKS_S 3
+
 struct preflight {
 	LIST_ENTRY(preflight) entry;
 	struct supervisor *supervisor;
 	const void *client; /* who asked; NULL: has gone */
 	struct child *child;
 	json_t *destinations; /* an answer for each question, at its number */
-	json_t *disks;
-	unsigned pending;
+	json_t *disks;        /* likewise, of those with a path */
+	unsigned pending;     /* answers of the probe */
+	struct event *disk;   /* NULL: nothing is to come any more */
+	int disk_fd;          /* where it comes from */
+};
+
+/* What the child tells of one disk. */
+struct disk_report {
+	uint32_t id;
+	int32_t error;
+	int64_t free_bytes;
 };
 
 /* ---- the answer ---- */
@@ -62,6 +76,13 @@ static void preflight_finish(struct preflight *p)
 	free(p);
 }
 
+static void preflight_finish_if_done(struct preflight *p)
+{
+	if (p->pending == 0 && p->disk == NULL) {
+		preflight_finish(p);
+	}
+}
+
 void preflight_forget(struct supervisor *sup, const void *client)
 {
 	struct preflight *p;
@@ -89,9 +110,7 @@ static void preflight_answered(struct preflight *p, const struct ipc_probe_answe
 				    ? json_null()
 				    : json_integer(answer->certificate_days));
 	p->pending--;
-	if (p->pending == 0) {
-		preflight_finish(p);
-	}
+	preflight_finish_if_done(p);
 }
 
 static void preflight_message(struct child *child, struct ipc_message *m)
@@ -111,10 +130,13 @@ static void preflight_exited(struct child *child, const char *cause)
 {
 	struct preflight *p = child->owner;
 
-	log_warn("the probe %s: what it did not reach is not known", cause);
+	if (!child->is_stopping) {
+		log_warn("the probe %s: what it did not reach is not known", cause);
+	}
 	resolver_forget(p->supervisor, child);
 	p->child = NULL;
-	preflight_finish(p);
+	p->pending = 0;
+	preflight_finish_if_done(p);
 }
 
 static const struct child_ops preflight_ops = { preflight_message, preflight_exited };
@@ -180,15 +202,77 @@ static int disk_free(const char *pattern, int64_t *ret_bytes)
 	}
 }
 
-static void preflight_measure_disk(struct preflight *p, const struct destination *d)
+/* In the child, which a disk that hangs keeps and nobody waits for. */
+static void disks_measure(const struct show *show, int to)
 {
-	int64_t bytes = 0;
-	int error = disk_free(d->config->path, &bytes);
+	struct disk_report report = { .id = 0 };
+	const struct destination *d;
 
-	json_array_append_new(p->disks,
-			      json_pack("{s:s, s:s?, s:I}", "destination", d->config->name, "error",
-					error < 0 ? strerror(-error) : NULL, "free_bytes",
-					(json_int_t)bytes));
+	TAILQ_FOREACH(d, &show->destinations, entry) {
+		if (d->config->path != NULL) {
+			report.error = disk_free(d->config->path, &report.free_bytes);
+			(void)!write(to, &report, sizeof(report));
+			report.id++;
+		}
+	}
+}
+
+static void disks_told(evutil_socket_t fd, short what, void *context)
+{
+	struct preflight *p = context;
+	struct disk_report report;
+	ssize_t got = 0;
+
+	while ((what & EV_READ) != 0 && (got = read(fd, &report, sizeof(report))) > 0) {
+		json_t *disk = json_array_get(p->disks, report.id);
+
+		json_object_set_new(disk, "error",
+				    report.error < 0 ? json_string(strerror(-report.error))
+						     : json_null());
+		json_object_set_new(disk, "free_bytes", json_integer(report.free_bytes));
+	}
+	if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+		return;
+	}
+	event_free(p->disk);
+	p->disk = NULL;
+	close(p->disk_fd);
+	preflight_finish_if_done(p);
+}
+
+static void disks_listen(struct preflight *p, int fd)
+{
+	p->disk_fd = fd;
+	p->disk = event_new(p->supervisor->base, fd, EV_READ | EV_PERSIST, disks_told, p);
+	if (p->disk == NULL) {
+		abort(); /* libevent is out of memory for a few bytes: nothing can be saved */
+	}
+	event_add(p->disk, &(struct timeval){ .tv_sec = DISKS_S });
+}
+
+/* Our signals are none of the child's: it would tell us of them as if they were ours. */
+static void disks_look(struct preflight *p, const struct show *show)
+{
+	sigset_t all, before;
+	int ends[2];
+
+	if (json_array_size(p->disks) == 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
+		return;
+	}
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	pid_t pid = fork();
+	if (pid == 0) {
+		disks_measure(show, ends[1]);
+		_exit(0);
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	close(ends[1]);
+	if (pid < 0) {
+		close(ends[0]);
+		return;
+	}
+	disks_listen(p, ends[0]);
 }
 
 static bool preflight_start_probe(struct preflight *p, const struct show *show)
@@ -210,13 +294,28 @@ static bool preflight_start_probe(struct preflight *p, const struct show *show)
 	return p->child != NULL;
 }
 
-bool preflight_begin(struct show *show, const void *client)
+static unsigned preflight_count(const struct supervisor *sup)
 {
-	struct preflight *p = calloc(1, sizeof(*p));
+	const struct preflight *p;
+	unsigned count = 0;
+
+	LIST_FOREACH(p, &sup->preflights, entry) {
+		count++;
+	}
+	return count;
+}
+
+int preflight_begin(struct show *show, const void *client)
+{
+	struct preflight *p = NULL;
 	const struct destination *d;
 
+	if (preflight_count(show->supervisor) >= PREFLIGHTS_MAX) {
+		return -EBUSY;
+	}
+	p = calloc(1, sizeof(*p));
 	if (p == NULL) {
-		return false;
+		return -ENOMEM;
 	}
 	*p = (struct preflight){ .supervisor = show->supervisor,
 				 .client = client,
@@ -227,11 +326,13 @@ bool preflight_begin(struct show *show, const void *client)
 	TAILQ_FOREACH(d, &show->destinations, entry) {
 		preflight_ask_destination(p, d);
 		if (d->config->path != NULL) {
-			preflight_measure_disk(p, d);
+			json_array_append_new(p->disks, json_pack("{s:s, s:s, s:i}", "destination",
+								  d->config->name, "error",
+								  "the disk does not answer",
+								  "free_bytes", 0));
 		}
 	}
-	if (p->pending == 0) {
-		preflight_finish(p);
-	}
-	return true;
+	disks_look(p, show);
+	preflight_finish_if_done(p);
+	return 0;
 }

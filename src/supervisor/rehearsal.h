@@ -32,9 +32,9 @@ bool witness_mark(struct show *show, uint32_t mark);
 
 /* ---- preflight.c ---- */
 
-/* Looks at destinations and disks for a client, who is answered when all is known. False: no
- * memory. */
-bool preflight_begin(struct show *show, const void *client);
+/* Looks at destinations and disks for a client, who is answered when all is known. 0, -ENOMEM, or
+ * -EBUSY: too many are looking. */
+int preflight_begin(struct show *show, const void *client);
 /* The client has gone. */
 void preflight_forget(struct supervisor *sup, const void *client);
 
