@@ -14,6 +14,8 @@
 #include "replay.h"
 #include "times.h"
 
+#define PATIENCE_MS 60000
+
 /* ---- lines ---- */
 
 static void write_all(int fd, const char *text, size_t size)
@@ -24,7 +26,9 @@ static void write_all(int fd, const char *text, size_t size)
 		if (wrote < 0 && (errno == EAGAIN || errno == EINTR)) {
 			struct pollfd output = { .fd = fd, .events = POLLOUT };
 
-			poll(&output, 1, -1);
+			if (poll(&output, 1, PATIENCE_MS) == 0) {
+				exit(EXIT_SUCCESS); /* nobody reads; others want to ask, too */
+			}
 		} else if (wrote < 0) {
 			exit(EXIT_SUCCESS); /* nobody listens any more */
 		} else {
