@@ -14,7 +14,8 @@
 
 #define LOOKUP_S 5
 #define IDLE_S 10
-#define QUESTIONS_MAX 256
+#define QUESTIONS_MAX 8        /* of one asker, who dials one place ... */
+#define QUESTIONS_MANY_MAX 256 /* ... or many */
 
 struct question {
 	TAILQ_ENTRY(question) entry;
@@ -28,7 +29,6 @@ struct resolver {
 	struct child *child;
 	struct event *timer;              /* the time-out of a look-up, or the end of idling */
 	TAILQ_HEAD(, question) questions; /* the first has been asked if is_busy */
-	unsigned count;
 	bool is_busy;
 	uint32_t next_query;
 };
@@ -45,7 +45,6 @@ static void resolver_answer(struct resolver *r, struct ipc_resolve_answer *answe
 	}
 	TAILQ_REMOVE(&r->questions, q, entry);
 	free(q);
-	r->count--;
 	r->is_busy = false;
 }
 
@@ -123,6 +122,19 @@ static struct resolver *resolver_create(struct supervisor *sup)
 	return r;
 }
 
+/* A worker that asks without end takes nobody's turn but its own. */
+static bool resolver_has_room(const struct resolver *r, const struct child *relay)
+{
+	bool is_many = relay->role == ROLE_RELAY_RTMP || relay->role == ROLE_PROBE;
+	const struct question *q;
+	unsigned count = 0;
+
+	TAILQ_FOREACH(q, &r->questions, entry) {
+		count += q->relay == relay;
+	}
+	return count < (is_many ? QUESTIONS_MANY_MAX : QUESTIONS_MAX);
+}
+
 void resolver_ask(struct supervisor *sup, struct child *relay, const struct ipc_resolve_ask *ask)
 {
 	struct question *q = calloc(1, sizeof(*q));
@@ -130,7 +142,7 @@ void resolver_ask(struct supervisor *sup, struct child *relay, const struct ipc_
 	if (sup->resolver == NULL) {
 		sup->resolver = resolver_create(sup);
 	}
-	if (q == NULL || sup->resolver == NULL || sup->resolver->count >= QUESTIONS_MAX) {
+	if (q == NULL || sup->resolver == NULL || !resolver_has_room(sup->resolver, relay)) {
 		child_kill(relay, "it asks for more names than can be looked up");
 		free(q);
 		return;
@@ -138,21 +150,25 @@ void resolver_ask(struct supervisor *sup, struct child *relay, const struct ipc_
 	q->relay = relay;
 	q->relay_query = ask->query;
 	q->ask = *ask;
-	sup->resolver->count++;
 	TAILQ_INSERT_TAIL(&sup->resolver->questions, q, entry);
 	resolver_next(sup->resolver);
 }
 
 void resolver_forget(struct supervisor *sup, const struct child *relay)
 {
-	struct question *q;
+	struct resolver *r = sup->resolver;
+	struct question *q, *next;
 
-	if (sup->resolver == NULL) {
-		return;
-	}
-	TAILQ_FOREACH(q, &sup->resolver->questions, entry) {
-		if (q->relay == relay) {
-			q->relay = NULL;
+	for (q = r != NULL ? TAILQ_FIRST(&r->questions) : NULL; q != NULL; q = next) {
+		next = TAILQ_NEXT(q, entry);
+		if (q->relay != relay) {
+			continue;
+		}
+		if (r->is_busy && q == TAILQ_FIRST(&r->questions)) {
+			q->relay = NULL; /* asked already */
+		} else {
+			TAILQ_REMOVE(&r->questions, q, entry);
+			free(q);
 		}
 	}
 }
