@@ -21,6 +21,7 @@
 #define AUDIO_BPS 96000
 #define HD_LINES 720 /* from there on colours are those of HD television */
 #define DEFAULT_SAMPLES 1024
+#define FPS_MAX 240 /* beyond it an encoder says nonsense of itself */
 #define GOP_MS_DEFAULT 2000
 #define GOP_MS_MIN 500
 #define GOP_MS_MAX 4000
@@ -93,7 +94,7 @@ static AVRational frame_rate(uint32_t fps_milli)
 {
 	unsigned whole = (fps_milli + 500) / 1000;
 
-	if (whole == 0) {
+	if (whole == 0 || whole > FPS_MAX) {
 		return (AVRational){ 30, 1 };
 	}
 	/* 29.97 and its like are 30000/1001; what is measured is off by some. */

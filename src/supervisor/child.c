@@ -26,13 +26,17 @@
 #define MESSAGES_PER_WAKE 64
 #define ORDERS_MAX 1024
 
-/* How many times `watchdog_s` a worker may tell nothing until it counts as hanging; all of these
- * report once a second. Some wait for disks or in libraries. */
+/* How many times `watchdog_s` a worker may tell nothing until it counts as hanging; nearly all of
+ * these report once a second. Some wait for disks or in libraries; slates and probes tell their
+ * results only. */
 static const unsigned patience[ROLES] = {
-	[ROLE_INGEST_RTMP] = 1,    [ROLE_INGEST_SRT] = 1,       [ROLE_INGEST_AV] = 1,
-	[ROLE_SWITCH] = 1,         [ROLE_RELAY_RTMP] = 1,       [ROLE_RELAY_FLV] = 4,
-	[ROLE_RELAY_FILE] = 4,     [ROLE_RELAY_AV] = 4,         [ROLE_RELAY_SRT] = 4,
-	[ROLE_INGEST_AV_PULL] = 4, [ROLE_INGEST_RTMP_PULL] = 1, [ROLE_INGEST_RTMP_TUNNEL] = 1,
+	[ROLE_INGEST_RTMP] = 1,      [ROLE_INGEST_SRT] = 1,
+	[ROLE_INGEST_AV] = 1,        [ROLE_SWITCH] = 1,
+	[ROLE_RELAY_RTMP] = 1,       [ROLE_RELAY_FLV] = 4,
+	[ROLE_RELAY_FILE] = 4,       [ROLE_RELAY_AV] = 4,
+	[ROLE_RELAY_SRT] = 4,        [ROLE_INGEST_AV_PULL] = 4,
+	[ROLE_INGEST_RTMP_PULL] = 1, [ROLE_INGEST_RTMP_TUNNEL] = 1,
+	[ROLE_SLATE] = 360,          [ROLE_PROBE] = 6,
 };
 
 const struct child_ops *child_ops_of(enum worker_role role)

@@ -97,6 +97,9 @@ static void sync_feeds(struct show *show, const struct config_show *config)
 			   source->connection != NULL) {
 			connection_end(source->connection, "its stream key was changed");
 		}
+		if (to->source != SOURCE_SLATE) {
+			slate_forget(feed);
+		}
 		feed->config = to;
 		slate_find(feed);
 	}

@@ -3,7 +3,7 @@
  * Slates that are made (file: auto): when one is needed, where it is kept, and which one is played.
  *
  *   the show's format is known --steady for some seconds--> understudy-slate encodes into a file
- *   beside the others --good--> it takes its place: SHOW-FEED-MARK.mp4 in state_directory/slates
+ *   beside the others --good--> it takes its place: SHOW.FEED.MARK.mp4 in state_directory/slates
  *
  * MARK stands for all that a slate depends on, so that one of an earlier run is taken again where
  * it fits and made anew where it does not. There is one slate a feed; until the first format is
@@ -66,16 +66,13 @@ static uint64_t slate_mark(const struct feed *feed, const struct format *format)
 {
 	const struct codec_params *v = &format->video, *a = &format->audio;
 	const char *text = slate_text(feed);
-	struct stat picture = { .st_size = 0 };
 	char bytes[2048];
 
-	if (feed->config->picture != NULL) {
-		(void)stat(feed->config->picture, &picture); /* none: that is a mark, too */
-	}
 	text_format(bytes, sizeof(bytes), "%x %u %u %u %u %u %u %u %u %x %u %u %lld %lld %s",
 		    v->codec, v->width, v->height, v->profile, v->level, v->bit_depth, v->chroma,
 		    v->reorder_frames, v->fps_milli, a->codec, a->sample_rate, a->channels,
-		    (long long)picture.st_size, (long long)picture.st_mtim.tv_sec, text);
+		    (long long)feed->slate.picture.st_size,
+		    (long long)feed->slate.picture.st_mtim.tv_sec, text);
 	return XXH3_64bits(bytes, strlen(bytes));
 }
 
@@ -88,7 +85,8 @@ static void slate_directory(const struct supervisor *sup, char to[PATH_MAX])
 
 static void slate_prefix(const struct feed *feed, char to[4 * IPC_NAME])
 {
-	text_format(to, 4 * IPC_NAME, "%s-%s-", feed->show->config->name, feed->config->name);
+	/* Names have no dots: no other show's feed has the same. */
+	text_format(to, 4 * IPC_NAME, "%s.%s.", feed->show->config->name, feed->config->name);
 }
 
 static bool slate_path(const struct feed *feed, uint64_t mark, const char *ending,
@@ -156,6 +154,11 @@ static void slate_remove_old(struct feed *feed, const char *name, uint64_t mark)
 
 void slate_find(struct feed *feed)
 {
+	const char *picture = feed->config->picture;
+
+	if (picture == NULL || stat(picture, &feed->slate.picture) < 0) {
+		feed->slate.picture = (struct stat){ .st_size = 0 }; /* a mark, too */
+	}
 	if (feed->config->source == SOURCE_SLATE && feed->slate.path[0] == '\0') {
 		slate_each(feed, slate_take_found);
 	}
@@ -276,6 +279,9 @@ static void slate_message(struct child *child, struct ipc_message *m)
 	struct feed *feed = child->owner;
 	char why[2 * IPC_TEXT];
 
+	if (child->is_stopping) {
+		return; /* it has said how it went, or nobody wants to know */
+	}
 	if (m->type != IPC_SLATE_DONE) {
 		child_kill(child, "it sent a message that is not its business");
 		return;
@@ -289,20 +295,26 @@ static void slate_message(struct child *child, struct ipc_message *m)
 	child->is_stopping = true; /* it has done its work: its end is no news */
 }
 
+static void slate_remove_part(const struct feed *feed)
+{
+	char part[PATH_MAX];
+
+	if (slate_path(feed, feed->slate.next_mark, ".part", part)) {
+		(void)unlink(part);
+	}
+}
+
 static void slate_exited(struct child *child, const char *cause)
 {
 	struct feed *feed = child->owner;
 	struct slate *slate = &feed->slate;
-	char part[PATH_MAX];
 
 	slate->maker = NULL;
 	if (slate->mark != slate->next_mark && slate->failed_mark != slate->next_mark &&
 	    !feed->show->supervisor->is_ending) {
 		slate_fail(feed, cause);
 	}
-	if (slate_path(feed, slate->next_mark, ".part", part)) {
-		(void)unlink(part); /* gone already if it was good */
-	}
+	slate_remove_part(feed); /* gone already if it was good */
 }
 
 const struct child_ops slate_ops = { slate_message, slate_exited };
@@ -345,5 +357,6 @@ void slate_forget(struct feed *feed)
 		child_disown(feed->slate.maker);
 		child_kill(feed->slate.maker, NULL);
 		feed->slate.maker = NULL;
+		slate_remove_part(feed);
 	}
 }

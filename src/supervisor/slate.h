@@ -5,6 +5,7 @@
 
 #include <limits.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 struct child;
 struct child_ops;
@@ -19,10 +20,11 @@ struct slate {
 	uint64_t next_mark;   /* of the one being made, or of what it ought to look like */
 	uint64_t failed_mark; /* of what could not be made, 0 = none */
 	unsigned steady;      /* statuses in a row that ask for next_mark */
+	struct stat picture;  /* as it was when the config was read: disks may hang */
 };
 
 extern const struct child_ops slate_ops;
-/* Looks for one that was made earlier. */
+/* The config was read: looks at the picture, and for a slate that was made earlier. */
 void slate_find(struct feed *feed);
 /* After each status of the switch: has one made where there is none of the show's format. */
 void slate_consider(struct show *show);
