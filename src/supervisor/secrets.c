@@ -64,6 +64,21 @@ static void secrets_add_both(struct secrets *s, const char *secret)
 	secrets_add_encoded(s, secret);
 }
 
+/* "#!::r=KEY,m=request", as SRT's access control writes stream ids. */
+static void secrets_add_access(struct secrets *s, char *access)
+{
+	char *part;
+
+	while ((part = strsep(&access, ",")) != NULL) {
+		while ((part = strchr(part, '=')) != NULL) {
+			part++;
+			if (strlen(part) >= QUERY_SECRET_BYTES_MIN) {
+				secrets_add_both(s, part);
+			}
+		}
+	}
+}
+
 /* The password and what a query gives to the server; words of a few letters are none. */
 static void secrets_add_url(struct secrets *s, const char *url)
 {
@@ -76,17 +91,19 @@ static void secrets_add_url(struct secrets *s, const char *url)
 	if (copy == NULL) {
 		abort();
 	}
-	char *query = copy + strcspn(copy, "?"), *value;
+	char *query = copy + strcspn(copy, "?"), *piece;
 	size_t authority = strcspn(copy, "/?#");
 	char *at = memrchr(copy, '@', authority), *colon = at != NULL ? strchr(copy, ':') : NULL;
 	if (colon != NULL && colon < at) {
 		*at = '\0';
 		secrets_add_both(s, colon + 1);
 	}
-	for (char *rest = query; (value = strsep(&rest, "?&#")) != NULL;) {
-		value = strchr(value, '=');
+	for (char *rest = query; (piece = strsep(&rest, "?&#")) != NULL;) {
+		const char *value = strchr(piece, '=');
+
 		if (value != NULL && strlen(value + 1) >= QUERY_SECRET_BYTES_MIN) {
 			secrets_add_both(s, value + 1);
+			secrets_add_access(s, piece);
 		}
 	}
 	explicit_bzero(copy, strlen(host + 3));

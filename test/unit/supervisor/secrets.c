@@ -93,6 +93,22 @@ static void password_and_query_of_a_pulled_url_are_secrets_and_its_words_are_not
 	assert_string_equal(line, "me:*** as caller of live with ***");
 }
 
+static void the_key_in_a_pulled_stream_id_is_a_secret(void **state)
+{
+	struct config_feed feed = { .name = "a",
+				    .pull = "srt://h:9000?streamid=#!::r=s3cretkey,m=request" };
+	struct config_show show = { .name = "main", .feeds = &feed, .feeds_count = 1 };
+	const struct config one = { .shows = &show, .shows_count = 1 };
+	struct secrets secrets = { .count = 0 };
+	char line[] = "resource s3cretkey unknown";
+
+	(void)state;
+	secrets_collect(&secrets, &one);
+	secrets_redact(&secrets, line);
+	secrets_finish(&secrets);
+	assert_string_equal(line, "resource *** unknown");
+}
+
 static void a_key_that_begins_another_does_not_bare_its_end(void **state)
 {
 	struct config_feed pair[] = { { .name = "a", .key = "studio" },
@@ -141,6 +157,7 @@ int main(void)
 		cmocka_unit_test(a_line_that_is_only_a_key_shrinks_to_stars),
 		cmocka_unit_test(
 			password_and_query_of_a_pulled_url_are_secrets_and_its_words_are_not),
+		cmocka_unit_test(the_key_in_a_pulled_stream_id_is_a_secret),
 		cmocka_unit_test(a_key_that_begins_another_does_not_bare_its_end),
 		cmocka_unit_test(the_last_of_very_many_keys_is_replaced_as_well),
 	};
