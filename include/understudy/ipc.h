@@ -7,12 +7,12 @@
  *
  *   ingest-rtmp   <- INGEST_START(socket [,chain, key])      -> PUBLISH_ASK
  *                 <- PUBLISH_ANSWER([ring [,wake]])          -> RING_READY, INGEST_STATUS,
- *                 <- FEED_SPAN, FEED_FAULT                      INGEST_CLOSED
+ *                 <- FEED_PACE, FEED_FAULT                      INGEST_CLOSED
  *                 <- FEED_RING(ring [,wake])                 -> RING_READY
  *   ingest-srt    <- SRT_START(UDP socket), SRT_FEEDS        -> SRT_ACCEPTED, CALLER_STATUS,
  *                 <- SRT_CARRY(socket), SRT_DROP                SRT_CLOSED
  *   ingest-av     <- STREAM_START(socket, ring [,wake])      -> RING_READY, INGEST_STATUS,
- *                 <- FEED_SPAN, FEED_FAULT                      TS_STATUS, INGEST_CLOSED
+ *                 <- FEED_PACE, FEED_FAULT                      TS_STATUS, INGEST_CLOSED
  *                 <- FEED_RING(ring [,wake])                 -> RING_READY
  *   ingest-av-pull <- PULL_START(ring, trust [,wake])        -> RING_READY, INGEST_STATUS,
  *                 <- FEED_PACE, FEED_FAULT, RESOLVE_ANSWER      TS_STATUS, INGEST_CLOSED,
@@ -34,7 +34,7 @@
  *   relay-rtmp    <- RELAY_START(ring [,wake [,trust]])      -> DESTINATION_STATUS, RESOLVE_ASK
  *                 <- SHOW_RING(ring [,wake]), DESTINATION_ADD, DESTINATION_REMOVE, RESOLVE_ANSWER,
  *                 <- DESTINATION_CUT
- *   relay-flv     <- RECORD_START(ring, file [,wake])        -> DESTINATION_STATUS
+ *   relay-flv     <- OUTPUT_START(ring, wake, file)          -> DESTINATION_STATUS
  *                 <- SHOW_RING(ring [,wake])
  *   relay-file    <- OUTPUT_START(ring [,wake])              -> DESTINATION_STATUS, FILE_ASK,
  *                 <- SHOW_RING(ring [,wake]), FILE_GIVE([file]) FILE_DONE
