@@ -288,7 +288,7 @@ static json_t *event_numbers(struct show *show, const struct ipc_switch_event *m
 		json_object_set_new(extra, "timeline_90k", json_integer(e->show_90k));
 		json_object_set_new(extra, "gap_ms", json_integer(e->gap_90k / 90));
 		json_object_set_new(extra, "noticed_ms_ago",
-				    json_integer((message->at_us - e->noticed_us) / 1000));
+				    json_integer(message->at_us / 1000 - e->noticed_us / 1000));
 	}
 	return extra;
 }

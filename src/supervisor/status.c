@@ -20,9 +20,13 @@ void status_time(char to[32], int64_t wall_us)
 
 json_t *status_since_json(int64_t monotonic_us)
 {
+	int64_t now_us = clock_monotonic_us();
 	char text[32];
 
-	status_time(text, clock_wall_us() - (clock_monotonic_us() - monotonic_us));
+	if (monotonic_us < 0 || monotonic_us > now_us) {
+		monotonic_us = now_us; /* a worker says so that has lost its mind */
+	}
+	status_time(text, clock_wall_us() - (now_us - monotonic_us));
 	return json_string(text);
 }
 
