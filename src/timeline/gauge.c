@@ -81,6 +81,11 @@ struct tl_second tl_gauge_sum(const struct tl_gauge *g, unsigned count, int64_t 
 	return sum;
 }
 
+int64_t tl_gauge_filled_us(const struct tl_second *sum, int64_t span_us)
+{
+	return tl_max(span_us, tl_us(sum->frames_90k));
+}
+
 void tl_gauge_frame(const struct timeline *tl, struct tl_source *s, const struct packet *p)
 {
 	const struct tl_flow *flow = &s->flows[p->kind];

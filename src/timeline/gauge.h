@@ -39,5 +39,8 @@ struct tl_second *tl_gauge_now(struct tl_gauge *g, int64_t now_us);
  * into *ret_span_us (may be NULL). */
 struct tl_second tl_gauge_sum(const struct tl_gauge *g, unsigned count, int64_t now_us,
 			      int64_t *ret_span_us);
+/* How much time a sum's bytes are for. What comes all at once, after a restart or at a start, is
+ * as long as its pictures, and no matter of the moment it came in. */
+int64_t tl_gauge_filled_us(const struct tl_second *sum, int64_t span_us);
 
 #endif

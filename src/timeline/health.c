@@ -256,7 +256,9 @@ static uint32_t health_kbps(const struct tl_source *s, int64_t now_us)
 	for (unsigned kind = 0; kind < PACKET_KINDS; kind++) {
 		bytes += sum.bytes[kind];
 	}
-	return span_us >= 1000000 ? (uint32_t)(bytes * 8000 / (uint64_t)span_us) : 0;
+	return span_us >= 1000000
+		       ? (uint32_t)(bytes * 8000 / (uint64_t)tl_gauge_filled_us(&sum, span_us))
+		       : 0;
 }
 
 static void health_update_feed(struct timeline *tl, unsigned feed, int64_t now_us)

@@ -68,7 +68,7 @@ struct format tl_source_format(const struct tl_source *s, int64_t now_us)
 	f.has_open_gops = all.weak_points > 0;
 	f.has_b_frames = source_has_b_frames(s);
 	f.fps_milli = tl_fps_milli(&all);
-	span_us = tl_min(span_us, now_us - s->first_us);
+	span_us = tl_gauge_filled_us(&all, tl_min(span_us, now_us - s->first_us));
 	if (f.is_measured && span_us > 0) {
 		f.video_kbps = (uint32_t)(all.bytes[PACKET_VIDEO] * 8000 / (uint64_t)span_us);
 		f.audio_kbps = (uint32_t)(all.bytes[PACKET_AUDIO] * 8000 / (uint64_t)span_us);

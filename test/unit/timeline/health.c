@@ -343,6 +343,25 @@ static void sound_before_the_first_picture_is_no_key_frame(void **state)
 	timeline_destroy(&r.tl);
 }
 
+static void media_that_comes_at_once_has_the_bit_rate_it_was_made_with(void **state)
+{
+	struct timeline_status status;
+	struct rig r;
+
+	rig_open(&r, &timeline_thresholds_usual);
+	r.has_no_audio = true;
+	for (unsigned i = 0; i < 6 * SECOND; i++) {
+		rig_push(&r);
+	}
+	rig_run(&r, 2 * SECOND);
+	timeline_get_status(r.tl, r.now_us, &status);
+	assert_in_range(status.feeds[0].kbps, 4000, 5300); /* 30 pictures of 20000 bytes a second */
+	rig_run(&r, 4 * SECOND);
+	timeline_get_status(r.tl, r.now_us, &status);
+	assert_in_range(status.feeds[0].format.video_kbps, 4000, 5300);
+	timeline_destroy(&r.tl);
+}
+
 static void timestamps_that_do_not_move_are_stuck(void **state)
 {
 	struct rig r;
@@ -494,6 +513,7 @@ int main(void)
 		cmocka_unit_test(media_slower_than_real_time_is_starvation),
 		cmocka_unit_test(key_frames_that_stay_away_are_missed),
 		cmocka_unit_test(sound_before_the_first_picture_is_no_key_frame),
+		cmocka_unit_test(media_that_comes_at_once_has_the_bit_rate_it_was_made_with),
 		cmocka_unit_test(timestamps_that_do_not_move_are_stuck),
 		cmocka_unit_test(leaps_of_time_are_counted_across_new_media_times),
 		cmocka_unit_test(packets_that_make_no_sense_are_counted),
