@@ -3,8 +3,11 @@
  * How long a message takes through the relay (tools/bench): encoder and platforms in one process,
  * so that one clock sees both ends. Each video frame carries the time it was sent at.
  *
- *     latency PLATFORM_PORT RELAY_PORT KEY COUNT SECONDS    listens for the relay's destinations,
- *                                  waits until COUNT of them publish, measures, and prints JSON
+ *     latency PLATFORM_PORT RELAY_PORT KEY COUNT SECONDS [TROUBLE]
+ *
+ * Listens for the relay's destinations, waits until COUNT of them publish, measures, and prints
+ * JSON. With TROUBLE the first of them is not counted: from then on it reads no more (stalled),
+ * reads too little (crawling), or resets its connection again and again (reset).
  *
  * Loopback only. The encoder sends what a camera does: 60 frames a second of 6 Mb/s, a key frame
  * every 2 s (of 8 times the size), AAC beside it.
@@ -34,6 +37,14 @@
 #define START_US 30000000 /* until all destinations publish */
 #define BEGIN_US 3000000  /* until each session has begun at its key frame */
 #define STAMP_AT 10       /* behind FLV head, NAL length and NAL header */
+#define NUMBER_AT (STAMP_AT + 8)
+#define CRAWL_US 50000 /* between two reads of CRAWL_BYTES: 0.6 Mb/s */
+#define CRAWL_BYTES 4096
+#define RESET_US 1000000
+
+enum trouble { TROUBLE_NONE, TROUBLE_STALLED, TROUBLE_CRAWLING, TROUBLE_RESET };
+
+static const char *const trouble_names[] = { "none", "stalled", "crawling", "reset" };
 
 struct encoder {
 	struct stream *stream;
@@ -46,14 +57,18 @@ struct encoder {
 struct platform {
 	struct stream *stream;
 	struct rtmp_server *server;
+	uint32_t next; /* number of the next frame; 0: none came yet */
+	bool is_in_trouble;
 };
 
 static struct encoder encoder;
 static struct platform platforms[PLATFORMS_MAX];
 static unsigned platform_count, published;
 static uint32_t samples[SAMPLES_MAX]; /* us */
-static unsigned sample_count;
+static unsigned sample_count, lost;
 static bool is_measuring;
+static enum trouble trouble;
+static int64_t trouble_us; /* when it strikes next */
 
 static _Noreturn void fail(const char *what)
 {
@@ -81,10 +96,11 @@ static void send_all(const void *bytes, size_t size)
 	}
 }
 
-static void send_message(uint8_t type, const uint8_t *body, size_t size)
+/* due_us: when it should have been sent, as that is when it was filmed. */
+static void send_message(uint8_t type, int64_t due_us, const uint8_t *body, size_t size)
 {
 	static uint8_t message[RTMP_MESSAGE_HEAD_MAX + KEY_BYTES];
-	uint32_t ms = (uint32_t)((clock_monotonic_us() - encoder.began_us) / 1000);
+	uint32_t ms = (uint32_t)((due_us - encoder.began_us) / 1000);
 	size_t head = rtmp_write_message_head(message, type, ms, (uint32_t)size,
 					      rtmp_client_message_stream(encoder.client));
 
@@ -145,8 +161,8 @@ static void send_headers(void)
 	};
 	static const uint8_t audio[] = { 0xaf, 0, 0x11, 0x90 };
 
-	send_message(9, video, sizeof(video));
-	send_message(8, audio, sizeof(audio));
+	send_message(9, encoder.began_us, video, sizeof(video));
+	send_message(8, encoder.began_us, audio, sizeof(audio));
 }
 
 static void send_frame(void)
@@ -162,7 +178,8 @@ static void send_frame(void)
 	put_be32(body + 5, (uint32_t)size - 9);
 	body[9] = is_key ? 0x65 : 0x41;
 	put_be64(body + STAMP_AT, (uint64_t)clock_monotonic_us());
-	send_message(9, body, size);
+	put_be32(body + NUMBER_AT, encoder.frames); /* from 1 */
+	send_message(9, encoder.frame_us, body, size);
 }
 
 static void send_audio(void)
@@ -170,7 +187,7 @@ static void send_audio(void)
 	uint8_t body[AUDIO_BYTES] = { 0xaf, 1 };
 
 	memset(body + 2, (int)encoder.frames, sizeof(body) - 2);
-	send_message(8, body, sizeof(body));
+	send_message(8, encoder.audio_us, body, sizeof(body));
 }
 
 static void encoder_flush(void)
@@ -283,6 +300,7 @@ static void platform_accept(int listener)
 	if (p->stream == NULL || p->server == NULL) {
 		fail("out of memory");
 	}
+	p->is_in_trouble = is_measuring; /* only that one dials again */
 	platform_count++;
 }
 
@@ -292,11 +310,15 @@ static void platform_event(struct platform *p, const struct rtmp_event *event, i
 		rtmp_server_answer(p->server, true, NULL);
 		published++;
 	}
-	if (is_measuring && event->type == RTMP_EVENT_MEDIA && event->message == 9 &&
-	    event->size >= STAMP_AT + 8 && event->body[1] == 1 && sample_count < SAMPLES_MAX) {
+	if (is_measuring && !p->is_in_trouble && event->type == RTMP_EVENT_MEDIA &&
+	    event->message == 9 && event->size >= NUMBER_AT + 4 && event->body[1] == 1 &&
+	    sample_count < SAMPLES_MAX) {
 		int64_t sent_us = (int64_t)get_be64(event->body + STAMP_AT);
+		uint32_t number = get_be32(event->body + NUMBER_AT);
 
 		samples[sample_count++] = (uint32_t)(now_us - sent_us);
+		lost += p->next > 0 ? number - p->next : 0;
+		p->next = number + 1;
 	}
 }
 
@@ -311,15 +333,26 @@ static void platform_answer(struct platform *p)
 	}
 }
 
+/* With a reset. */
+static void platform_close(struct platform *p)
+{
+	rtmp_server_destroy(&p->server);
+	stream_destroy(&p->stream, true);
+}
+
 static void platform_read(struct platform *p)
 {
 	static uint8_t bytes[262144];
 	struct rtmp_event event;
-	ssize_t n = stream_read(p->stream, bytes, sizeof(bytes));
+	ssize_t n = stream_read(p->stream, bytes, p->is_in_trouble ? CRAWL_BYTES : sizeof(bytes));
 	int64_t now_us = clock_monotonic_us();
 
 	if (n == 0 || (n < 0 && n != -EAGAIN)) {
-		fail("the relay has ended a platform's connection");
+		if (!p->is_in_trouble) {
+			fail("the relay has ended a platform's connection");
+		}
+		platform_close(p); /* it does not wait for a bad one for ever */
+		return;
 	}
 	for (ssize_t at = 0; at < n;) {
 		ssize_t used = rtmp_server_feed(p->server, bytes + at, (size_t)(n - at), now_us);
@@ -335,6 +368,24 @@ static void platform_read(struct platform *p)
 	platform_answer(p);
 }
 
+/* Whether the relay may write to it now; what is wrong with one of them happens here. */
+static bool platform_is_reading(struct platform *p)
+{
+	if (p->stream == NULL || !p->is_in_trouble) {
+		return p->stream != NULL;
+	}
+	if (trouble == TROUBLE_STALLED || clock_monotonic_us() < trouble_us) {
+		return trouble == TROUBLE_RESET;
+	}
+	if (trouble == TROUBLE_RESET) {
+		trouble_us = clock_monotonic_us() + RESET_US;
+		platform_close(p);
+		return false;
+	}
+	trouble_us = clock_monotonic_us() + CRAWL_US;
+	return true;
+}
+
 /* ---- both ---- */
 
 static void go_round(int listener)
@@ -348,7 +399,10 @@ static void go_round(int listener)
 	fds[0] = (struct pollfd){ .fd = listener, .events = POLLIN };
 	fds[1] = (struct pollfd){ .fd = stream_fd(encoder.stream), .events = POLLIN };
 	for (unsigned i = 0; i < count; i++) {
-		fds[2 + i] = (struct pollfd){ .fd = stream_fd(platforms[i].stream),
+		bool is_reading = platform_is_reading(&platforms[i]);
+
+		fds[2 + i] = (struct pollfd){ .fd = is_reading ? stream_fd(platforms[i].stream)
+							       : -1,
 					      .events = POLLIN };
 	}
 	if (ppoll(fds, count + 2, &wait, NULL) <= 0) {
@@ -388,14 +442,25 @@ static double ms_at(double part)
 	return samples[(unsigned)((double)(sample_count - 1) * part)] / 1000.0;
 }
 
+static enum trouble trouble_named(const char *name)
+{
+	for (unsigned i = 0; i < sizeof(trouble_names) / sizeof(trouble_names[0]); i++) {
+		if (strcmp(name, trouble_names[i]) == 0) {
+			return (enum trouble)i;
+		}
+	}
+	fail("no such trouble");
+}
+
 int main(int argc, char **argv)
 {
-	unsigned wanted = argc == 6 ? (unsigned)atoi(argv[4]) : 0;
+	unsigned wanted = argc >= 6 ? (unsigned)atoi(argv[4]) : 0;
 	char address[32];
 
 	if (wanted < 1 || wanted > PLATFORMS_MAX) {
-		fail("usage: latency PLATFORM_PORT RELAY_PORT KEY COUNT SECONDS");
+		fail("usage: latency PLATFORM_PORT RELAY_PORT KEY COUNT SECONDS [TROUBLE]");
 	}
+	trouble = argc > 6 ? trouble_named(argv[6]) : TROUBLE_NONE;
 	snprintf(address, sizeof(address), "127.0.0.1:%d", atoi(argv[1]));
 	int listener = net_listen(address, 256);
 	if (listener < 0) {
@@ -410,12 +475,14 @@ int main(int argc, char **argv)
 	}
 	go_on_for(listener, BEGIN_US);
 	is_measuring = true;
+	platforms[0].is_in_trouble = trouble != TROUBLE_NONE;
 	go_on_for(listener, (int64_t)(atof(argv[5]) * 1e6));
 	if (sample_count == 0) {
 		fail("nothing came back");
 	}
 	qsort(samples, sample_count, sizeof(samples[0]), compare);
-	printf("{\"messages\": %u, \"p50_ms\": %.2f, \"p99_ms\": %.2f, \"max_ms\": %.2f}\n",
-	       sample_count, ms_at(0.5), ms_at(0.99), ms_at(1));
+	printf("{\"messages\": %u, \"lost\": %u, \"p50_ms\": %.2f, \"p99_ms\": %.2f, "
+	       "\"max_ms\": %.2f}\n",
+	       sample_count, lost, ms_at(0.5), ms_at(0.99), ms_at(1));
 	return 0;
 }
