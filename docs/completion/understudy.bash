@@ -52,7 +52,7 @@ _understudy()
 	ledger) options="--json --csv --since --socket --state" ;;
 	report) options="--since --report --socket --state" ;;
 	preflight) options="--json --socket" ;;
-	drill) options="--scenario --seconds --hard --live --report --json --socket" ;;
+	drill) options="--scenario --seconds --hard --live --practice --report --json --socket" ;;
 	witness)
 		options="--json"
 		[ "${word:0:1}" = - ] || {

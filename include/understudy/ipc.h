@@ -50,6 +50,7 @@
  *      or         <- HISTORY_READ(directory, output)         then exit 0
  *   probe         <- PROBE_START([trust]), PROBE_ASK         -> PROBE_ANSWER, RESOLVE_ASK
  *                 <- RESOLVE_ANSWER
+ *   practice      <- PRACTICE_START(listening socket)        -> PRACTICE_STATUS
  *   all           <- STOP                                    then exit 0 within 1 s
  */
 #ifndef UNDERSTUDY_IPC_H
@@ -92,6 +93,7 @@ enum ipc_type {
 	IPC_HISTORY_START, IPC_HISTORY_EVENT, IPC_HISTORY_STATE, IPC_HISTORY_WHOLE,
 	IPC_HISTORY_LOST, IPC_HISTORY_DRILL, IPC_HISTORY_STATUS, IPC_HISTORY_READ,
 	IPC_LOOP_START, IPC_LOOP_REPORT, IPC_SLATE_START, IPC_SLATE_DONE,
+	IPC_PRACTICE_START, IPC_PRACTICE_STATUS,
 	IPC_TYPES
 };
 const char *ipc_type_str(enum ipc_type type);
@@ -433,6 +435,16 @@ struct ipc_probe_answer {
 	int32_t certificate_days; /* until it expires; IPC_NO_DAYS: no TLS, or not reached */
 	int64_t took_us;
 	char error[IPC_TEXT];     /* "" = reached */
+};
+
+/* Stands in for a destination. fds: a listening socket */
+struct ipc_practice_start { char stream[IPC_NAME]; }; /* the name that may be published */
+struct ipc_practice_status { /* five times a second: all since the start, but for the silence */
+	uint64_t bytes;
+	uint64_t messages;      /* of audio and video */
+	uint64_t backwards;     /* of them: with a timestamp before that of the one before */
+	uint64_t publishes;     /* how often the relay came and was let in */
+	int64_t silence_us;     /* the longest time without media, since the status before */
 };
 
 /* fds: show ring (to read) */

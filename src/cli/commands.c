@@ -42,8 +42,8 @@ const struct command commands[] = {
 	{ "preflight", "SHOW", "what would go wrong if the event began now",
 	  OPTION_JSON | OPTION_SOCKET, 1, 1, command_preflight },
 	{ "drill", "SHOW", "a rehearsal: makes a fault, and says whether the show held",
-	  OPTION_SCENARIO | OPTION_SECONDS | OPTION_HARD | OPTION_LIVE | OPTION_REPORT |
-		  OPTION_JSON | OPTION_SOCKET,
+	  OPTION_SCENARIO | OPTION_SECONDS | OPTION_HARD | OPTION_LIVE | OPTION_PRACTICE |
+		  OPTION_REPORT | OPTION_JSON | OPTION_SOCKET,
 	  1, 1, command_drill },
 	{ "report", "SHOW", "what happened, as a page for a browser",
 	  OPTION_SINCE | OPTION_REPORT | OPTION_SOCKET | OPTION_STATE, 1, 1, command_report },
@@ -70,6 +70,8 @@ const struct option_row option_rows[] = {
 	{ OPTION_HARD, 0, "hard", NULL,
 	  "pull-primary closes the encoder's connection: many never dial again" },
 	{ OPTION_LIVE, 0, "live", NULL, "yes, while the public is watching" },
+	{ OPTION_PRACTICE, 0, "practice", NULL,
+	  "before the show: destinations are replaced by practice platforms" },
 	{ OPTION_REPORT, 0, "report", "FILE",
 	  "writes the report there; of a drill a page if it ends in .html, else JSON" },
 	{ OPTION_CSV, 0, "csv", NULL, "for spreadsheets: comma-separated, one account a line" },

@@ -25,6 +25,7 @@ enum command_option {
 	OPTION_HARD = 2048,
 	OPTION_CSV = 4096,
 	OPTION_STATE = 8192,
+	OPTION_PRACTICE = 16384,
 };
 
 /* A command line taken apart; texts belong to argv. */

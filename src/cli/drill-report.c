@@ -30,6 +30,16 @@ static json_t *track_json(const struct drill_track *t)
 			 "frame_ms", (json_int_t)t->frame_ms);
 }
 
+static json_t *practice_json(const struct drill_destination *d)
+{
+	if (!d->is_practised) {
+		return json_null();
+	}
+	return json_pack("{s:I, s:I, s:I, s:I}", "publishes", (json_int_t)d->publishes, "bytes",
+			 (json_int_t)d->bytes, "backwards", (json_int_t)d->backwards,
+			 "longest_silence_ms", (json_int_t)d->heard_ms);
+}
+
 static json_t *destinations_json(const struct drill_seen *seen)
 {
 	json_t *list = json_array();
@@ -37,12 +47,12 @@ static json_t *destinations_json(const struct drill_seen *seen)
 	for (unsigned i = 0; i < seen->destination_count; i++) {
 		const struct drill_destination *d = &seen->destinations[i];
 
-		json_array_append_new(list,
-				      json_pack("{s:s, s:b, s:b, s:I, s:b, s:o}", "name", d->name,
-						"was_up", d->was_up, "is_up", d->is_up, "restarts",
-						(json_int_t)d->restarts, "kept",
-						d->is_up && d->restarts == 0, "longest_silence_ms",
-						number_json(d->silence_ms)));
+		json_array_append_new(
+			list,
+			json_pack("{s:s, s:b, s:b, s:I, s:b, s:o, s:o}", "name", d->name, "was_up",
+				  d->was_up, "is_up", d->is_up, "restarts", (json_int_t)d->restarts,
+				  "kept", d->is_up && d->restarts == 0, "longest_silence_ms",
+				  number_json(d->silence_ms), "practice", practice_json(d)));
 	}
 	return list;
 }
@@ -90,11 +100,11 @@ json_t *drill_report_json(const struct drill *d, const char *scenario, json_t *s
 	json_array_foreach(steps, i, step) {
 		is_passed = is_passed && json_is_true(json_object_get(step, "passed"));
 	}
-	return json_pack("{s:i, s:s, s:s, s:o, s:o, s:b, s:o, s:o, s:O}", "version", 1, "show",
-			 d->show, "scenario", scenario, "began", time_json(began_ms), "ended",
-			 time_json(drill_now_ms()), "passed", is_passed, "promise",
+	return json_pack("{s:i, s:s, s:s, s:o, s:o, s:b, s:o, s:o, s:O, s:O?}", "version", 1,
+			 "show", d->show, "scenario", scenario, "began", time_json(began_ms),
+			 "ended", time_json(drill_now_ms()), "passed", is_passed, "promise",
 			 explain_to_json(&d->facts, &d->promise), "steps", steps, "events",
-			 d->events);
+			 d->events, "practice", d->practice);
 }
 
 /* ---- for people ---- */

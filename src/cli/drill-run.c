@@ -118,6 +118,18 @@ static bool is_up(const json_t *destination)
 	return state != NULL && (strcmp(state, "live") == 0 || strcmp(state, "held") == 0);
 }
 
+/* What the practice platform got so far: `sign` 1 adds it, -1 takes it off. */
+static void note_practice(struct drill_destination *to, const json_t *destination, int sign)
+{
+	const json_t *practice = json_object_get(destination, "practice");
+
+	to->is_practised = json_is_object(practice);
+	to->publishes += sign * json_integer_value(json_object_get(practice, "publishes"));
+	to->bytes += sign * json_integer_value(json_object_get(practice, "bytes"));
+	to->backwards += sign * json_integer_value(json_object_get(practice, "backwards"));
+	to->heard_ms = json_integer_value(json_object_get(practice, "longest_silence_ms"));
+}
+
 static void note_before(struct drill *d)
 {
 	const json_t *destination;
@@ -134,6 +146,7 @@ static void note_before(struct drill *d)
 		to->was_up = is_up(destination);
 		to->restarts = -restarts_of(destination);
 		to->silence_ms = DRILL_NONE;
+		note_practice(to, destination, -1);
 	}
 }
 
@@ -168,6 +181,7 @@ static void note_after(struct drill *d)
 			to->is_up = is_up(destination);
 			to->restarts += restarts_of(destination);
 			to->silence_ms = silence_of(destination);
+			note_practice(to, destination, 1);
 		}
 	}
 }
@@ -276,7 +290,11 @@ static int run_kill(struct drill *d)
 
 	d->seen->mended_ms = d->seen->fault_ms;
 	code = code == EXIT_DONE ? drill_wait(d, has_died, SLACK_MS) : code;
-	return code == EXIT_DONE ? drill_wait(d, NULL, d->facts.delay_ms + SLACK_MS) : code;
+	/* An encoder, or a platform, has to be connected again. */
+	bool is_inside = strcmp(d->step->targets[0], "switch") == 0;
+	return code == EXIT_DONE
+		       ? drill_wait(d, NULL, d->facts.delay_ms + (is_inside ? WATCH_MS : SLACK_MS))
+		       : code;
 }
 
 static int run_kind(struct drill *d)

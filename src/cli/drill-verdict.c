@@ -86,9 +86,7 @@ static void judge_media(struct findings *v, const struct drill_step *step,
 		return;
 	}
 	if (step->kind == DRILL_STARVE) {
-		find(v, FINDING_NOTE, "%lld frames were missing until the feed was left",
-		     (long long)seen->picture.missing);
-		return;
+		return; /* that frames were missing is what was rehearsed */
 	}
 	bool is_bounded = !has_delay && item != NULL;
 	judge_track(v, "picture", &seen->picture, is_bounded ? item->picture_ms : DRILL_NONE);
@@ -145,6 +143,24 @@ static void judge_loss(struct findings *v, const struct drill_step *step,
 	judge_leaving(v, step, seen);
 	if (seen->left_ms != DRILL_NONE) {
 		judge_return(v, step, seen, facts);
+	}
+}
+
+/* `explain` says within which time; until then the audience sees what is left of the feed. */
+static void judge_starvation(struct findings *v, const struct drill_seen *seen,
+			     const struct explain_facts *facts, const struct explanation *promise)
+{
+	int64_t hitched_ms = seen->left_ms - facts->delay_ms;
+	const struct explain_item *item = promise_of(DRILL_STARVE, promise);
+
+	if (seen->left_ms == DRILL_NONE || item == NULL) {
+		return;
+	}
+	find(v, FINDING_NOTE, "the picture hitched for %lld ms until the feed was left",
+	     (long long)(hitched_ms > 0 ? hitched_ms : 0));
+	if (seen->left_ms > item->left_ms + TOLERANCE_MS) {
+		find(v, FINDING_BAD, "the feed was left %lld ms after the fault; promised are %lld",
+		     (long long)seen->left_ms, (long long)item->left_ms);
 	}
 }
 
@@ -235,6 +251,36 @@ static void judge_silence(struct findings *v, const struct drill_step *step,
 	}
 }
 
+/* What the practice platforms got, understood by another implementation than ours. */
+static void judge_practice(struct findings *v, const struct drill_step *step,
+			   const struct drill_seen *seen)
+{
+	const struct drill_destination *worst = NULL;
+
+	for (unsigned i = 0; i < seen->destination_count; i++) {
+		const struct drill_destination *d = &seen->destinations[i];
+
+		if (!d->is_practised || is_meant(step, d->name)) {
+			continue;
+		}
+		if (d->bytes == 0) {
+			find(v, FINDING_BAD, "the practice platform of %s got nothing", d->name);
+		} else if (d->backwards > 0) {
+			find(v, FINDING_BAD,
+			     "at the practice platform of %s timestamps ran backwards %lld times",
+			     d->name, (long long)d->backwards);
+		} else if (worst == NULL || d->heard_ms > worst->heard_ms) {
+			worst = d;
+		}
+	}
+	if (worst != NULL) {
+		find(v, worst->heard_ms < QUIET_MS ? FINDING_GOOD : FINDING_NOTE,
+		     "practice platforms got all in order; the longest time without media was "
+		     "%lld ms, at %s",
+		     (long long)worst->heard_ms, worst->name);
+	}
+}
+
 static void judge_destinations(struct findings *v, const struct drill_step *step,
 			       const struct drill_seen *seen)
 {
@@ -257,6 +303,7 @@ static void judge_destinations(struct findings *v, const struct drill_step *step
 		}
 	}
 	judge_silence(v, step, seen);
+	judge_practice(v, step, seen);
 	if (kept > 0) {
 		find(v, FINDING_GOOD, "%u destination%s kept %s connection%s", kept,
 		     kept > 1 ? "s" : "", kept > 1 ? "their" : "its", kept > 1 ? "s" : "");
@@ -321,6 +368,9 @@ void drill_judge(const struct drill_step *step, const struct drill_seen *seen,
 		     "no other feed is there to take over: nothing was done; start the backup "
 		     "encoder");
 		return;
+	}
+	if (step->kind == DRILL_STARVE) {
+		judge_starvation(ret, seen, facts, promise);
 	}
 	if (judge_kind(ret, step, seen, facts)) {
 		judge_media(ret, step, seen, facts, promise);

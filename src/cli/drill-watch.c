@@ -201,8 +201,7 @@ static int take_line(struct drill *d, int64_t until_ms, json_t **ret_reply)
 	return EXIT_DONE;
 }
 
-/* The reply, or NULL after saying why there is none. */
-static int ask(struct drill *d, json_t *request, json_t **ret)
+int drill_ask(struct drill *d, json_t *request, json_t **ret)
 {
 	int64_t until_ms = drill_now_ms() + REPLY_MS;
 	int code = client_send(&d->client, request);
@@ -229,7 +228,7 @@ static int ask(struct drill *d, json_t *request, json_t **ret)
 
 int drill_order(struct drill *d, json_t *request)
 {
-	return ask(d, request, NULL);
+	return drill_ask(d, request, NULL);
 }
 
 int drill_fault(struct drill *d, const char *kind, const char *target)
@@ -276,7 +275,7 @@ int drill_look(struct drill *d)
 {
 	json_t *reply = NULL, *show;
 	size_t i;
-	int code = ask(d, json_pack("{s:s}", "command", "status"), &reply);
+	int code = drill_ask(d, json_pack("{s:s}", "command", "status"), &reply);
 
 	if (code != EXIT_DONE) {
 		return code;
@@ -299,7 +298,8 @@ int drill_look(struct drill *d)
 int drill_ask_promise(struct drill *d)
 {
 	json_t *reply = NULL;
-	int code = ask(d, json_pack("{s:s, s:s}", "command", "explain", "show", d->show), &reply);
+	int code = drill_ask(d, json_pack("{s:s, s:s}", "command", "explain", "show", d->show),
+			     &reply);
 
 	if (code == EXIT_DONE && !explain_from_json(json_object_get(reply, "explain"), &d->facts)) {
 		complain("the relay's answer makes no sense; is it of another version?");
@@ -346,4 +346,5 @@ void drill_close(struct drill *d)
 	client_close(&d->client);
 	json_decref(d->status);
 	json_decref(d->events);
+	json_decref(d->practice);
 }

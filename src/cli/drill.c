@@ -131,8 +131,9 @@ static int rehearse(struct drill *d, const struct command_line *line, const char
 	char error[512];
 	int64_t began_ms = drill_now_ms();
 	json_t *steps = json_array();
-	int code = check_free(d);
+	int code = line->given & OPTION_PRACTICE ? drill_practice(d) : EXIT_DONE;
 
+	code = code == EXIT_DONE ? check_free(d) : code;
 	if (code == EXIT_DONE &&
 	    !drill_plan(&d->facts, d->status, scenario, line->given & OPTION_HARD, &plan, error,
 			sizeof(error))) {
@@ -140,6 +141,9 @@ static int rehearse(struct drill *d, const struct command_line *line, const char
 		code = EXIT_USAGE;
 	}
 	terminal_init(&terminal, stdout);
+	if (code == EXIT_DONE && !(line->given & OPTION_JSON)) {
+		drill_print_practice(&terminal, d);
+	}
 	if (code == EXIT_DONE) {
 		code = run_steps(d, &plan, line->given & OPTION_JSON ? NULL : &terminal, steps);
 	}

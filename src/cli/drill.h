@@ -4,6 +4,7 @@
  * that whatever becomes of this command, all is put back) and its witness looks at every packet.
  *
  *   drill-plan.c     a scenario's steps, from the show's status. No socket, no clock
+ *   drill-practice.c destinations that are replaced for the time being
  *   drill-watch.c    the connection: orders, events, the witness's counts
  *   drill-run.c      carries a step out and notes what is seen of it
  *   drill-verdict.c  holds what was seen against what `explain` says. No socket, no clock
@@ -71,6 +72,9 @@ struct drill_destination {
 	bool was_up, is_up;
 	int64_t restarts;   /* during the step */
 	int64_t silence_ms; /* longest time without a write */
+	bool is_practised;  /* played by a practice platform, and this is what it got: */
+	int64_t publishes, bytes, backwards;
+	int64_t heard_ms; /* longest time without media */
 };
 #define DRILL_DESTINATIONS 200
 enum drill_hindrance {
@@ -108,6 +112,7 @@ struct drill {
 	json_t *status;  /* the show's, newest */
 	struct explain_facts facts;
 	struct explanation promise;
+	json_t *practice;        /* which destinations are replaced; NULL: none */
 	json_t *events;          /* all of the rehearsal */
 	struct drill_seen *seen; /* of the step under way, or NULL */
 	const struct drill_step *step;
@@ -121,7 +126,12 @@ void drill_close(struct drill *d);
 /* The status, and what is promised with what is measured now. */
 int drill_look(struct drill *d);
 int drill_ask_promise(struct drill *d);
-/* One order; events that come meanwhile are noted. */
+/* Replaces the destinations by practice platforms, and waits until the show is on air there. */
+int drill_practice(struct drill *d);
+/* One request and its reply; events that come meanwhile are noted. Refusals are said. `ret` (may be
+ * NULL) is the caller's. */
+int drill_ask(struct drill *d, json_t *request, json_t **ret);
+/* The same for what has no answer but yes or no. */
 int drill_order(struct drill *d, json_t *request);
 int drill_fault(struct drill *d, const char *kind, const char *target);
 int drill_mend(struct drill *d);
@@ -149,6 +159,7 @@ json_t *drill_step_json(const struct drill_step *step, const struct drill_seen *
 			const struct findings *verdict);
 json_t *drill_report_json(const struct drill *d, const char *scenario, json_t *steps,
 			  int64_t began_ms);
+void drill_print_practice(const struct terminal *t, const struct drill *d);
 void drill_print_step(const struct terminal *t, const json_t *step);
 void drill_print_end(const struct terminal *t, const json_t *report);
 

@@ -19,7 +19,8 @@
 
 #include "explain-words.h"
 
-#define SOUND_MS 50 /* from knowing that a feed is lost to the next one's sound */
+#define SOUND_MS 50        /* from knowing that a feed is lost to the next one's sound */
+#define FRAME_RATE_MS 5000 /* over which frames are counted; it is noticed before its end */
 
 static void say_nobody(struct explain_item *item, const struct outlook *o)
 {
@@ -127,6 +128,20 @@ static void say_loss(struct explain_item *item, const struct outlook *o, int64_t
 	}
 }
 
+/* Half of the frames are lost: the health of the feed notices, over FRAME_RATE_MS. */
+static void say_half(struct explain_item *item, const struct outlook *o)
+{
+	uint32_t percent = o->facts->health.of[SIGNAL_FRAME_RATE].enter;
+	char text[SECONDS_SIZE];
+
+	if (percent <= 50 || o->next->gop_ms <= 0) {
+		return;
+	}
+	item->left_ms = FRAME_RATE_MS + o->facts->delay_ms + o->next->gop_ms;
+	SAY(item, " If less than %u %% of the pictures come (frame_rate), %s takes over within %s.",
+	    (unsigned)percent, o->next->name, explain_seconds(text, item->left_ms));
+}
+
 static void say_starved(struct explanation *e, const struct outlook *o)
 {
 	struct explain_item *item = explain_item_add(e, EXPLAIN_CASE, "starved");
@@ -142,6 +157,7 @@ static void say_starved(struct explanation *e, const struct outlook *o)
 		SAY(item,
 		    " If holes go on, the feed counts as degraded and the show stays with %s.",
 		    o->next->name);
+		say_half(item, o);
 	}
 }
 

@@ -46,7 +46,8 @@ struct explain_item *explain_item_add(struct explanation *e, enum explain_sectio
 	*item = (struct explain_item){ .section = section,
 				       .key = key,
 				       .picture_ms = EXPLAIN_UNKNOWN,
-				       .silence_ms = EXPLAIN_UNKNOWN };
+				       .silence_ms = EXPLAIN_UNKNOWN,
+				       .left_ms = EXPLAIN_UNKNOWN };
 	return item;
 }
 

@@ -68,6 +68,7 @@ struct explain_item {
 	/* EXPLAIN_CASE, at worst; EXPLAIN_UNKNOWN: it cannot be said */
 	int64_t picture_ms, silence_ms;
 	bool is_promised; /* that there is no gap */
+	int64_t left_ms;  /* starved: within which time the feed is left; EXPLAIN_UNKNOWN: never */
 };
 
 #define EXPLAIN_ITEMS_MAX (TIMELINE_FEEDS_MAX + 20)

@@ -264,6 +264,7 @@ static void print_headline(const struct terminal *t, const json_t *show)
 {
 	bool is_on = json_is_true(json_object_get(show, "on_air"));
 	bool is_held = json_is_false(json_object_get(show, "started"));
+	bool is_practice = json_is_true(json_object_get(show, "practice"));
 	enum paint paint = is_on ? PAINT_GOOD : PAINT_BAD;
 	char name[64], duration[32];
 
@@ -272,7 +273,9 @@ static void print_headline(const struct terminal *t, const json_t *show)
 	fprintf(t->out, "%s%s%s  %s%s%s  %s  delay %.1f s%s\n", terminal_begin(t, PAINT_BOLD), name,
 		terminal_end(t, PAINT_BOLD), terminal_begin(t, paint), is_on ? "ON AIR" : "OFF AIR",
 		terminal_end(t, paint), duration, (double)number_of(show, "delay_ms") / 1000,
-		is_held ? "  not started" : "");
+		is_held       ? "  not started"
+		: is_practice ? "  rehearsed without public"
+			      : "");
 }
 
 static void print_live(const struct terminal *t, const json_t *show)

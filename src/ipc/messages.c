@@ -257,6 +257,10 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 		TEXT(ipc_history_read, show),
 	} },
 	[IPC_WITNESS_SUMMARY] = { BODY(ipc_witness_summary) },
+	[IPC_PRACTICE_START] = { BODY(ipc_practice_start), .fds_min = 1, .fds_max = 1, .fields = {
+		TEXT(ipc_practice_start, stream),
+	} },
+	[IPC_PRACTICE_STATUS] = { BODY(ipc_practice_status) },
 	[IPC_WITNESS_END] = { BODY(ipc_witness_end), .fields = {
 		TEXT(ipc_witness_end, error),
 	} },

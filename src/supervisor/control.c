@@ -52,6 +52,7 @@ void client_stop_watching(struct client *client)
 static void client_free(struct client *client)
 {
 	fault_undo(client->control->supervisor, client);
+	practice_undo(client->control->supervisor, client);
 	client_stop_watching(client);
 	preflight_forget(client->control->supervisor, client);
 	client->control->count--;

@@ -197,7 +197,8 @@ static const struct destination *fault_public(const struct show *show)
 		bool is_up = d->status.state == DESTINATION_LIVE ||
 			     d->status.state == DESTINATION_HELD;
 
-		if (is_up && !d->config->rehearsal && d->config->path == NULL) {
+		if (is_up && !d->config->rehearsal && d->config->path == NULL &&
+		    d->stand_in == NULL) {
 			return d;
 		}
 	}

@@ -25,6 +25,7 @@
 
 #define QUEUE_MAX 512 /* records that may wait for the writer; then they are lost */
 #define READERS_MAX 4
+#define PRACTICE "a rehearsal without public"
 #define SINCE_MAX_S INT64_C(100000000000)
 
 static struct ledger_time now(void)
@@ -291,6 +292,9 @@ static struct state state_of_show(const struct show *show)
 	if (!show->is_started) {
 		return (struct state){ LEDGER_REST, "ended", "not started by the operator" };
 	}
+	if (show->practice != NULL) {
+		return (struct state){ LEDGER_REST, "practice", PRACTICE };
+	}
 	if (show->status.timeline.is_on) {
 		return (struct state){ LEDGER_ON, "on_air", "" };
 	}
@@ -306,6 +310,9 @@ static struct state state_of_destination(const struct destination *d)
 
 	if (!d->show->is_started) {
 		return (struct state){ LEDGER_REST, "ended", "not started by the operator" };
+	}
+	if (d->show->practice != NULL) {
+		return (struct state){ LEDGER_REST, "practice", PRACTICE };
 	}
 	if (d->is_paused) {
 		return (struct state){ LEDGER_REST, "paused", "paused by the operator" };

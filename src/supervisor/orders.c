@@ -8,6 +8,7 @@
  *   {"command":"auto"|"start"|"end","show":S}  -> likewise
  *   {"command":"fault","show":S,"kind":K,"target":T,"seconds":N,"live":B}  -> likewise; undone by
  *   {"command":"mend"}                         -> likewise, or when the client goes away
+ *   {"command":"practice","show":S}            -> {"ok":true,"practice":{...}}, until it goes away
  *   {"command":"preflight","show":S}           -> {"ok":true,"preflight":{...}}, some seconds later
  *   {"command":"witness","show":S}             -> likewise, then {"witness":{}}s, {"summary":{}}s
  *   {"command":"witness_mark","show":S,"mark":N}  -> likewise, and a summary with that mark
@@ -66,6 +67,7 @@ static void do_explain(struct client *client, struct show *show, const json_t *r
 static void do_start(struct client *client, struct show *show, const json_t *request)
 {
 	(void)request;
+	practice_end(show);
 	if (!show->is_started) {
 		show_go(show);
 		events_add(show->supervisor, show->config->name, "start", signed_by(client, NULL),
@@ -77,6 +79,7 @@ static void do_start(struct client *client, struct show *show, const json_t *req
 static void do_end(struct client *client, struct show *show, const json_t *request)
 {
 	(void)request;
+	practice_end(show);
 	if (show->is_started) {
 		show_end(show);
 		events_add(show->supervisor, show->config->name, "end", signed_by(client, NULL),
@@ -217,6 +220,19 @@ static void do_fault(struct client *client, struct show *show, const json_t *req
 	}
 }
 
+static void do_practice(struct client *client, struct show *show, const json_t *request)
+{
+	char error[2 * IPC_TEXT];
+	json_t *practice = practice_begin(show, client, error, sizeof(error));
+
+	(void)request;
+	if (practice != NULL) {
+		client_reply(client, json_pack("{s:b, s:o}", "ok", true, "practice", practice));
+	} else {
+		client_error(client, "%s", error);
+	}
+}
+
 static void do_witness(struct client *client, struct show *show, const json_t *request)
 {
 	(void)request;
@@ -279,6 +295,7 @@ static const struct {
 	{ "resume", true, true, do_resume },
 	{ "fault", true, true, do_fault },
 	{ "mend", false, false, do_mend },
+	{ "practice", true, true, do_practice },
 	{ "witness", true, false, do_witness },
 	{ "witness_mark", true, false, do_witness_mark },
 	{ "preflight", true, false, do_preflight },

@@ -318,6 +318,7 @@ void reexec_begin(struct supervisor *sup)
 		return;
 	}
 	fault_undo(sup, NULL); /* whoever rehearses loses the connection to us */
+	practice_undo(sup, NULL);
 	if (sup->options.config_path != NULL) {
 		/* What is no file (a pipe, say) is read again by everybody. */
 		sup->config_fd = files_snapshot(sup->options.config_path, CONFIG_BYTES_MAX);

@@ -18,6 +18,22 @@ bool fault_meet(struct source *source);
 /* "is pulled": what is done to a feed now; NULL = nothing. */
 const char *fault_of(const struct feed *feed);
 
+/* ---- practice.c: practice platforms in place of the show's destinations ---- */
+
+/* On behalf of `holder`: which destinations are replaced, and which left out. NULL if it cannot be
+ * done: `error` says why and what to do. */
+json_t *practice_begin(struct show *show, const void *holder, char *error, size_t size);
+/* All is as it was. Nothing if there is none. */
+void practice_end(struct show *show);
+/* Ends those of one holder, or all if it is NULL. */
+void practice_undo(struct supervisor *sup, const void *holder);
+/* Sends the relay to what stands in for this destination, without the real one's secrets. */
+void practice_divert(const struct destination *d, struct ipc_destination_add *to);
+/* From here on silences are measured anew. */
+void practice_mark(struct show *show);
+/* What it got; null if it is the real one. */
+json_t *practice_destination_json(const struct destination *d);
+
 /* ---- witness.c: a witness, while a client watches ---- */
 
 extern const struct child_ops witness_ops;

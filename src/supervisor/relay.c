@@ -18,6 +18,7 @@
 #include <understudy/log.h>
 #include <understudy/text.h>
 
+#include "rehearsal.h"
 #include "supervisor.h"
 
 #define WOKEN_MAX 16         /* readers the writer of a ring wakes */
@@ -134,6 +135,9 @@ static void destination_send(struct destination *d)
 	endpoint_fill(&add.endpoints[0], &c->endpoint);
 	if (c->backup.host != NULL) {
 		endpoint_fill(&add.endpoints[1], &c->backup);
+	}
+	if (d->stand_in != NULL) {
+		practice_divert(d, &add);
 	}
 	child_send(d->relay->child, IPC_DESTINATION_ADD, &add, NULL, 0);
 	explicit_bzero(&add, sizeof(add));
@@ -365,9 +369,9 @@ static void destination_report(struct destination *d, const struct ipc_destinati
 	}
 	events_add(d->show->supervisor, d->show->config->name,
 		   goes_up ? "destination_up" : "destination_down",
-		   json_pack("{s:s}", "destination", d->config->name), "destination %s: %s%s%s",
-		   d->config->name, goes_up ? "live" : "lost",
-		   !goes_up && now->last_error[0] != '\0' ? ": " : "",
+		   json_pack("{s:s}", "destination", d->config->name), "destination %s%s: %s%s%s",
+		   d->config->name, d->stand_in != NULL ? " (a practice platform)" : "",
+		   goes_up ? "live" : "lost", !goes_up && now->last_error[0] != '\0' ? ": " : "",
 		   goes_up ? "" : d->status.last_error);
 }
 
@@ -471,7 +475,9 @@ static struct relay *shared_relay(struct show *show)
 
 void destination_assign(struct destination *d)
 {
-	if (d->config->kind == DESTINATION_INACTIVE || d->is_paused) {
+	bool is_left_out = d->show->practice != NULL && d->stand_in == NULL;
+
+	if (d->config->kind == DESTINATION_INACTIVE || d->is_paused || is_left_out) {
 		return;
 	}
 	if (output_role(d->config) != ROLE_NONE) {
@@ -485,6 +491,7 @@ void destination_assign(struct destination *d)
 		return;
 	}
 	d->status.state = DESTINATION_IDLE;
+	d->status.why[0] = '\0';
 	if (d->relay->child != NULL) {
 		destination_send(d);
 	} else {
@@ -510,14 +517,19 @@ static void destination_detach(struct destination *d, bool unpublish)
 	}
 }
 
-void destination_pause(struct destination *d)
+void destination_rest(struct destination *d, const char *why)
 {
 	destination_detach(d, false);
-	d->is_paused = true;
 	memset(&d->status, 0, sizeof(d->status));
 	d->status.state = DESTINATION_STOPPED;
 	d->status.since_us = clock_monotonic_us();
-	text_copy(d->status.why, sizeof(d->status.why), "paused by the operator");
+	text_copy(d->status.why, sizeof(d->status.why), why);
+}
+
+void destination_pause(struct destination *d)
+{
+	d->is_paused = true;
+	destination_rest(d, "paused by the operator");
 	history_look(d->show);
 }
 

@@ -19,6 +19,7 @@
 #include <understudy/log.h>
 #include <understudy/text.h>
 
+#include "rehearsal.h"
 #include "supervisor.h"
 
 static bool is_same_text(const char *a, const char *b)
@@ -212,6 +213,7 @@ void show_sync(struct show *show, const struct config_show *config)
 	bool keeps_thresholds = memcmp(&show->config->failover.health, &config->failover.health,
 				       sizeof(config->failover.health)) == 0;
 
+	practice_end(show);
 	sync_feeds(show, config);
 	sync_destinations(show, config);
 	show->config = config;

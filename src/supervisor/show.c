@@ -38,7 +38,7 @@ struct show *show_find(struct supervisor *sup, const char *name)
 
 /* ---- what the switch is told ---- */
 
-static void show_tell_settled(struct show *show, bool is_settled)
+void show_tell_settled(struct show *show, bool is_settled)
 {
 	struct ipc_switch_settle settle = { .is_settled = is_settled };
 
@@ -498,6 +498,7 @@ void show_destroy(struct show *show)
 	struct feed *feed;
 	struct destination *d;
 
+	practice_end(show);
 	show_end(show);
 	while ((feed = TAILQ_FIRST(&show->feeds)) != NULL) {
 		feed_destroy(feed, "its show was removed from the configuration");

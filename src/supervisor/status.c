@@ -7,6 +7,7 @@
 #include <understudy/text.h>
 
 #include "condition.h"
+#include "rehearsal.h"
 
 void status_time(char to[32], int64_t wall_us)
 {
@@ -188,6 +189,7 @@ static json_t *destination_json(const struct destination *d)
 	}
 	json_object_set_new(json, "local", json_boolean(d->config->path != NULL));
 	json_object_set_new(json, "admin", json_string(destination_admin(d)));
+	json_object_set_new(json, "practice", practice_destination_json(d));
 	json_object_set_new(json, "ledger", account_json(&d->account));
 	if (s->srt.is_known) {
 		json_object_set_new(json, "srt", srt_json(&s->srt));
@@ -211,16 +213,16 @@ static json_t *show_json(const struct show *show)
 		json_array_append_new(destinations, destination_json(d));
 	}
 	text_escape(why, sizeof(why), t->why, strlen(t->why));
-	return json_pack("{s:s, s:b, s:b, s:o, s:s, s:s, s:o, s:I, s:i, s:o, s:o, s:o, s:o, s:o}",
-			 "name", show->config->name, "on_air", show->is_started && t->is_on,
-			 "started", show->is_started, "live",
-			 live != NULL ? json_string(live->config->name) : json_null(), "why", why,
-			 "admin", taken != NULL ? "take" : "auto", "taken",
-			 taken != NULL ? json_string(taken->config->name) : json_null(),
-			 "timeline_90k", (json_int_t)t->now_90k, "delay_ms",
-			 (int)show->config->delay_ms, "feeds", feeds, "destinations", destinations,
-			 "warnings", warnings_json(show), "reference",
-			 condition_reference_json(show), "ledger", account_json(&show->account));
+	return json_pack(
+		"{s:s, s:b, s:b, s:b, s:o, s:s, s:s, s:o, s:I, s:i, s:o, s:o, s:o, s:o, s:o}",
+		"name", show->config->name, "on_air", show->is_started && t->is_on, "started",
+		show->is_started, "practice", show->practice != NULL, "live",
+		live != NULL ? json_string(live->config->name) : json_null(), "why", why, "admin",
+		taken != NULL ? "take" : "auto", "taken",
+		taken != NULL ? json_string(taken->config->name) : json_null(), "timeline_90k",
+		(json_int_t)t->now_90k, "delay_ms", (int)show->config->delay_ms, "feeds", feeds,
+		"destinations", destinations, "warnings", warnings_json(show), "reference",
+		condition_reference_json(show), "ledger", account_json(&show->account));
 }
 
 json_t *status_json(struct supervisor *sup)

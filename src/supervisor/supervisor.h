@@ -259,8 +259,9 @@ struct destination {
 	TAILQ_ENTRY(destination) entry;
 	struct show *show;
 	const struct config_destination *config;
-	struct relay *relay; /* NULL while the show is not started */
-	bool is_paused;      /* administrative: not served until the operator resumes it */
+	struct relay *relay;       /* NULL while the show is not started */
+	struct stand_in *stand_in; /* plays it in a rehearsal (practice.c); else NULL */
+	bool is_paused;            /* administrative: not served until the operator resumes it */
 	uint32_t id;
 	struct ipc_destination_status status;
 	int64_t silence_us; /* RTMP: longest time without a write since the witness's last mark */
@@ -280,8 +281,9 @@ struct show {
 	bool is_ring_ready;
 	struct child *witness; /* while somebody watches */
 	bool is_watched;
-	bool is_started; /* administrative: destinations shall be served */
-	bool is_on_air;  /* a destination has been live since: the reference format is settled */
+	struct practice *practice; /* rehearsed in private; else NULL */
+	bool is_started;           /* administrative: destinations shall be served */
+	bool is_on_air; /* a destination has been live since: the reference format is settled */
 	uint16_t taken_feed;
 	uint16_t next_feed_id;
 	uint32_t next_incarnation;
@@ -313,6 +315,7 @@ const char *show_give_back(struct show *show);
 void show_tell_thresholds(struct show *show);
 /* A destination went live. */
 void show_settle_reference(struct show *show);
+void show_tell_settled(struct show *show, bool is_settled);
 /* What SRT told of the feed's connection so far. */
 void show_note_loss(struct show *show, const struct source *source,
 		    const struct ipc_caller_status *srt);
@@ -347,7 +350,9 @@ struct destination *destination_create(struct show *show, const struct config_de
 void destination_remove(struct destination *d, bool unpublish);
 struct destination *destination_by_id(struct show *show, uint32_t id);
 struct destination *destination_find(struct show *show, const char *name);
-/* Leaves the destination without ending its broadcast, and lets it rest until resumed. */
+/* Leaves the destination without ending its broadcast; `why` it rests, for people. */
+void destination_rest(struct destination *d, const char *why);
+/* The same until the operator resumes it. */
 void destination_pause(struct destination *d);
 void destination_resume(struct destination *d);
 /* A rehearsal: loses its connection, and gets none until then; 0 ends it. */

@@ -99,6 +99,7 @@ bool witness_mark(struct show *show, uint32_t mark)
 	TAILQ_FOREACH(d, &show->destinations, entry) {
 		d->silence_us = 0;
 	}
+	practice_mark(show);
 	return show->witness != NULL &&
 	       child_send(show->witness, IPC_WITNESS_MARK, &order, NULL, 0);
 }

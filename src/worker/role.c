@@ -27,6 +27,7 @@ const char *worker_role_str(enum worker_role role)
 		[ROLE_SLATE] = "slate",
 		[ROLE_INGEST_RTMP_PULL] = "ingest-rtmp-pull",
 		[ROLE_INGEST_RTMP_TUNNEL] = "ingest-rtmp-tunnel",
+		[ROLE_PRACTICE] = "practice",
 	};
 
 	return (unsigned)role < ROLES ? names[role] : "unknown";

@@ -131,6 +131,11 @@ static const struct rule ingest_rtmp_tunnel[] = {
 	IF(ioctl, EQ(1, FIONREAD)),
 };
 
+/* librtmp likewise, for who comes to a listening socket. */
+static const struct rule practice[] = {
+	IF(accept4, EQ(3, SOCK_CLOEXEC)), ANY(times), IF(setsockopt, EQ(1, SOL_SOCKET)),
+};
+
 static const struct rule switch_[] = {
 	IF(fcntl, EQ(1, F_ADD_SEALS)),
 };
@@ -230,6 +235,7 @@ static const struct row {
 	[ROLE_INGEST_AV_PULL] = { 64, 1024 * MIB, true, NULL, RULES(ingest_av_pull) },
 	[ROLE_INGEST_RTMP_PULL] = { 32, 256 * MIB, false, NULL, RULES(ingest_rtmp_pull) },
 	[ROLE_INGEST_RTMP_TUNNEL] = { 32, 256 * MIB, true, NULL, RULES(ingest_rtmp_tunnel) },
+	[ROLE_PRACTICE] = { 32, 256 * MIB, false, NULL, RULES(practice) },
 	[ROLE_SWITCH] = { 256, 512 * MIB, false, NULL, RULES(switch_) },
 	[ROLE_RELAY_RTMP] = { 1024, 1024 * MIB, true, NULL, RULES(relay_rtmp) },
 	[ROLE_RELAY_FLV] = { 32, 128 * MIB, false, NULL, RULES(relay_flv) },

@@ -79,14 +79,29 @@ def an_absent_backup_fails_the_rehearsal_and_nothing_is_done(stage):
 
 @case
 def key_frames_too_far_apart_fail_the_rehearsal_with_advice(stage):
-    show = Show(stage, backup=encoders.clip(stage, "backup", gop_seconds=8), delay_ms=1000,
+    show = Show(stage, backup=encoders.clip(stage, "backup", gop_seconds=12), delay_ms=1000,
                 destinations=[])
-    show.relay.wait_status(lambda s: show.relay.feed("backup", s)["gop_ms"], "its key frames' pace")
+    known = show.relay.wait_status(lambda s: show.relay.feed("backup", s)["gop_ms"],
+                                   "its key frames' pace")
+    # Right behind a key frame the show would hold: it has to be on air before the stall, and the
+    # next is far away then.
+    show.relay.wait_status(lambda s: s["timeline_90k"] > known["timeline_90k"] + 3 * 90000,
+                           "that key frame to be past")
     report = drill(show.relay, "--scenario", "stall-primary", "--live", "--seconds", "2", status=1)
     step = report["steps"][0]
     stage.note(str(step["findings"]))
     if not findings(step, "bad") or "delay_ms" not in " ".join(findings(step, "note")):
         raise AssertionError(f"no advice: {step}")
+
+
+@case
+def a_mismatched_backup_fails_the_rehearsal(stage):
+    show = Show(stage, backup=encoders.clip(stage, "backup", size="256x144"))
+    report = drill(show.relay, "--live", "--seconds", "2", status=1)
+    step = report["steps"][0]
+    stage.note(str(step["findings"]))
+    if not any("256x144" in f for f in findings(step, "bad")):
+        raise AssertionError(f"the other size is not reported: {step}")
 
 
 @case

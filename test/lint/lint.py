@@ -44,7 +44,7 @@ ROOMS = {
 }
 PROGRAMS = {"supervisor", "cli", "ingest-rtmp", "ingest-rtmp-pull", "ingest-srt", "ingest-av",
             "switch", "relay-rtmp", "relay-flv", "relay-av", "relay-srt", "resolve", "probe",
-            "witness", "history", "slate"}
+            "witness", "history", "slate", "practice"}
 PURE = {"media", "rtmp", "timeline", "policy", "judge", "ledger"}
 
 # include/understudy/NAME.h: the room whose contract it is

@@ -23,13 +23,13 @@ PICTURES = {
 }
 
 
-def _recipe(camera, fps, b_frames, seconds, gop_seconds):
+def _recipe(camera, fps, b_frames, seconds, gop_seconds, size):
     source, effect, seed = PICTURES[camera]
     # Reordering needs a look ahead; without it the encoder is as simple as it gets.
     order = ["-b_strategy", "0", "-rc-lookahead", "5"] if b_frames else ["-tune", "zerolatency"]
     return [
         "ffmpeg", "-nostdin", "-v", "error",
-        "-f", "lavfi", "-i", f"{source}=size=320x180:rate={fps}",
+        "-f", "lavfi", "-i", f"{source}=size={size}:rate={fps}",
         "-f", "lavfi", "-i", f"anoisesrc=seed={seed}:amplitude=0.1:sample_rate=48000",
         "-t", str(seconds), "-vf", f"format=yuv420p{effect}",
         "-c:v", "libx264", "-preset", "ultrafast", "-bf", str(b_frames), *order,
@@ -38,10 +38,11 @@ def _recipe(camera, fps, b_frames, seconds, gop_seconds):
         "-threads", "1", "-c:a", "aac", "-ac", "2", "-b:a", "64k", "-f", "flv"]
 
 
-def clip(stage, camera, fps=30, b_frames=0, seconds=CLIP_SECONDS, gop_seconds=GOP_SECONDS):
+def clip(stage, camera, fps=30, b_frames=0, seconds=CLIP_SECONDS, gop_seconds=GOP_SECONDS,
+         size="320x180"):
     """A Clip of the camera; encoded the first time anyone asks for it in this build."""
     need("ffmpeg")
-    recipe = _recipe(camera, fps, b_frames, seconds, gop_seconds)
+    recipe = _recipe(camera, fps, b_frames, seconds, gop_seconds, size)
     mark = hashlib.blake2b(repr(recipe).encode(), digest_size=6).hexdigest()
     path = os.path.join(stage.shared, f"{camera}-{fps}fps-{mark}.flv")
     if not os.path.exists(path):

@@ -270,6 +270,46 @@ static void nothing_seen_is_nothing_proved(void **state)
 	assert_says("nothing was done");
 }
 
+/* ---- starvation ---- */
+
+static void a_starved_feed_is_left_within_what_explain_says(void **state)
+{
+	(void)state;
+	facts.health.of[SIGNAL_FRAME_RATE].enter = 65;
+	explain_make(&facts, &promise);
+	seen.left_ms = 9000;
+	seen.picture.missing = 120;
+	judge("starve-primary");
+	assert_false(verdict.has_bad);
+	assert_says("hitched for 5500 ms");
+	seen.left_ms = 13000;
+	judge("starve-primary");
+	assert_true(verdict.has_bad);
+	assert_says("promised are 10500");
+}
+
+/* ---- practice platforms ---- */
+
+static void a_practice_platform_has_to_get_something_and_in_order(void **state)
+{
+	struct drill_destination *d = &seen.destinations[0];
+
+	(void)state;
+	d->is_practised = true;
+	d->bytes = 1000000;
+	d->heard_ms = 42;
+	judge("pull-primary");
+	assert_false(verdict.has_bad);
+	assert_says("42 ms, at youtube");
+	d->backwards = 2;
+	judge("pull-primary");
+	assert_true(verdict.has_bad);
+	assert_says("ran backwards 2 times");
+	d->bytes = 0;
+	judge("pull-primary");
+	assert_says("got nothing");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,6 +329,9 @@ int main(void)
 		cmocka_unit_test_setup(a_show_that_follows_the_flapping_fails, setup),
 		cmocka_unit_test_setup(without_a_slate_silence_is_no_failure_but_said, setup),
 		cmocka_unit_test_setup(nothing_seen_is_nothing_proved, setup),
+		cmocka_unit_test_setup(a_starved_feed_is_left_within_what_explain_says, setup),
+		cmocka_unit_test_setup(a_practice_platform_has_to_get_something_and_in_order,
+				       setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
