@@ -15,6 +15,7 @@
 #define SLACK_MS 10000 /* beyond what the show itself needs */
 #define FLAP_MS 2000
 #define SAMPLE_MS 500
+#define MEASURE_MS 7000 /* of a sound feed, for its usual frame rate to be known */
 
 /* ---- the show's own times ---- */
 
@@ -211,6 +212,14 @@ static int run_loss(struct drill *d, const char *kind)
 	return code == EXIT_DONE ? run_home(d) : code;
 }
 
+/* What comes is held against what came before: a step before this one may have ended just now. */
+static int run_starve(struct drill *d)
+{
+	int code = drill_wait(d, NULL, MEASURE_MS);
+
+	return code == EXIT_DONE ? run_loss(d, "starve") : code;
+}
+
 /* Not a lease: the encoder has to dial again by itself. */
 static int run_close(struct drill *d)
 {
@@ -305,7 +314,7 @@ static int run_kind(struct drill *d)
 	case DRILL_STALL:
 		return run_loss(d, "stall");
 	case DRILL_STARVE:
-		return run_loss(d, "starve");
+		return run_starve(d);
 	case DRILL_CLOSE:
 		return run_close(d);
 	case DRILL_FREEZE:
