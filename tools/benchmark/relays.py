@@ -26,6 +26,7 @@ rtmp_auto_push off;
 rtmp {{ access_log off; server {{ listen 127.0.0.1:{port}; chunk_size 4096;
     {applications} }} }}
 """
+AT_ONCE = 4 # encoders that begin: understudy takes few connections without a key from one address
 APPLICATION = "application {name} {{ live on; {push} }}"
 
 
@@ -151,8 +152,12 @@ def understudy(**show):
             for i, key in enumerate(keys) if i > 0]
         if relay.more_shows:
             relay.reload_and_wait()
-        for key in keys:
+        for number, key in enumerate(keys):
             publish(stage, job, relay.url(key, job.feed))
+            if number % AT_ONCE == AT_ONCE - 1:
+                eventually(lambda upto=number: all(
+                    s["feeds"][0]["state"] != "offline" for s in relay.shows()[:upto + 1]),
+                    "the feeds to be taken", 60, 0.2)
         eventually(lambda: all(d["state"] == "live" for s in relay.shows()
                                for d in s["destinations"]),
                    "all destinations to be live", 60, 0.5)
