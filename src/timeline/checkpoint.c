@@ -373,7 +373,8 @@ void tl_resume_source(struct timeline *tl, struct tl_source *s, uint64_t seq)
 		tl->live = s;
 		s->awaits_point = (from->flags & CHECKPOINT_AWAITS_POINT) != 0;
 		s->drops_leading = (from->flags & CHECKPOINT_DROPS_LEADING) != 0;
-		s->point_90k = tl->out.max_pts_90k[PACKET_VIDEO] - s->map_90k;
+		s->point_90k = s->drops_leading ? tl->out.max_pts_90k[PACKET_VIDEO] - s->map_90k
+						: TL_UNKNOWN;
 		s->enter_90k = tl->out.last_90k;
 	}
 }

@@ -41,6 +41,15 @@ static struct step cut_step(int64_t left_90k, int64_t right_90k)
 	return step;
 }
 
+bool tl_point_follows(const struct timeline *tl, const struct tl_source *s, const struct packet *p)
+{
+	struct step step = cut_step(tl->out.frame_90k[p->kind], s->flows[p->kind].frame_90k);
+	int64_t last_90k = tl->out.max_pts_90k[p->kind];
+
+	return last_90k == TL_UNKNOWN ||
+	       p->pts_90k + s->map_90k >= last_90k + step.least_90k - TL_TWIN_SLACK_90k;
+}
+
 /* ---- points ---- */
 
 enum packet_kind tl_point_kind(const struct tl_source *s, uint64_t point)

@@ -60,8 +60,9 @@ static bool pick_may_join(const struct timeline *tl, const struct tl_source *s,
 		return p->dts_90k + s->map_90k >= s->enter_90k &&
 		       (p->kind == PACKET_AUDIO || (p->flags & PACKET_KEY) != 0);
 	}
-	if (p->kind == PACKET_VIDEO) {
-		return (e->flags & TL_ENTRY_POINT) != 0;
+	if (p->kind == PACKET_VIDEO) { /* after a restart earlier points are there again */
+		return (e->flags & TL_ENTRY_POINT) != 0 &&
+		       (!s->is_resumed || tl_point_follows(tl, s, p));
 	}
 	end_90k = tl_out_end(tl, PACKET_AUDIO);
 	if (end_90k == TL_UNKNOWN) {
@@ -70,20 +71,13 @@ static bool pick_may_join(const struct timeline *tl, const struct tl_source *s,
 	return p->pts_90k + s->map_90k >= end_90k - tl_audio_overlap(tl, s);
 }
 
-/* Leading pictures of a weak point cannot be decoded without what came before it. */
-static bool pick_is_leading(struct tl_source *s, const struct tl_entry *e)
+/* What is presented before the point that the source was entered at: those pictures are the left
+ * source's. Leading pictures of a weak point cannot be decoded without what came before it. */
+bool tl_is_leading(const struct tl_source *s, const struct packet *p)
 {
-	const struct packet *p = &e->packet;
-
-	if (!s->drops_leading || p->kind != PACKET_VIDEO || !packet_is_main(p) ||
-	    p->pts_90k == s->point_90k) {
-		return false;
-	}
-	if ((p->flags & PACKET_LEADING) != 0 || p->pts_90k < s->point_90k) {
-		return true;
-	}
-	s->drops_leading = false;
-	return false;
+	return p->kind == PACKET_VIDEO && packet_is_main(p) && p->pts_90k != s->point_90k &&
+	       (p->pts_90k < s->point_90k ||
+		(s->drops_leading && (p->flags & PACKET_LEADING) != 0));
 }
 
 /* ---- candidates ---- */
@@ -212,7 +206,7 @@ static bool pick_passes(struct timeline *tl, struct tl_source *s, const struct p
 		tl_source_pop(s, p->kind, p->track);
 		return false;
 	}
-	if (pick_is_leading(s, e)) {
+	if (tl_is_leading(s, p)) {
 		tl_source_pop(s, p->kind, p->track);
 		return false;
 	}
@@ -318,9 +312,9 @@ static void pick_from_live(struct timeline *tl, struct tl_source *s, const struc
 	if ((flags & TL_ENTRY_POINT) != 0) {
 		p.flags |= PACKET_JOIN;
 	}
-	if (track->is_joining && p.kind == PACKET_VIDEO && p.track == 0) {
-		s->drops_leading = (p.flags & PACKET_KEY) == 0;
-		s->point_90k = p.pts_90k - s->map_90k;
+	if (p.kind == PACKET_VIDEO && packet_is_main(&p)) { /* those come right behind the point */
+		s->drops_leading = track->is_joining && (p.flags & PACKET_KEY) == 0;
+		s->point_90k = track->is_joining ? p.pts_90k - s->map_90k : s->point_90k;
 	}
 	if (track->is_joining && p.kind != PACKET_DATA) {
 		track->is_joining = false;

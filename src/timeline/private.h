@@ -267,7 +267,7 @@ struct tl_source {
 	bool awaits_point; /* audio runs, video starts at its next point */
 	bool starts_behind_gap;
 	bool drops_leading; /* started at a weak point: leading pictures cannot be decoded */
-	int64_t point_90k;  /* pts of the point it started at (media) */
+	int64_t point_90k;  /* pts of the point it started at (media), TL_UNKNOWN */
 	int64_t enter_90k;  /* show dts from where it was entered: extra tracks start behind */
 
 	/* after a restart: the packet that tells the map exactly */
@@ -512,6 +512,8 @@ int64_t tl_audio_limit(const struct tl_source *left, const struct tl_source *to,
 		       const struct tl_cut *cut);
 /* Sound sent twice at most where the source's audio follows: half a frame, of the shorter ones. */
 int64_t tl_audio_overlap(const struct timeline *tl, const struct tl_source *s);
+/* The packet comes far enough behind what was sent of its kind's main track. */
+bool tl_point_follows(const struct timeline *tl, const struct tl_source *s, const struct packet *p);
 /* End of what was sent of the kind's main track, TL_UNKNOWN: nothing was. */
 int64_t tl_out_end(const struct timeline *tl, enum packet_kind kind);
 
@@ -556,6 +558,10 @@ void tl_health_update(struct timeline *tl, int64_t now_us);
 
 /* Takes the next packet if it is due. Else false, and when to come again. */
 bool tl_pick(struct timeline *tl, int64_t now_us, struct timeline_step *ret, int64_t *ret_due_us);
+
+/* Must not be sent: it is presented before the point the live source started at, or needs what
+ * came before that. */
+bool tl_is_leading(const struct tl_source *s, const struct packet *p);
 
 /* ---- checkpoint.c ---- */
 void tl_resume_source(struct timeline *tl, struct tl_source *s, uint64_t seq);

@@ -36,7 +36,7 @@ int tl_source_create(struct timeline *tl, int handle, unsigned feed, uint32_t in
 	tl_gauge_reset(&s->gauge, now_us);
 	s->troubled_us = s->skew_us = TL_UNKNOWN;
 	s->split_us = INT64_MIN / 2;
-	s->key_dts_90k = s->point_dts_90k = s->weak_dts_90k = TL_UNKNOWN;
+	s->key_dts_90k = s->point_dts_90k = s->weak_dts_90k = s->point_90k = TL_UNKNOWN;
 	s->first_us = INT64_MAX;
 	s->anchor_seq = TL_NONE;
 	for (unsigned kind = 0; kind < PACKET_KINDS; kind++) {
@@ -249,7 +249,10 @@ void tl_source_append(struct timeline *tl, struct tl_source *s, struct tl_entry 
 		return;
 	}
 	if (p->source_seq == s->anchor_seq) {
-		s->map_90k = s->anchor_pts_90k - p->pts_90k;
+		int64_t moved_90k = s->anchor_pts_90k - p->pts_90k - s->map_90k;
+
+		s->map_90k += moved_90k;
+		s->point_90k -= s->point_90k != TL_UNKNOWN ? moved_90k : 0;
 	}
 	if (source_was_sent(s, p)) { /* it was here to learn from */
 		tl_source_pop(s, p->kind, p->track);

@@ -75,7 +75,9 @@ void tl_tail_move(struct timeline *tl, struct tl_source *s, const int64_t left_9
 
 			item.packet.dts_90k += s->map_90k;
 			item.packet.pts_90k += s->map_90k;
-			tail_append(tl, &item);
+			if (!tl_is_leading(s, p)) {
+				tail_append(tl, &item);
+			}
 			tl_source_pop(s, item.packet.kind, item.packet.track);
 		} else {
 			tracks &= ~tl_track_bit(p->kind, p->track);

@@ -162,6 +162,7 @@ struct tl_source *tl_split_source(struct timeline *tl, struct tl_source *s, cons
 	next->split_us = p->arrival_us;
 	for (unsigned kind = 0; kind < PACKET_KINDS; kind++) {
 		next->params[kind] = s->params[kind];
+		next->flows[kind].frame_90k = s->flows[kind].frame_90k;
 	}
 	tl_health_inherit(next, s);
 	tl_resume_source(tl, next, next->first_seq);

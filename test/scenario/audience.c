@@ -7,6 +7,7 @@
 
 #define UNFINISHED 16 /* frames at the end whose neighbours may not be sent yet */
 #define YOUNG_US 2000000
+#define YOUNG_FRAMES 16
 #define ROUNDING_90k 180 /* timestamps are whole ms on both sides */
 
 static int compare_pts(const void *a, const void *b)
@@ -99,7 +100,15 @@ static int64_t least_step(const struct watch_frame *a, const struct watch_frame 
 /* So few frames tell nobody how long they last. */
 static bool is_young(const struct watch *w, const struct watch_frame *f)
 {
-	return f->sent_us - f->delay_us - w->connections[f->connection].opened_us < YOUNG_US;
+	const struct watch_connection *c = &w->connections[f->connection];
+	unsigned frames = 0;
+
+	for (size_t i = 0; i < c->count && c->packets[i].packet.arrival_us <= f->sent_us; i++) {
+		const struct packet *p = &c->packets[i].packet;
+
+		frames += packet_is_main(p) && p->kind == f->kind;
+	}
+	return f->sent_us - f->delay_us - c->opened_us < YOUNG_US || frames < YOUNG_FRAMES;
 }
 
 static void check_doubled(struct watch *w, const struct watch_frame *a, const struct watch_frame *b)
