@@ -14,7 +14,7 @@ BEHIND_S = 0.8
 class TwinShow:
     """A show of one clip that comes twice."""
 
-    def __init__(self, stage, delay_ms, backup_by="rtmp", clip=None, **more):
+    def __init__(self, stage, delay_ms, backup_by="rtmp", clip=None, behind_s=BEHIND_S, **more):
         self.stage = stage
         self.clip = clip or encoders.clip(stage, "primary")
         self.platform = Nginx(stage)
@@ -22,7 +22,7 @@ class TwinShow:
                            delay_ms=delay_ms, srt={"latency_ms": 120}, **more)
         self.primary = self.publish("primary", "rtmp", 0)
         self.began = time.monotonic()
-        time.sleep(BEHIND_S) # what makes it a copy that is behind
+        time.sleep(behind_s) # what makes it a copy that is behind
         self.backup = self.publish("backup", backup_by, 0)
         self.relay.wait_live("primary")
         self.wait_twins()
