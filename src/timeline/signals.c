@@ -265,7 +265,7 @@ static void say_symptom(const struct timeline_symptom *symptom, char *to, size_t
 		text_format(to, size, "starved: media comes at %" PRIu32 " %% of real time", value);
 		break;
 	case SIGNAL_NO_KEY_FRAME:
-		say_duration("no key frame", value, to, size);
+		say_duration("unspliceable: no key frame", value, to, size);
 		break;
 	case SIGNAL_STUCK:
 		text_format(to, size,

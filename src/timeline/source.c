@@ -12,6 +12,7 @@
 
 #define SECOND_US 1000000
 #define EXTRA_SPREAD_90k 900000 /* extra tracks stay this close to the main ones */
+#define LEAST_STEP_90K 90       /* what RTMP can tell apart */
 #define HEADER_AHEAD_90k 90000  /* a header may lie this far ahead of the frames */
 #define NONSENSE_WINDOW_US 10000000
 
@@ -284,6 +285,18 @@ static bool source_frame_is_in_order(const struct tl_source *s, const struct pac
 	return !track->has_frames || p->dts_90k > track->last_dts_90k;
 }
 
+/* GStreamer's muxer begins with two pictures of one decoding time. The second is shown later, so it
+ * may as well be decoded later, by the least that RTMP can tell. One that is stuck gains nothing. */
+static void source_part_equal_times(const struct tl_source *s, struct packet *p)
+{
+	const struct tl_track *track = &s->index.tracks[p->kind][p->track];
+
+	if (p->type == PACKET_FRAME && p->kind == PACKET_VIDEO && track->has_frames &&
+	    p->dts_90k == track->last_dts_90k && p->pts_90k >= p->dts_90k + LEAST_STEP_90K) {
+		p->dts_90k += LEAST_STEP_90K;
+	}
+}
+
 /* From a header, or from a frame that needs none. A new picture may have another frame rate. */
 static void source_learn_params(struct tl_source *s, const struct packet *p,
 				const struct codec_params *params)
@@ -344,6 +357,7 @@ int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const
 		}
 		s = next;
 	}
+	source_part_equal_times(s, q);
 	if (q->type == PACKET_FRAME && !source_frame_is_in_order(s, q)) {
 		tl_gauge_now(&s->gauge, now_us)->stuck++;
 		return source_refuse(s, now_us);

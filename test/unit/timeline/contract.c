@@ -127,6 +127,31 @@ static void nonsense_is_refused_and_counted(void **state)
 	timeline_destroy(&tl);
 }
 
+/* As GStreamer's muxer begins: the second picture is decoded with the first and shown after it. */
+static void two_pictures_of_one_decoding_time_are_both_sent(void **state)
+{
+	struct timeline *tl = timeline_create(&two_feeds, START_US);
+	int source = timeline_open(tl, 7, 1, START_US);
+	struct packet p = video(1);
+
+	assert_int_equal(push(tl, source, 0), 0);
+	p.dts_90k = 0;
+	assert_int_equal(timeline_push(tl, source, 1, &p, NULL, p.arrival_us), 0);
+	p.arrival_us += FRAME_US;
+	assert_int_equal(timeline_push(tl, source, 2, &p, NULL, p.arrival_us), -EINVAL);
+	for (int64_t frame = 2; frame < 60; frame++) {
+		p = video(frame);
+		timeline_push(tl, source, (uint64_t)frame + 1, &p, NULL, p.arrival_us);
+	}
+	struct timeline_step step = step_at(tl, START_US + 1100000);
+	assert_int_equal(step.seq, 0);
+	step = step_at(tl, START_US + 1100000);
+	assert_int_equal(step.seq, 1);
+	assert_int_equal(step.packet.dts_90k, 90);
+	assert_int_equal(step.packet.pts_90k, FRAME_90k);
+	timeline_destroy(&tl);
+}
+
 static void a_feed_far_faster_than_real_time_is_stopped(void **state)
 {
 	struct timeline *tl = timeline_create(&two_feeds, START_US);
@@ -352,6 +377,7 @@ int main(void)
 		cmocka_unit_test(with_nothing_there_only_a_push_can_help),
 		cmocka_unit_test(a_packet_leaves_when_it_is_due_and_not_before),
 		cmocka_unit_test(nonsense_is_refused_and_counted),
+		cmocka_unit_test(two_pictures_of_one_decoding_time_are_both_sent),
 		cmocka_unit_test(a_feed_far_faster_than_real_time_is_stopped),
 		cmocka_unit_test(a_closed_standby_is_released_at_once),
 		cmocka_unit_test(a_closed_live_source_is_sent_to_its_end_and_then_released),

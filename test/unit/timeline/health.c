@@ -320,7 +320,7 @@ static void key_frames_that_stay_away_are_missed(void **state)
 
 	rig_settle(&r);
 	r.has_no_keys = true;
-	assert_entered(&r, SIGNAL_NO_KEY_FRAME, 16 * SECOND, "no key frame for 15 s");
+	assert_entered(&r, SIGNAL_NO_KEY_FRAME, 16 * SECOND, "unspliceable: no key frame for 15 s");
 	r.has_no_keys = false;
 	assert_left(&r, SIGNAL_NO_KEY_FRAME, 4 * SECOND);
 }
