@@ -285,8 +285,8 @@ static bool source_frame_is_in_order(const struct tl_source *s, const struct pac
 	return !track->has_frames || p->dts_90k > track->last_dts_90k;
 }
 
-/* GStreamer's muxer begins with two pictures of one decoding time. The second is shown later, so it
- * may as well be decoded later, by the least that RTMP can tell. One that is stuck gains nothing. */
+/* GStreamer's muxer begins with two pictures of one decoding time. The second is shown later, so
+ * it may be decoded later, by the least that RTMP can tell. One that is stuck gains nothing. */
 static void source_part_equal_times(const struct tl_source *s, struct packet *p)
 {
 	const struct tl_track *track = &s->index.tracks[p->kind][p->track];
