@@ -63,6 +63,10 @@ int codec_parse_frame(uint32_t codec, const uint8_t *data, size_t size, struct c
 unsigned codec_random_access(uint32_t codec, unsigned nal_length_bytes, const uint8_t *data,
 			     size_t size, unsigned claimed);
 
+/* Width and height that a VP8 or VP9 key frame says itself (vpcC does not); false for all else. */
+bool codec_frame_size(uint32_t codec, const uint8_t *data, size_t size, uint16_t *ret_width,
+		      uint16_t *ret_height);
+
 /* XXH3 over what is the same in two copies of one encode: for AVC/HEVC the coded slice NALs
  * only (parameter sets, SEI, AUD skipped), otherwise the payload. */
 uint64_t media_fingerprint(uint32_t codec, unsigned nal_length_bytes, const uint8_t *data,

@@ -63,6 +63,13 @@ enum config_platform {
 	PLATFORMS
 };
 
+/* Which tracks of a show a platform is sent (RTMP). */
+enum config_tracks {
+	TRACKS_AUTO, /* more than one of each kind to those that say they take them */
+	TRACKS_ALL,
+	TRACKS_MAIN,
+};
+
 /* When a destination is dialled again. */
 struct config_retry {
 	uint32_t first_s, cap_s, healthy_s;
@@ -99,6 +106,7 @@ struct config_destination {
 	char *key;
 	char *user, *password;   /* RTMP: for platforms that ask for them */
 	int platform;            /* enum config_platform */
+	int tracks;              /* enum config_tracks */
 	bool isolate, rehearsal, both, allow_redirect;
 	uint32_t hold_s, max_backlog_ms, stall_s;
 	char *passphrase;        /* SRT */

@@ -306,11 +306,15 @@ struct ipc_tunnel_start { /* holds secrets: never logged */
 	uint32_t reserved;
 	struct ipc_endpoint endpoint;
 };
+/* More than one track of a kind goes to platforms that announce that they take them, to any, to
+ * none. */
+enum ipc_tracks { IPC_TRACKS_ANNOUNCED, IPC_TRACKS_ALL, IPC_TRACKS_MAIN };
+
 struct ipc_destination_add { /* holds secrets: never logged */
 	uint32_t id;
 	uint32_t endpoint_count; /* 1, or 2 with a backup: tried by turns */
 	uint32_t allow_redirect; /* the platform may send us to another host */
-	uint32_t reserved;
+	uint32_t tracks;         /* enum ipc_tracks */
 	int64_t first_us, cap_us, healthy_us; /* of struct restart_policy */
 	int64_t hold_us;         /* how long a connection without media is kept; 0 = no limit */
 	int64_t max_backlog_us;  /* beyond it video is left out */

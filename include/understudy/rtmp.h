@@ -76,6 +76,8 @@ enum rtmp_event_type {
 	RTMP_EVENT_RECONNECT,  /* client: ReconnectRequest; `description` is the tcUrl or "" */
 };
 
+#define RTMP_CODECS_MAX 96
+
 struct rtmp_event {
 	enum rtmp_event_type type;
 	/* MEDIA */
@@ -90,6 +92,7 @@ struct rtmp_event {
 	bool is_enhanced;        /* PUBLISH, CONNECTED: the peer announced Enhanced RTMP */
 	/* CONNECTED: the FourCCs of the server's fourCcList, each behind a blank; "" = none */
 	const char *codecs;
+	bool takes_tracks, takes_nano; /* and what its capsEx says: multitrack, ModEx */
 	/* REFUSED, RECONNECT */
 	const char *code, *description;
 };

@@ -346,6 +346,8 @@ static int build(struct mux *m, struct tracks *t, const struct mux_sink *sink,
 	if (error < 0 || m->packet == NULL) {
 		return fail(m, why, "cannot begin", error < 0 ? error : -ENOMEM);
 	}
+	/* FLAC in MP4, which 5.1 still calls an experiment. */
+	m->context->strict_std_compliance = FF_COMPLIANCE_EXPERIMENTAL;
 	for (int stream = 0; error == 0; stream++) {
 		struct track *track = NULL;
 

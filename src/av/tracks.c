@@ -103,13 +103,19 @@ static bool needs_no_header(uint32_t codec)
 int tracks_see(struct tracks *t, const struct packet *p, const uint8_t *payload)
 {
 	struct codec_params params = { .codec = p->codec };
+	struct track *track = tracks_find(t, p);
 
+	if (track != NULL && track->params.width == 0 && p->type == PACKET_FRAME) {
+		(void)codec_frame_size(p->codec, payload, p->size, &track->params.width,
+				       &track->params.height);
+	}
 	if (p->type != PACKET_FRAME || p->kind == PACKET_DATA || p->size == 0 ||
-	    !needs_no_header(p->codec) || tracks_find(t, p) != NULL) {
+	    !needs_no_header(p->codec) || track != NULL) {
 		return 0;
 	}
-	if (p->codec != CODEC_VP8 &&
-	    codec_parse_config(p->codec, payload, p->size, &params) != CODEC_OK) {
+	if (p->codec == CODEC_VP8
+		    ? !codec_frame_size(p->codec, payload, p->size, &params.width, &params.height)
+		    : codec_parse_config(p->codec, payload, p->size, &params) != CODEC_OK) {
 		return 0; /* the next frame may be a sound one */
 	}
 	return tracks_add(t, p, NULL, 0, &params);
@@ -189,11 +195,14 @@ static enum tracks_change change_video(struct track *track, const struct codec_p
 {
 	bool has_sets = track->codec == CODEC_AVC || track->codec == CODEC_HEVC;
 
+	if (track->codec == CODEC_VP9 || track->codec == CODEC_VP8) {
+		return TRACKS_SAME; /* key frames say everything themselves */
+	}
 	if (params->width != track->params.width || params->height != track->params.height) {
 		return TRACKS_ANEW;
 	}
-	if (track->codec == CODEC_AV1 || track->codec == CODEC_VP9 || track->codec == CODEC_VP8) {
-		return TRACKS_SAME; /* key frames say everything themselves */
+	if (track->codec == CODEC_AV1) {
+		return TRACKS_SAME;
 	}
 	if (!has_sets || params->nal_length_bytes != NAL_LENGTH_BYTES ||
 	    track->params.nal_length_bytes != NAL_LENGTH_BYTES ||

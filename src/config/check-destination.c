@@ -219,6 +219,9 @@ static void check_rtmp(struct config_destination *d, const struct url *url, cons
 		       struct report *r)
 {
 	d->kind = DESTINATION_RTMP;
+	if (d->tracks == TRACKS_AUTO && d->platform == PLATFORM_TWITCH) {
+		d->tracks = TRACKS_ALL; /* takes a second sound (its "VOD track") unannounced */
+	}
 	check_endpoint(&d->endpoint, d, url, path, "url", r);
 	check_backup(d, path, r);
 	check_login(d, path, r);
@@ -297,6 +300,7 @@ static void warn_of_idle_keys(const struct config_destination *d, const char *pa
 		{ "both", KIND(RTMP) },
 		{ "isolate", KIND(RTMP) },
 		{ "allow_redirect", KIND(RTMP) },
+		{ "tracks", KIND(RTMP) },
 		{ "hold_s", KIND(RTMP) },
 		{ "max_backlog_ms", KIND(RTMP) },
 		{ "stall_s", KIND(RTMP) | KIND(SRT) },

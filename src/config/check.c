@@ -459,6 +459,7 @@ static struct config_destination make_twin(struct config_destination *d, struct 
 		.isolate = d->isolate,
 		.rehearsal = d->rehearsal,
 		.allow_redirect = d->allow_redirect,
+		.tracks = d->tracks,
 		.hold_s = d->hold_s,
 		.max_backlog_ms = d->max_backlog_ms,
 		.stall_s = d->stall_s,

@@ -64,6 +64,12 @@ static const char *const platforms[] = {
 	[PLATFORM_TWITCH] = "twitch", [PLATFORM_FACEBOOK] = "facebook",
 	[PLATFORM_KICK] = "kick",     NULL,
 };
+static const char *const tracks[] = {
+	[TRACKS_AUTO] = "auto",
+	[TRACKS_ALL] = "all",
+	[TRACKS_MAIN] = "main",
+	NULL,
+};
 static const char *const notify_kinds[] = { "webhook", NULL };
 
 /* clang-format off */
@@ -206,6 +212,9 @@ const struct config_key config_keys[] = {
 	{ "shows[].destinations[].allow_redirect", KEY_BOOLEAN, .default_text = "false",
 	  MEMBER(config_destination, allow_redirect),
 	  .help = "the platform may ask us over to another host" },
+	{ "shows[].destinations[].tracks", KEY_CHOICE, .default_text = "auto", .choices = tracks,
+	  MEMBER(config_destination, tracks),
+	  .help = "whether it is sent more than one track of picture and sound" },
 	{ "shows[].destinations[].hold_s", KEY_INTEGER, 0, 0, 86400, "120",
 	  MEMBER(config_destination, hold_s),
 	  .help = "how long a connection without media is kept; 0 = as long as it lasts" },

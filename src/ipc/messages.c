@@ -135,6 +135,7 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 	[IPC_DESTINATION_ADD] = { BODY(ipc_destination_add), .fields = {
 		LIMIT(ipc_destination_add, endpoint_count, IPC_ENDPOINTS_MAX),
 		LIMIT(ipc_destination_add, allow_redirect, 1),
+		LIMIT(ipc_destination_add, tracks, IPC_TRACKS_MAIN),
 		TEXT(ipc_destination_add, name),
 		TEXT(ipc_destination_add, user),
 		TEXT(ipc_destination_add, password),

@@ -5,6 +5,7 @@
  */
 #include <understudy/bytes.h>
 
+#include "bits.h"
 #include "parse.h"
 
 int vpx_parse_config(const uint8_t *data, size_t size, struct codec_params *p)
@@ -54,4 +55,58 @@ unsigned vp9_random_access(const uint8_t *data, size_t size)
 		return 0;
 	}
 	return (head >> (at - 3 - 8 - 8) & 0xffff) == 0x4983 ? PACKET_KEY : 0;
+}
+
+static bool vp8_frame_size(const uint8_t *data, size_t size, uint16_t *ret_width,
+			   uint16_t *ret_height)
+{
+	if (size < 10 || vp8_random_access(data, size) == 0) {
+		return false;
+	}
+	/* behind tag and start code; the upper two bits of each are a scale */
+	*ret_width = (uint16_t)((data[6] | data[7] << 8) & 0x3fff);
+	*ret_height = (uint16_t)((data[8] | data[9] << 8) & 0x3fff);
+	return true;
+}
+
+/* VP9 bitstream 6.2: color_config(), frame_size(). */
+static bool vp9_frame_size(const uint8_t *data, size_t size, uint16_t *ret_width,
+			   uint16_t *ret_height)
+{
+	enum { SRGB = 7 };
+	struct bits in = bits_over(data, size, false);
+	unsigned profile;
+	uint32_t width, height;
+	bool is_odd;
+
+	if (vp9_random_access(data, size) == 0) {
+		return false;
+	}
+	bits_skip(&in, 2);
+	profile = bits_u(&in, 1);
+	profile |= bits_u(&in, 1) << 1;
+	is_odd = profile & 1;
+	bits_skip(&in, (profile == 3) + 4 + 24); /* reserved; four flags; the sync code */
+	bits_skip(&in, profile >= 2);            /* ten bits or twelve */
+	if (bits_u(&in, 3) != SRGB) {
+		bits_skip(&in, is_odd ? 4 : 1); /* range; subsampling and a reserved bit */
+	} else {
+		bits_skip(&in, is_odd);
+	}
+	width = bits_u(&in, 16) + 1;
+	height = bits_u(&in, 16) + 1;
+	if (in.failed || width > UINT16_MAX || height > UINT16_MAX) {
+		return false;
+	}
+	*ret_width = (uint16_t)width;
+	*ret_height = (uint16_t)height;
+	return true;
+}
+
+bool codec_frame_size(uint32_t codec, const uint8_t *data, size_t size, uint16_t *ret_width,
+		      uint16_t *ret_height)
+{
+	return codec == CODEC_VP8   ? vp8_frame_size(data, size, ret_width, ret_height)
+	       : codec == CODEC_VP9 ? vp9_frame_size(data, size, ret_width, ret_height)
+				    : false;
 }

@@ -16,6 +16,7 @@
 #include <understudy/worker.h>
 
 #include "relay.h"
+#include "remark.h"
 
 #define QUICK_SPAN_US 1500000
 #define QUICK_STEP_US 300000
@@ -64,6 +65,12 @@ static void tell(struct destination *d)
 	status.dropped = d->past_dropped + counts.dropped;
 	(void)text_copy(status.last_error, sizeof(status.last_error), d->last_error);
 	(void)text_copy(status.why, sizeof(status.why), d->why);
+	remark_write(&d->relay->show.shape, &counts, status.remark, sizeof(status.remark));
+	if (*status.remark && strcmp(status.remark, d->remark) != 0) {
+		log_warn("destination show=%s name=%s: %s", d->relay->name, d->config.name,
+			 status.remark);
+	}
+	(void)text_copy(d->remark, sizeof(d->remark), status.remark);
 	status.silence_us = d->silence_us;
 	d->silence_us = 0;
 	/* If the supervisor is busy, the next second tells it. */

@@ -75,7 +75,8 @@ struct destination {
 	int64_t told_us;
 	uint32_t kbps;
 	char last_error[IPC_TEXT];
-	char why[IPC_TEXT]; /* of the state */
+	char why[IPC_TEXT];    /* of the state */
+	char remark[IPC_TEXT]; /* of the session, as it was told last */
 };
 
 /* Adds it to the relay's list. NULL if memory is out. */

@@ -170,6 +170,7 @@ static bool begin_session(struct link *l, int fd, int64_t now_us)
 		.stream = e->stream,
 		.tc_url = tc_url,
 		.is_enhanced = show_needs_enhanced(&l->relay->show),
+		.tracks = (enum ipc_tracks)l->config->tracks,
 		.stall_us = l->config->stall_us,
 		.limits = limits_of(l->config),
 	};

@@ -25,9 +25,41 @@ static bool is_video_frame(const struct packet *p)
 	return p->kind == PACKET_VIDEO && p->type == PACKET_FRAME;
 }
 
-static int push(struct outlet *o, struct message *m)
+static int push_whole(struct outlet *o, struct message *m)
 {
 	return queue_push(&o->queue, m, o->base_90k, o->message_stream);
+}
+
+static int push_without_nano(struct outlet *o, const struct message *m)
+{
+	struct packet plain = m->packet;
+	struct message *copy;
+	int error;
+
+	plain.nano = 0;
+	copy = message_create(&plain, m->payload);
+	if (!copy) {
+		return -ENOMEM;
+	}
+	error = push_whole(o, copy);
+	message_unref(&copy);
+	return error;
+}
+
+static int push(struct outlet *o, struct message *m)
+{
+	return m->packet.nano && o->limits->leaves_nano ? push_without_nano(o, m)
+							: push_whole(o, m);
+}
+
+/* Whether the platform takes the packet's track at all. */
+static bool takes_track(struct outlet *o, const struct packet *p)
+{
+	if (p->track == 0 || !o->limits->leaves_tracks) {
+		return true;
+	}
+	o->left_out[p->kind] |= (uint16_t)(1u << p->track);
+	return false;
 }
 
 /* A copy of the packet, as if it were of another show time and published just now. */
@@ -61,7 +93,8 @@ static int push_headers(struct outlet *o, const struct outlet_start *start, int6
 				   o->base_90k, now_us);
 	}
 	for (i = 0; i < set->count && !error; i++) {
-		if (set->items[i].packet.type != PACKET_META) {
+		if (set->items[i].packet.type != PACKET_META &&
+		    takes_track(o, &set->items[i].packet)) {
 			error = push_moved(o, &set->items[i].packet, set->items[i].payload,
 					   o->base_90k, now_us);
 		}
@@ -231,6 +264,9 @@ int outlet_offer(struct outlet *o, struct message *m, const struct outlet_start 
 		} else {
 			resume(o, p);
 		}
+	}
+	if (!takes_track(o, p)) {
+		return 0;
 	}
 	switch (o->state) {
 	case OUTLET_RUNNING:

@@ -25,6 +25,8 @@ struct outlet_limits {
 	int64_t behind_us;  /* video is dropped when the oldest message is older than this */
 	size_t bytes;       /* ... or more than this is queued */
 	int64_t give_up_us; /* the platform takes not even the audio */
+	bool leaves_tracks; /* the platform knows one track of each kind */
+	bool leaves_nano;   /* it knows no ModEx: times go without their nanoseconds */
 };
 
 struct outlet {
@@ -39,7 +41,8 @@ struct outlet {
 	uint16_t waits_for_key;  /* video tracks, one bit each */
 	uint16_t skips_leading;  /* tracks that started at a recovery point ... */
 	int64_t entry_pts_90k[PACKET_TRACKS_MAX]; /* ... which is shown then */
-	uint64_t dropped; /* frames left out because the platform was slow */
+	uint64_t dropped;                /* frames left out because the platform was slow */
+	uint16_t left_out[PACKET_KINDS]; /* tracks it does not take, one bit each */
 };
 
 /* The header set and onMetaData (a PACKET_SCRIPT message, may be NULL) a starting session gets. */

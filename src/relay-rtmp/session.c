@@ -38,7 +38,9 @@ struct session {
 	bool has_demand;     /* a ReconnectRequest nobody was told of yet */
 	bool has_finished;   /* LEAVING: our direction is closed */
 	bool is_enhanced;
+	enum ipc_tracks tracks;
 	char needs[5];
+	char codecs[RTMP_CODECS_MAX]; /* what the platform lists */
 	int64_t stall_us;
 	struct outlet_limits limits;
 	uint64_t bytes;
@@ -86,6 +88,7 @@ struct session *session_create(const struct session_config *config, int fd, int6
 	s->deadline_us = now_us + SECURING_US;
 	s->taken_us = now_us;
 	s->is_enhanced = config->is_enhanced;
+	s->tracks = config->tracks;
 	memcpy(s->needs, config->needs, sizeof(s->needs));
 	s->stall_us = config->stall_us;
 	s->limits = config->limits;
@@ -183,9 +186,13 @@ static enum session_result reject(struct session *s, const struct rtmp_event *e)
 	return SESSION_REJECTED;
 }
 
-/* The platform has said what codecs it knows, if it says that at all. */
-static enum session_result check_codec(struct session *s, const struct rtmp_event *e)
+/* The platform has said what it knows, if it says that at all. */
+static enum session_result learn(struct session *s, const struct rtmp_event *e)
 {
+	s->limits.leaves_tracks = s->tracks == IPC_TRACKS_MAIN ||
+				  (s->tracks == IPC_TRACKS_ANNOUNCED && !e->takes_tracks);
+	s->limits.leaves_nano = !e->takes_nano;
+	(void)text_copy(s->codecs, sizeof(s->codecs), e->codecs);
 	if (reject_takes_codec(e->codecs, s->needs)) {
 		return SESSION_GOES_ON;
 	}
@@ -207,7 +214,7 @@ static enum session_result handle(struct session *s, const struct rtmp_event *e,
 		outlet_init(&s->outlet, rtmp_client_message_stream(s->client), &s->limits);
 		return SESSION_ACCEPTED;
 	case RTMP_EVENT_CONNECTED:
-		return check_codec(s, e);
+		return learn(s, e);
 	case RTMP_EVENT_REFUSED:
 		return reject(s, e);
 	case RTMP_EVENT_RECONNECT:
@@ -514,14 +521,20 @@ void session_leave(struct session *s)
 
 struct session_counts session_counts(const struct session *s)
 {
-	return (struct session_counts){
+	struct session_counts counts = {
 		.bytes = s->bytes,
 		.dropped = s->outlet.dropped,
 		.backlog_ms = queue_span_us(&s->outlet.queue) / 1000,
 		.time_ms = s->outlet.last_90k / 90,
 		.has_started = s->outlet.state != OUTLET_WAITING,
 		.is_enhanced = s->is_enhanced,
+		.is_publishing = s->phase == PHASE_PUBLISHING,
+		.is_asked_for_main = s->tracks == IPC_TRACKS_MAIN,
+		.codecs = s->codecs,
 	};
+
+	memcpy(counts.left_out, s->outlet.left_out, sizeof(counts.left_out));
+	return counts;
 }
 
 bool session_is_drained(const struct session *s)

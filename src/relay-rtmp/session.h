@@ -13,6 +13,8 @@
 
 #include <understudy/net.h>
 
+#include <understudy/ipc.h>
+
 #include "outlet.h"
 
 struct session;
@@ -22,6 +24,7 @@ struct session_config {
 	const char *app, *stream, *tc_url;
 	struct ssl_ctx_st *trust; /* NULL: plain */
 	bool is_enhanced;
+	enum ipc_tracks tracks;
 	char needs[5];    /* FourCC of a codec the platform must know; "" = none in particular */
 	int64_t stall_us; /* a platform that takes nothing for so long is broken */
 	struct outlet_limits limits;
@@ -75,6 +78,10 @@ struct session_counts {
 	int64_t time_ms;  /* session time of the newest frame */
 	bool has_started; /* media goes out */
 	bool is_enhanced; /* announced so */
+	bool is_publishing;
+	bool is_asked_for_main; /* by the configuration, whatever the platform takes */
+	const char *codecs;     /* what the platform lists, see struct rtmp_event; its session's */
+	uint16_t left_out[PACKET_KINDS]; /* tracks that are not sent, one bit each */
 };
 struct session_counts session_counts(const struct session *s);
 

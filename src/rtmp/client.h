@@ -33,8 +33,8 @@ struct rtmp_client {
 	bool is_enhanced;
 	char app[CLIENT_NAME_MAX], stream[CLIENT_NAME_MAX];
 	char tc_url[CLIENT_NAME_MAX], agent[CLIENT_NAME_MAX];
-	struct rtmp_event event;         /* type NONE: nothing to hand out */
-	char codecs[COMMAND_CODECS_MAX]; /* likewise */
+	struct rtmp_event event;      /* type NONE: nothing to hand out */
+	char codecs[RTMP_CODECS_MAX]; /* likewise */
 	char code[CLIENT_CODE_MAX], description[CLIENT_DESCRIPTION_MAX]; /* of the event, escaped */
 };
 

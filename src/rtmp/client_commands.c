@@ -163,6 +163,8 @@ static int take_connected(struct rtmp_client *c, struct command *m)
 		.type = RTMP_EVENT_CONNECTED,
 		.is_enhanced = properties.is_enhanced || info.is_enhanced,
 		.codecs = c->codecs,
+		.takes_tracks = (properties.caps | info.caps) & CAPS_MULTITRACK,
+		.takes_nano = (properties.caps | info.caps) & CAPS_MODEX,
 	};
 	client_enter(c, CLIENT_CREATING);
 	status = wire_send_u32(&c->wire, MESSAGE_WINDOW_ACK_SIZE, WINDOW_BYTES);

@@ -152,6 +152,10 @@ static bool read_info_members(struct amf_reader *r, struct command_info *info)
 		if (!amf_skip_rest(r, &v)) {
 			return false;
 		}
+		if (is_key(name, size, "capsEx") && v.type == AMF_NUMBER && v.number >= 0 &&
+		    v.number <= UINT16_MAX) {
+			info->caps = (unsigned)v.number;
+		}
 		slot = info_slot(info, name, size);
 		if (slot) {
 			*slot = v;

@@ -8,7 +8,6 @@
 #include "wire.h"
 
 #define COMMAND_NAME_MAX 32
-#define COMMAND_CODECS_MAX 96
 #define COMMAND_BYTES_MAX (8 * 1024) /* of one that we write */
 
 /* Capabilities of Enhanced RTMP (v2) that are really parsed here. */
@@ -40,7 +39,8 @@ struct command_info {
 	struct amf_value level, code, description, tc_url; /* UNDEFINED if missing */
 	struct amf_value redirect;                         /* `redirect` inside `ex`; likewise */
 	bool is_enhanced;                                  /* lists FourCCs or capabilities */
-	char codecs[COMMAND_CODECS_MAX]; /* FourCCs of fourCcList, each behind a blank */
+	unsigned caps;                                     /* capsEx, enum caps */
+	char codecs[RTMP_CODECS_MAX]; /* FourCCs of fourCcList, each behind a blank */
 };
 /* Reads an argument that may be an object; anything else is skipped. False if malformed. */
 bool command_read_info(struct command *c, struct command_info *ret);

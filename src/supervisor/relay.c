@@ -121,6 +121,7 @@ static void destination_send(struct destination *d)
 		.id = d->id,
 		.endpoint_count = 1 + (c->backup.host != NULL),
 		.allow_redirect = c->allow_redirect,
+		.tracks = (uint32_t)c->tracks, /* enum ipc_tracks has the same order */
 		.first_us = (int64_t)c->retry.first_s * 1000000,
 		.cap_us = (int64_t)c->retry.cap_s * 1000000,
 		.healthy_us = (int64_t)c->retry.healthy_s * 1000000,

@@ -126,10 +126,11 @@ static bool is_same_endpoint(const struct config_endpoint *a, const struct confi
 static bool is_same_manner(const struct config_destination *a, const struct config_destination *b)
 {
 	return a->isolate == b->isolate && a->allow_redirect == b->allow_redirect &&
-	       a->hold_s == b->hold_s && a->max_backlog_ms == b->max_backlog_ms &&
-	       a->stall_s == b->stall_s && a->retry.first_s == b->retry.first_s &&
-	       a->retry.cap_s == b->retry.cap_s && a->retry.healthy_s == b->retry.healthy_s &&
-	       is_same_text(a->user, b->user) && is_same_text(a->password, b->password);
+	       a->tracks == b->tracks && a->platform == b->platform && a->hold_s == b->hold_s &&
+	       a->max_backlog_ms == b->max_backlog_ms && a->stall_s == b->stall_s &&
+	       a->retry.first_s == b->retry.first_s && a->retry.cap_s == b->retry.cap_s &&
+	       a->retry.healthy_s == b->retry.healthy_s && is_same_text(a->user, b->user) &&
+	       is_same_text(a->password, b->password);
 }
 
 static bool is_same_output(const struct config_destination *a, const struct config_destination *b)

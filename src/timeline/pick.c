@@ -104,7 +104,8 @@ static struct pick_candidate pick_candidate(const struct timeline *tl, const str
 }
 
 /* What is not main, or is squeezed upwards, must not be sent ahead of main frames that have still
- * to come: these could not go out behind it any more. */
+ * to come: these could not go out behind it any more. What is no further than the show has got
+ * anyway is ahead of nothing; messages wait all the same. */
 static bool pick_runs_ahead(const struct timeline *tl, const struct tl_source *s,
 			    const struct pick_candidate *c, int64_t now_us)
 {
@@ -112,8 +113,34 @@ static bool pick_runs_ahead(const struct timeline *tl, const struct tl_source *s
 	int64_t dts_90k = c->packet.dts_90k - s->map_90k;
 	bool is_main = p->track == 0 && p->kind != PACKET_DATA;
 
+	if (p->kind != PACKET_DATA && !is_main && c->packet.dts_90k <= tl->out.last_90k) {
+		return false;
+	}
 	return (!is_main || (p->kind == PACKET_VIDEO && dts_90k > p->dts_90k)) &&
 	       dts_90k > tl_source_main_dts(tl, s, is_main ? PACKET_AUDIO : PACKET_KINDS, now_us);
+}
+
+/* Without a delay a packet is due when it came. Where audio and video come out of order, what is
+ * early waits for what is late, delay or not. */
+static int64_t pick_due_us(const struct timeline *tl, const struct tl_source *s,
+			   const struct packet *p)
+{
+	int64_t ordered_us = tl_source_ordered_us(s, p->dts_90k - s->map_90k, p->arrival_us);
+
+	/* Of twins, one may be ahead of the show. */
+	return tl->delay_us > 0 || tl_source_is_merged(s)
+		       ? tl_max(tl_due_us(tl, p->dts_90k), ordered_us)
+		       : ordered_us;
+}
+
+/* Whether a main packet goes out now whose time is not before the other's. */
+static bool pick_goes_behind(const struct timeline *tl, const struct tl_source *s,
+			     const struct pick_candidate *main, const struct pick_candidate *other,
+			     int64_t now_us)
+{
+	return main->n != TL_NONE && main->has_place &&
+	       main->packet.dts_90k >= other->packet.dts_90k &&
+	       pick_due_us(tl, s, &main->packet) <= now_us && !pick_runs_ahead(tl, s, main, now_us);
 }
 
 /* One whose dts is squeezed upwards lets others go first. */
@@ -135,8 +162,13 @@ static struct pick_candidate pick_live(const struct timeline *tl, const struct t
 	}
 	best = pick_candidate(tl, s, tracks);
 	if (best.n != TL_NONE && pick_runs_ahead(tl, s, &best, now_us)) {
+		other = pick_candidate(tl, s, tracks & main);
+		if (best.packet.kind != PACKET_DATA &&
+		    pick_goes_behind(tl, s, &other, &best, now_us)) {
+			return best;
+		}
 		tracks &= main;
-		best = pick_candidate(tl, s, tracks);
+		best = other;
 	}
 	if (best.n == TL_NONE || best.packet.kind != PACKET_VIDEO || !best.has_place) {
 		return best;
@@ -147,19 +179,6 @@ static struct pick_candidate pick_live(const struct timeline *tl, const struct t
 		return other;
 	}
 	return is_ahead ? none : best;
-}
-
-/* Without a delay a packet is due when it came. Where audio and video come out of order, what is
- * early waits for what is late, delay or not. */
-static int64_t pick_due_us(const struct timeline *tl, const struct tl_source *s,
-			   const struct packet *p)
-{
-	int64_t ordered_us = tl_source_ordered_us(s, p->dts_90k - s->map_90k, p->arrival_us);
-
-	/* Of twins, one may be ahead of the show. */
-	return tl->delay_us > 0 || tl_source_is_merged(s)
-		       ? tl_max(tl_due_us(tl, p->dts_90k), ordered_us)
-		       : ordered_us;
 }
 
 /* How far past due: by the clock, which notices latency that creeps in, less what it was held for

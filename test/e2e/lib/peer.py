@@ -53,6 +53,7 @@ class Session:
         self.app = ""
         self.is_publishing = False
         self.video, self.audio = [], []
+        self.media = [] # (kind, timestamp, body) of a peer that keeps them
         self.arrived = [] # when, of each video message
         self.reading = threading.Event() # cleared: reads no more
         self.reading.set()
@@ -116,7 +117,7 @@ class Session:
                     "level": "error", "code": "NetConnection.Connect.Rejected",
                     "description": refusal}))))
                 raise Gone
-            self.send(chunk(20, command("_result", transaction, b"\5", members({
+            self.send(chunk(20, command("_result", transaction, self.peer.abilities(), members({
                 "level": "status", "code": "NetConnection.Connect.Success"}))))
         elif name == "createStream":
             self.send(chunk(20, command("_result", transaction, b"\5", number(1))))
@@ -160,6 +161,8 @@ class Session:
                 self.chunk_size = struct.unpack(">I", body)[0]
             elif kind == 20:
                 self.take_command(body)
+            elif self.peer.keeps and kind in (8, 9, 18):
+                self.media.append((kind, at, body))
             elif kind == 9 and len(body) > 5 and body[1] == 1:
                 self.video.append((at, body[0]))
                 self.arrived.append(time.monotonic())
@@ -184,8 +187,11 @@ class Session:
 
 
 class Peer:
-    def __init__(self, stage, manner=PLAIN, door=lambda app: None):
+    def __init__(self, stage, manner=PLAIN, door=lambda app: None, codecs=None, caps=None,
+                 keeps=False):
         self.manner = manner
+        self.codecs, self.caps = codecs, caps # Enhanced RTMP that it announces
+        self.keeps = keeps # whole messages, for comparison
         self.door = door # None: come in; else the description of the refusal
         self.sessions, self.published = [], []
         self.unpublished = 0
@@ -198,6 +204,14 @@ class Peer:
     @property
     def url(self):
         return f"rtmp://127.0.0.1:{self.port}/live"
+
+    def abilities(self):
+        """The properties beside the answer to connect."""
+        if self.codecs is None:
+            return b"\5"
+        return (b"\3" + struct.pack(">H", 10) + b"fourCcList\x0a"
+                + struct.pack(">I", len(self.codecs)) + b"".join(map(string, self.codecs))
+                + struct.pack(">H", 6) + b"capsEx" + number(self.caps or 0) + b"\0\0\t")
 
     def _accept(self):
         while True:

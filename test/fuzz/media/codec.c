@@ -70,6 +70,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	access = codec_random_access(codec, length, data, size, choice & 0x40 ? PACKET_KEY : 0);
 	require(access == 0 || access == PACKET_KEY || access == PACKET_RECOVERY ||
 		access == PACKET_LEADING);
+	uint16_t width = 0, height = 0;
+	bool has_size = codec_frame_size(codec, data, size, &width, &height);
+	require(!has_size || codec == CODEC_VP8 || codec == CODEC_VP9);
+	require(has_size || (width == 0 && height == 0));
 	require(media_fingerprint(codec, length, data, size, 1) ==
 		media_fingerprint(codec, length, data, size, 1));
 	return 0;

@@ -120,6 +120,26 @@ static void frames_of_real_encoders_are_told_apart(void **state)
 	assert_string_equal(access_of("libvpx-vp8"), "K-------");
 }
 
+static void vp8_and_vp9_key_frames_say_how_large_they_are(void **state)
+{
+	static const uint8_t vp9[] = { 0x82, 0x49, 0x83, 0x42, 0x00, 0x27, 0xf0, 0x16, 0x70 };
+	static const uint8_t vp8[] = { 0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a,
+				       0x3e, 0x41, 0xb4, 0x00, 0x00 };
+	uint16_t width = 0, height = 0;
+
+	assert_true(codec_frame_size(CODEC_VP9, vp9, sizeof(vp9), &width, &height));
+	assert_int_equal(width, 640);
+	assert_int_equal(height, 360);
+	assert_true(codec_frame_size(CODEC_VP8, vp8, sizeof(vp8), &width, &height));
+	assert_int_equal(width, 318); /* the upper two bits are a scale */
+	assert_int_equal(height, 180);
+	for (size_t size = 0; size < sizeof(vp9) - 1; size++) {
+		assert_false(codec_frame_size(CODEC_VP9, vp9, size, &width, &height));
+		assert_false(codec_frame_size(CODEC_VP8, vp8, size, &width, &height));
+	}
+	assert_false(codec_frame_size(CODEC_AVC, vp8, sizeof(vp8), &width, &height));
+}
+
 #define BYTES(...) ((const uint8_t[]){ __VA_ARGS__ })
 #define COUNT(...) sizeof((const uint8_t[]){ __VA_ARGS__ })
 #define ACCESS(codec, claimed, ...) \
@@ -421,6 +441,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(video_headers_of_real_encoders_are_understood),
 		cmocka_unit_test(frames_of_real_encoders_are_told_apart),
+		cmocka_unit_test(vp8_and_vp9_key_frames_say_how_large_they_are),
 		cmocka_unit_test(kinds_of_hevc_pictures_are_known),
 		cmocka_unit_test(intra_picture_counts_only_if_somebody_says_so),
 		cmocka_unit_test(unknown_codecs_are_taken_at_their_word),

@@ -123,6 +123,33 @@ static void nothing_goes_out_before_the_first_join(void **state)
 	finish(&s);
 }
 
+static void tracks_and_nanoseconds_are_left_out_where_nobody_knows_them(void **state)
+{
+	const struct outlet_limits plain = { .behind_us = 3000000,
+					     .bytes = 1000000,
+					     .give_up_us = 10000000,
+					     .leaves_tracks = true,
+					     .leaves_nano = true };
+	struct packet second = frame(PACKET_AUDIO, PACKET_EX);
+	struct packet exact = frame(PACKET_VIDEO, PACKET_KEY | PACKET_EX);
+	struct show s;
+
+	setup(&s);
+	outlet_finish(&s.outlet);
+	outlet_init(&s.outlet, 1, &plain);
+	tick(&s, PACKET_KEY | PACKET_JOIN);
+	second.track = 1;
+	exact.nano = 123456;
+	assert_int_equal(offer(&s, second), 0);
+	assert_int_equal(s.outlet.queue.count, 5);
+	assert_int_equal(s.outlet.left_out[PACKET_AUDIO], 1 << 1);
+	assert_int_equal(offer(&s, exact), 0);
+	assert_int_equal(s.outlet.queue.count, 6);
+	assert_int_equal(queued(&s, 5)->nano, 0);
+	assert_int_equal(s.outlet.dropped, 0);
+	finish(&s);
+}
+
 static void media_from_before_time_zero_and_goodbyes_are_left_out(void **state)
 {
 	struct packet early = frame(PACKET_AUDIO, 0), end = frame(PACKET_VIDEO, 0);
@@ -287,7 +314,9 @@ static void a_platform_that_takes_nothing_for_ten_seconds_is_given_up(void **sta
 
 static void too_many_bytes_are_too_far_behind_as_well(void **state)
 {
-	const struct outlet_limits small = { 3000000, 10000, 10000000 };
+	const struct outlet_limits small = { .behind_us = 3000000,
+					     .bytes = 10000,
+					     .give_up_us = 10000000 };
 	struct show s;
 	unsigned i;
 
@@ -305,6 +334,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_goes_out_before_the_first_join),
+		cmocka_unit_test(tracks_and_nanoseconds_are_left_out_where_nobody_knows_them),
 		cmocka_unit_test(media_from_before_time_zero_and_goodbyes_are_left_out),
 		cmocka_unit_test(another_video_track_starts_at_its_own_key_frame),
 		cmocka_unit_test(leading_pictures_after_a_recovery_point_are_left_out),
