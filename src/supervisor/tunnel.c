@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <understudy/text.h>
@@ -77,6 +78,21 @@ static void tunnel_exited(struct child *child, const char *cause)
 
 const struct child_ops tunnel_ops = { tunnel_message, tunnel_exited };
 
+/* librtmp may be buried before the tunnel whose death it followed. */
+static void tunnel_note_death(struct connection *c)
+{
+	struct ipc_ingest_closed closed = { 0 };
+	siginfo_t end = { 0 };
+
+	if (waitid(P_PID, (id_t)c->tunnel->pid, &end, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	    end.si_pid != 0 && end.si_code != CLD_EXITED) {
+		text_format(closed.cause, sizeof(closed.cause),
+			    "its tunnel: killed by signal %d (%s)", end.si_status,
+			    strsignal(end.si_status));
+		connection_note_cause(c, &closed);
+	}
+}
+
 void tunnel_end(struct connection *c)
 {
 	struct child *tunnel = c->tunnel;
@@ -85,6 +101,7 @@ void tunnel_end(struct connection *c)
 		return;
 	}
 	child_hear(tunnel); /* if it went first, it has said why */
+	tunnel_note_death(c);
 	c->tunnel = NULL;
 	resolver_forget(c->supervisor, tunnel);
 	child_disown(tunnel);
