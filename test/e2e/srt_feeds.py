@@ -60,22 +60,25 @@ class SrtShow:
         expect(verdict, *feeds)
 
 
-def srt_backup_takes_over(stage, b_frames, stop):
-    show = SrtShow(stage, "backup", b_frames)
-    stop(show.encoders["primary"])
+@case
+def srt_backup_takes_over_from_an_rtmp_primary_that_is_killed(stage):
+    show = SrtShow(stage, "backup")
+    show.encoders["primary"].kill()
     show.relay.wait_live("backup")
     show.platform.wait_media()
     show.judge("primary", "backup")
 
 
 @case
-def srt_backup_takes_over_from_an_rtmp_primary_that_is_killed(stage):
-    srt_backup_takes_over(stage, 0, lambda encoder: encoder.kill())
-
-
-@case
-def srt_backup_with_b_frames_takes_over_from_an_rtmp_primary_that_freezes(stage):
-    srt_backup_takes_over(stage, 2, lambda encoder: encoder.freeze())
+def rtmp_primary_that_froze_is_returned_to_from_an_srt_backup_with_b_frames(stage):
+    show = SrtShow(stage, "backup", 2)
+    show.encoders["primary"].freeze()
+    show.relay.wait_live("backup")
+    show.platform.wait_media()
+    show.encoders["primary"].thaw()
+    show.relay.wait_live("primary")
+    show.platform.wait_media()
+    show.judge("primary", "backup", "primary")
 
 
 @case

@@ -71,18 +71,22 @@ def heavy_clip(stage, camera, kbps=4000, seconds=45):
     return flv.Clip(path, 30)
 
 
-def ffmpeg(stage, name, of, url):
-    """ffmpeg publishes the clip."""
-    return stage.start(name, [
-        "ffmpeg", "-nostdin", "-v", "warning", "-re", "-i", of.path, "-c", "copy",
-        "-flvflags", "no_duration_filesize", "-f", "flv", url])
+def _start(stage, name, command, inside):
+    return stage.start(name, inside.command(command) if inside else command)
 
 
-def srt(stage, name, of, url):
-    """ffmpeg publishes the clip by SRT, in MPEG-TS."""
-    return stage.start(name, [
+def ffmpeg(stage, name, of, url, inside=None):
+    """ffmpeg publishes the clip, from inside another network if one is given."""
+    return _start(stage, name, [
         "ffmpeg", "-nostdin", "-v", "warning", "-re", "-i", of.path, "-c", "copy",
-        "-f", "mpegts", url])
+        "-flvflags", "no_duration_filesize", "-f", "flv", url], inside)
+
+
+def srt(stage, name, of, url, inside=None):
+    """Likewise by SRT, in MPEG-TS."""
+    return _start(stage, name, [
+        "ffmpeg", "-nostdin", "-v", "warning", "-re", "-i", of.path, "-c", "copy",
+        "-f", "mpegts", url], inside)
 
 
 def _gstreamer(stage, name, of, sink):

@@ -27,7 +27,7 @@ class Relay:
     """`understudy run` with a config of its own: one show, two feeds."""
 
     def __init__(self, stage, destinations, delay_ms=3500, failover=None, environment=None,
-                 rtmps=None, srt=None, watchdog_s=None, **show):
+                 rtmps=None, srt=None, watchdog_s=None, listen="127.0.0.1:0", **show):
         self.stage = stage
         self.show = {
             "name": "main",
@@ -39,7 +39,7 @@ class Relay:
             **show,
         }
         self.rtmps = rtmps # (certificate, key) paths
-        self.listen = "127.0.0.1:0"
+        self.listen = listen
         self.more_shows = []
         self.srt = srt # section "srt" of the config
         self.watchdog_s = watchdog_s
