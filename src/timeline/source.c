@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <understudy/text.h>
 
@@ -15,6 +16,8 @@
 #define LEAST_STEP_90K 90       /* what RTMP can tell apart */
 #define HEADER_AHEAD_90k 90000  /* a header may lie this far ahead of the frames */
 #define NONSENSE_WINDOW_US 10000000
+
+static_assert(sizeof(struct codec_params) == 28, "compared as bytes: nothing lies in between");
 
 int tl_source_create(struct timeline *tl, int handle, unsigned feed, uint32_t incarnation,
 		     int64_t now_us, struct tl_source **ret)
@@ -297,7 +300,8 @@ static void source_part_equal_times(const struct tl_source *s, struct packet *p)
 	}
 }
 
-/* From a header, or from a frame that needs none. A new picture may have another frame rate. */
+/* From a header, or from a frame that needs none. Another picture may have another frame rate; a
+ * header that is only repeated tells nothing new. */
 static void source_learn_params(struct tl_source *s, const struct packet *p,
 				const struct codec_params *params)
 {
@@ -306,13 +310,14 @@ static void source_learn_params(struct tl_source *s, const struct packet *p,
 	if (p->track != 0 || (p->type != PACKET_CONFIG && p->type != PACKET_FRAME)) {
 		return;
 	}
-	if (params != NULL) {
-		*known = *params;
-		s->best_fps_milli = p->kind == PACKET_VIDEO ? 0 : s->best_fps_milli;
-	}
+	struct codec_params next = params != NULL ? *params : *known;
 	if (params != NULL || known->codec == CODEC_NONE) {
-		known->codec = p->codec;
+		next.codec = p->codec;
 	}
+	if (p->kind == PACKET_VIDEO && memcmp(known, &next, sizeof(next)) != 0) {
+		s->best_fps_milli = 0;
+	}
+	*known = next;
 }
 
 int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const struct packet *p,

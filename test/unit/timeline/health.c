@@ -434,6 +434,39 @@ static void half_of_the_frames_left_out_is_noticed(void **state)
 	assert_left(&r, SIGNAL_FRAME_RATE, 20 * SECOND);
 }
 
+/* An ingest repeats the headers in force before key frames. */
+static void push_header(struct rig *r, uint32_t fps_milli)
+{
+	const struct codec_params params = {
+		.codec = CODEC_AVC, .width = 1920, .height = 1080, .fps_milli = fps_milli
+	};
+	struct packet p = { .kind = PACKET_VIDEO,
+			    .type = PACKET_CONFIG,
+			    .codec = CODEC_AVC,
+			    .flags = PACKET_REPEAT,
+			    .dts_90k = r->video * FRAME_90k,
+			    .pts_90k = r->video * FRAME_90k,
+			    .arrival_us = r->now_us };
+
+	timeline_push(r->tl, r->source, r->seq++, &p, &params, r->now_us);
+}
+
+static void half_of_the_frames_is_noticed_whatever_is_repeated(void **state)
+{
+	struct timeline_symptom symptom;
+	struct rig r;
+
+	rig_open(&r, &timeline_thresholds_usual);
+	push_header(&r, 30000);
+	rig_run(&r, 25 * SECOND);
+	r.every = 2;
+	for (int i = 0; i < 8; i++) {
+		push_header(&r, 30000);
+		rig_run(&r, SECOND);
+	}
+	assert_true(rig_has(&r, SIGNAL_FRAME_RATE, &symptom));
+}
+
 /* A second of an SRT connection: so many packets came, and so many never will. */
 static void note_loss(struct rig *r, uint64_t *packets, uint64_t *lost, unsigned permille)
 {
@@ -519,6 +552,7 @@ int main(void)
 		cmocka_unit_test(packets_that_make_no_sense_are_counted),
 		cmocka_unit_test(sound_that_leaves_the_picture_is_noticed),
 		cmocka_unit_test(half_of_the_frames_left_out_is_noticed),
+		cmocka_unit_test(half_of_the_frames_is_noticed_whatever_is_repeated),
 		cmocka_unit_test(what_srt_loses_for_good_counts),
 		cmocka_unit_test(a_signal_can_be_turned_off_while_it_is_on),
 		cmocka_unit_test(leave_is_chosen_where_it_is_not_given),
