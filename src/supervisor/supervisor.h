@@ -264,7 +264,8 @@ struct destination {
 	bool is_paused;            /* administrative: not served until the operator resumes it */
 	uint32_t id;
 	struct ipc_destination_status status;
-	int64_t silence_us; /* RTMP: longest time without a write since the witness's last mark */
+	int64_t silence_us;  /* RTMP: longest time without a write since the witness's last mark */
+	bool is_just_marked; /* the next status is of a time that began before it */
 	struct account account;
 };
 TAILQ_HEAD(destination_list, destination);
@@ -358,6 +359,8 @@ void destination_resume(struct destination *d);
 /* A rehearsal: loses its connection, and gets none until then; 0 ends it. */
 void destination_cut(struct destination *d, int64_t until_us);
 void destination_assign(struct destination *d);
+/* Tells its relay of it. */
+void destination_send(struct destination *d);
 struct relay *relay_create(struct show *show, enum worker_role role, bool is_shared);
 void relay_destroy(struct relay *relay, bool unpublish);
 /* Tells the switch whether to wake it. */

@@ -98,6 +98,7 @@ bool witness_mark(struct show *show, uint32_t mark)
 
 	TAILQ_FOREACH(d, &show->destinations, entry) {
 		d->silence_us = 0;
+		d->is_just_marked = true;
 	}
 	practice_mark(show);
 	return show->witness != NULL &&
