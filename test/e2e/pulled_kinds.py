@@ -25,7 +25,7 @@ def srt_listener_is_called(stage):
     clip = encoders.clip(stage, "primary", b_frames=2)
     port = free_udp_port()
     srt_listener(stage, "origin", clip, port)
-    relay = pulling(stage, f"srt://127.0.0.1:{port}?latency=120")
+    relay = pulling(stage, f"srt://127.0.0.1:{port}?latency=1000") # time for a slow start
     relay.wait_live("primary")
     media.wait_size(stage.path("record.mkv"), 70000)
     feed = relay.feed("primary")

@@ -465,6 +465,7 @@ static void half_of_the_frames_is_noticed_whatever_is_repeated(void **state)
 		rig_run(&r, SECOND);
 	}
 	assert_true(rig_has(&r, SIGNAL_FRAME_RATE, &symptom));
+	timeline_destroy(&r.tl);
 }
 
 /* A second of an SRT connection: so many packets came, and so many never will. */
