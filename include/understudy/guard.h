@@ -87,7 +87,6 @@ int64_t guard_deadline(const struct guard *g); /* monotonic us; CLOCK_NEVER */
 const char *guard_waits_for(const struct guard *g);
 int64_t guard_patience_us(const struct guard *g); /* and for how long */
 bool guard_is_playing(const struct guard *g);
-uint64_t guard_received(const struct guard *g); /* bytes of the server, all sessions */
 uint64_t guard_left_out(const struct guard *g); /* messages that were not passed on */
 
 #endif

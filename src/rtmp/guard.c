@@ -223,7 +223,6 @@ ssize_t guard_feed_server(struct guard *g, const uint8_t *bytes, size_t n, int64
 	g->now_us = now_us;
 	status = read_server(g, &in);
 	used = (size_t)(in.at - bytes);
-	g->received += used;
 	wire_count(&g->server, used);
 	g->error = status;
 	return status < 0 ? status : (ssize_t)used;
@@ -347,11 +346,6 @@ const char *guard_waits_for(const struct guard *g)
 bool guard_is_playing(const struct guard *g)
 {
 	return g->state == GUARD_STREAMING;
-}
-
-uint64_t guard_received(const struct guard *g)
-{
-	return g->received;
 }
 
 uint64_t guard_left_out(const struct guard *g)

@@ -33,7 +33,7 @@ struct guard {
 	int64_t first_us;
 	int64_t began_us, media_us, now_us;
 	bool has_media;
-	uint64_t received, left_out;
+	uint64_t left_out;
 	/* The player's transactions; 0 = not asked for. */
 	double connect, create, play;
 	uint32_t stream_id; /* message stream the server has given us */

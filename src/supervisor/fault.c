@@ -214,19 +214,23 @@ static bool fault_has_target(struct show *show, enum fault_kind kind, const char
 		if (destination_find(show, target) != NULL) {
 			return true;
 		}
-		text_format(error, size, "show %s has no destination %s", show->config->name,
-			    target);
+		text_format(error, size,
+			    "show %s has no destination %s; `understudy status` lists them",
+			    show->config->name, target);
 		return false;
 	}
 	feed = feed_find(show, target);
 	if (feed == NULL) {
-		text_format(error, size, "show %s has no feed %s", show->config->name, target);
+		text_format(error, size, "show %s has no feed %s; `understudy status` lists them",
+			    show->config->name, target);
 		return false;
 	}
 	if (feed_connected(feed) == NULL || feed_current(feed) == NULL) {
-		text_format(error, size,
-			    "feed %s has no encoder connected: there is nothing to rehearse with",
-			    target);
+		text_format(
+			error, size,
+			"nothing comes of feed %s, so there is nothing to rehearse with: start its "
+			"encoder, or see `understudy status` for why it cannot be fetched",
+			target);
 		return false;
 	}
 	return true;

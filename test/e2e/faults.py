@@ -50,12 +50,14 @@ def an_encoder_that_dials_again_stays_pulled(stage):
     rehearsal = Rehearsal(show.relay)
     rehearsal.fault("pull", "primary")
     show.fail_over()
+    before = show.relay.workers("ingest-rtmp")
     show.primary.kill()
     show.start("primary")
-    show.relay.process.wait_line(lambda line: "publishing" in line or "rehearsal" in line,
-                                 "the encoder", lines=show.relay.process.stderr)
-    eventually(lambda: len(show.relay.workers("ingest-rtmp")) == 2, "the encoder to be back")
-    if show.relay.feed("primary")["state"] != "offline":
+    show.relay.wait_worker("ingest-rtmp", before)
+    # Let in, its encoder known, and yet nothing of it counts.
+    status = show.relay.wait_status(lambda s: show.relay.feed("primary", s)["peer"],
+                                    "the encoder to be let in")
+    if show.relay.feed("primary", status)["state"] != "offline":
         raise AssertionError("the newcomer is not pulled")
     rehearsal.close()
     show.relay.wait_live("primary")
