@@ -16,7 +16,9 @@
 #ifndef UNDERSTUDY_WORKER_H
 #define UNDERSTUDY_WORKER_H
 
-struct ipc_message;
+#include <stdbool.h>
+
+#include <understudy/ipc.h>
 
 #define WORKER_CONTROL_FD 3
 
@@ -53,9 +55,13 @@ const char *worker_role_str(enum worker_role role);
  * a supervisor, or if the sandbox cannot be set up. */
 void worker_begin(enum worker_role role);
 
-/* The same for a role that works in a directory: waits for its first order, whose first descriptor
- * (not taken) is the directory. That becomes the working directory, and no other files exist. The
- * process ends if the order does not come. */
+/* Waits for the first order, which is to be of this type and the caller's to finish. False after
+ * saying on the log that it did not come. */
+bool worker_first_order(enum ipc_type type, struct ipc_message *ret);
+
+/* worker_begin() for a role that works in a directory: waits for its first order, whose first
+ * descriptor (not taken) is the directory. That becomes the working directory, and no other files
+ * exist. The process ends if the order does not come. */
 void worker_begin_in_directory(enum worker_role role, struct ipc_message *ret);
 
 #endif

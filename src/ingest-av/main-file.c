@@ -23,7 +23,6 @@
 
 #include "player.h"
 
-#define START_WAIT_MS 5000
 #define SECOND_US 1000000
 
 struct program {
@@ -180,20 +179,14 @@ static bool program_begin(struct program *p, struct ipc_message *m)
 	return error == 0;
 }
 
-/* The first order; says why on the log if it does not come. */
 static bool program_start(struct program *p)
 {
-	struct pollfd control = { .fd = WORKER_CONTROL_FD, .events = POLLIN };
 	struct ipc_message m;
-	bool is_begun = false;
 
-	if (poll(&control, 1, START_WAIT_MS) <= 0 || ipc_recv(WORKER_CONTROL_FD, &m) <= 0) {
-		log_error("no order from the supervisor");
+	if (!worker_first_order(IPC_LOOP_START, &m)) {
 		return false;
 	}
-	if (m.type == IPC_LOOP_START) {
-		is_begun = program_begin(p, &m);
-	}
+	bool is_begun = program_begin(p, &m);
 	ipc_message_finish(&m);
 	return is_begun;
 }

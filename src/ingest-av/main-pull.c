@@ -22,7 +22,6 @@
 #include "carry.h"
 #include "names.h"
 
-#define START_WAIT_MS 5000
 #define SECOND_US 1000000
 #define LOOK_US 20000        /* how often the interrupt callback really looks */
 #define OVER_LIMIT_SECONDS 5 /* above max_kbps for so long, then the stream ends */
@@ -198,20 +197,14 @@ static bool program_begin(struct pull *p, struct ipc_message *m)
 	return true;
 }
 
-/* The first order; says why on the log if it does not come. */
 static bool program_start(struct pull *p)
 {
-	struct pollfd control = { .fd = WORKER_CONTROL_FD, .events = POLLIN };
 	struct ipc_message m;
-	bool is_begun = false;
 
-	if (poll(&control, 1, START_WAIT_MS) <= 0 || ipc_recv(WORKER_CONTROL_FD, &m) <= 0) {
-		log_error("no order from the supervisor");
+	if (!worker_first_order(IPC_PULL_START, &m)) {
 		return false;
 	}
-	if (m.type == IPC_PULL_START) {
-		is_begun = program_begin(p, &m);
-	}
+	bool is_begun = program_begin(p, &m);
 	explicit_bzero(m.body, sizeof(m.body));
 	ipc_message_finish(&m);
 	return is_begun;

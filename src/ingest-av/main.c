@@ -7,7 +7,6 @@
  * on STOP, when the control socket closes, or when what comes is of no use.
  */
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,7 +21,6 @@
 #include "link.h"
 #include "stream.h"
 
-#define START_WAIT_MS 5000
 #define MEDIA_WAIT_US 10000000 /* for the first packet that can be carried */
 #define OVER_LIMIT_SECONDS 5   /* above max_kbps for so long, then the stream ends */
 
@@ -152,20 +150,14 @@ static bool program_begin(struct program *p, struct ipc_message *m)
 	return true;
 }
 
-/* The first order; says why on the log if it does not come. */
 static bool program_start(struct program *p)
 {
-	struct pollfd control = { .fd = WORKER_CONTROL_FD, .events = POLLIN };
 	struct ipc_message m;
-	bool is_begun = false;
 
-	if (poll(&control, 1, START_WAIT_MS) <= 0 || ipc_recv(WORKER_CONTROL_FD, &m) <= 0) {
-		log_error("no order from the supervisor");
+	if (!worker_first_order(IPC_STREAM_START, &m)) {
 		return false;
 	}
-	if (m.type == IPC_STREAM_START) {
-		is_begun = program_begin(p, &m);
-	}
+	bool is_begun = program_begin(p, &m);
 	ipc_message_finish(&m);
 	return is_begun;
 }

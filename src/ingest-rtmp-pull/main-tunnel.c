@@ -8,7 +8,6 @@
  * STOP, or when the control socket closes. Names are looked up by the supervisor's resolver.
  */
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,7 +24,6 @@
 #include <understudy/tunnel.h>
 #include <understudy/worker.h>
 
-#define START_WAIT_MS 5000
 #define MOVES_MAX 3 /* from server to server, for one stream */
 
 struct watch {
@@ -287,20 +285,14 @@ static bool program_begin(struct program *p, struct ipc_message *m)
 	return p->tunnel != NULL;
 }
 
-/* The first order; says why on the log if it does not come. */
 static bool program_start(struct program *p)
 {
-	struct pollfd control = { .fd = WORKER_CONTROL_FD, .events = POLLIN };
 	struct ipc_message m;
-	bool is_begun = false;
 
-	if (poll(&control, 1, START_WAIT_MS) <= 0 || ipc_recv(WORKER_CONTROL_FD, &m) <= 0) {
-		log_error("no order from the supervisor");
+	if (!worker_first_order(IPC_TUNNEL_START, &m)) {
 		return false;
 	}
-	if (m.type == IPC_TUNNEL_START) {
-		is_begun = program_begin(p, &m);
-	}
+	bool is_begun = program_begin(p, &m);
 	ipc_message_finish(&m);
 	return is_begun;
 }

@@ -24,7 +24,6 @@
 
 #include "player.h"
 
-#define START_WAIT_MS 5000
 #define STATUS_US 1000000
 #define OVER_LIMIT_SECONDS 5 /* above max_kbps for so long, then the stream ends */
 
@@ -201,20 +200,14 @@ static bool program_begin(struct program *p, struct ipc_message *m)
 	return p->player != NULL; /* else the tunnel says why */
 }
 
-/* The first order; says why on the log if it does not come. */
 static bool program_start(struct program *p)
 {
-	struct pollfd control = { .fd = WORKER_CONTROL_FD, .events = POLLIN };
 	struct ipc_message m;
-	bool is_begun = false;
 
-	if (poll(&control, 1, START_WAIT_MS) <= 0 || ipc_recv(WORKER_CONTROL_FD, &m) <= 0) {
-		log_error("no order from the supervisor");
+	if (!worker_first_order(IPC_STREAM_START, &m)) {
 		return false;
 	}
-	if (m.type == IPC_STREAM_START) {
-		is_begun = program_begin(p, &m);
-	}
+	bool is_begun = program_begin(p, &m);
 	ipc_message_finish(&m);
 	return is_begun;
 }
