@@ -178,6 +178,14 @@ static void decide_leave(struct timeline *tl, struct tl_source *best, const stru
 
 /* ---- another is wanted ---- */
 
+/* The live feed's format is not the show's any more, and the other's is: to go to a less preferred
+ * feed for that is no return. */
+static bool decide_has_other_format(const struct timeline *tl, const struct tl_source *to)
+{
+	return tl_group_order(to) > tl_group_order(tl->live) && tl_is_compatible(tl, to) &&
+	       !tl_is_compatible(tl, tl->live);
+}
+
 /* When the show may leave a source that could go on; why goes into *ret_cause. */
 static int64_t decide_change_at_us(const struct timeline *tl, const struct tl_source *to,
 				   int64_t now_us, const char **ret_cause)
@@ -190,6 +198,10 @@ static int64_t decide_change_at_us(const struct timeline *tl, const struct tl_so
 	}
 	if (!tl_is_degraded(tl, to, now_us) && tl_is_degraded(tl, live, now_us)) {
 		*ret_cause = "the live feed is degraded";
+		return now_us;
+	}
+	if (decide_has_other_format(tl, to)) {
+		*ret_cause = "the live feed changed its format";
 		return now_us;
 	}
 	*ret_cause = "a preferred feed is healthy again";
@@ -232,7 +244,8 @@ static void decide_change(struct timeline *tl, struct tl_source *best, int64_t n
 	}
 	tl_health_say_acute(tl->live, text, sizeof(text));
 	tl_note_change(tl, now_us, "%s%s", cause, text);
-	if (best->feed_id != tl->taken && tl_is_degraded(tl, tl->live, now_us)) {
+	if (best->feed_id != tl->taken &&
+	    (tl_is_degraded(tl, tl->live, now_us) || decide_has_other_format(tl, best))) {
 		tl_failback_left(tl, tl->live, now_us);
 	}
 	tl_enter(tl, best, point, now_us);

@@ -261,17 +261,21 @@ static uint32_t health_kbps(const struct tl_source *s, int64_t now_us)
 		       : 0;
 }
 
+const struct tl_source *tl_feed_source(const struct timeline *tl, unsigned feed)
+{
+	return tl->live != NULL && tl->live->feed == feed && tl->live->is_open
+		       ? tl_group_face(tl->live)
+		       : tl_newest_source(tl, feed);
+}
+
 static void health_update_feed(struct timeline *tl, unsigned feed, int64_t now_us)
 {
 	struct tl_feed *f = &tl->feeds[feed];
-	const struct tl_source *s = tl_newest_source(tl, feed);
+	const struct tl_source *s = tl_feed_source(tl, feed);
 	enum timeline_feed_state state;
 	uint32_t symptoms;
 	struct timeline_event *e;
 
-	if (tl->live != NULL && tl->live->feed == feed && tl->live->is_open) {
-		s = tl_group_face(tl->live);
-	}
 	state = health_state(tl, s, now_us);
 	symptoms = state != FEED_OFFLINE ? s->symptoms : 0;
 	if (s != NULL) {

@@ -383,7 +383,7 @@ struct tl_feed {
 	int64_t healthy_us;   /* healthy since then; TL_UNKNOWN: is not */
 	int64_t wait_us;      /* before failback; doubled by flapping */
 	bool was_left;        /* the show had to leave it before ... */
-	int64_t ailed_us;     /* it was left, or its media time jumped: not well before this */
+	int64_t ailed_us;     /* it was left, or another media time or format: not well before */
 	int64_t back_us;      /* ... and came back to it then; 0: did not */
 	bool was_twin;        /* of a feed that was one as well */
 	struct format format; /* last known */
@@ -479,6 +479,8 @@ bool tl_audio_is_compatible(const struct timeline *tl, const struct tl_source *s
 uint32_t tl_fps_milli(const struct tl_second *sum);
 /* Looks at the feeds anew. */
 void tl_reference_update(struct timeline *tl);
+/* A codec header of the source said something new. */
+void tl_reference_note_header(struct timeline *tl, const struct tl_source *s, int64_t now_us);
 /* The format others are held against from now on: that of the feed at this place. */
 void tl_reference_take(struct timeline *tl, unsigned feed);
 
@@ -553,6 +555,8 @@ void tl_health_inherit(struct tl_source *to, const struct tl_source *from);
 /* "; frame rate at 57 % of the usual 30.00": what is wrong with it now, "" if nothing is. */
 void tl_health_say_acute(const struct tl_source *s, char *to, size_t size);
 void tl_health_update(struct timeline *tl, int64_t now_us);
+/* The connection that the feed is taken to be as, or NULL: the live one, or else the newest. */
+const struct tl_source *tl_feed_source(const struct timeline *tl, unsigned feed);
 
 /* ---- pick.c ---- */
 

@@ -139,6 +139,23 @@ void tl_reference_update(struct timeline *tl)
 	}
 }
 
+/* At once: a feed whose format is followed must not be held against what it was before. One that
+ * was of another format has been what it is since now. */
+void tl_reference_note_header(struct timeline *tl, const struct tl_source *s, int64_t now_us)
+{
+	struct tl_feed *f = &tl->feeds[s->feed];
+	struct format now = tl_source_format(s, now_us);
+
+	if (s != tl_feed_source(tl, s->feed)) {
+		return;
+	}
+	if ((format_compare(&now, &f->format) & FORMAT_INCOMPATIBLE) != 0) {
+		f->ailed_us = now_us;
+	}
+	f->format = now;
+	tl_reference_update(tl);
+}
+
 void tl_reference_take(struct timeline *tl, unsigned feed)
 {
 	tl->is_reference_settled = true;

@@ -302,7 +302,7 @@ static void source_part_equal_times(const struct tl_source *s, struct packet *p)
 
 /* From a header, or from a frame that needs none. Another picture may have another frame rate; a
  * header that is only repeated tells nothing new. */
-static void source_learn_params(struct tl_source *s, const struct packet *p,
+static void source_learn_params(struct timeline *tl, struct tl_source *s, const struct packet *p,
 				const struct codec_params *params)
 {
 	struct codec_params *known = &s->params[p->kind];
@@ -314,10 +314,14 @@ static void source_learn_params(struct tl_source *s, const struct packet *p,
 	if (params != NULL || known->codec == CODEC_NONE) {
 		next.codec = p->codec;
 	}
-	if (p->kind == PACKET_VIDEO && memcmp(known, &next, sizeof(next)) != 0) {
-		s->best_fps_milli = 0;
+	if (memcmp(known, &next, sizeof(next)) == 0) {
+		return;
 	}
 	*known = next;
+	if (p->kind == PACKET_VIDEO) {
+		s->best_fps_milli = 0;
+	}
+	tl_reference_note_header(tl, s, p->arrival_us);
 }
 
 int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const struct packet *p,
@@ -342,7 +346,7 @@ int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const
 	s->next_seq = seq + 1;
 	s->packets++;
 	tl_gauge_now(&s->gauge, q->arrival_us)->bytes[q->kind] += q->size;
-	source_learn_params(s, q, params);
+	source_learn_params(tl, s, q, params);
 	if ((q->flags & PACKET_REPEAT) != 0 || q->type == PACKET_END) {
 		return 0;
 	}
