@@ -7,13 +7,11 @@
  */
 #include "private.h"
 
-#define NONSENSE_MAX 50 /* bad packets in 10 s: not to be chosen */
-
 bool tl_can_go_on(const struct timeline *tl, const struct tl_source *s, int64_t now_us)
 {
 	const struct tl_flow *main = &s->flows[tl_source_main_kind(s)];
 
-	if (!s->is_open || !main->is_present || s->nonsense_recent > NONSENSE_MAX ||
+	if (!s->is_open || !main->is_present || tl_source_talks_nonsense(s, now_us) ||
 	    tl_flow_is_silent(main, tl->config.stall_us, now_us)) {
 		return false;
 	}

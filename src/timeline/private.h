@@ -323,6 +323,8 @@ int tl_source_create(struct timeline *tl, int handle, unsigned feed, uint32_t in
 void tl_source_destroy(struct tl_source **s);
 int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const struct packet *p,
 		   const struct codec_params *params, int64_t now_us);
+/* So many of its packets were of no use lately that it is not to be chosen. */
+bool tl_source_talks_nonsense(const struct tl_source *s, int64_t now_us);
 /* Drops the head of a track, and with it the hole that may lie before it. */
 void tl_source_pop(struct tl_source *s, unsigned kind, unsigned track);
 /* Video if it has any, else audio: what maps and points are made from. */

@@ -16,6 +16,7 @@
 #define LEAST_STEP_90K 90       /* what RTMP can tell apart */
 #define HEADER_AHEAD_90k 90000  /* a header may lie this far ahead of the frames */
 #define NONSENSE_WINDOW_US 10000000
+#define NONSENSE_MAX 50 /* bad packets in it: not to be chosen */
 
 static_assert(sizeof(struct codec_params) == 28, "compared as bytes: nothing lies in between");
 
@@ -89,6 +90,11 @@ static int source_refuse(struct tl_source *s, int64_t now_us)
 	s->nonsense++;
 	s->nonsense_recent++;
 	return -EINVAL;
+}
+
+bool tl_source_talks_nonsense(const struct tl_source *s, int64_t now_us)
+{
+	return s->nonsense_recent > NONSENSE_MAX && now_us - s->nonsense_us <= NONSENSE_WINDOW_US;
 }
 
 static int source_refuse_unusable(struct tl_source *s, int64_t now_us)
