@@ -237,7 +237,7 @@ static void encoder_read(void)
 	encoder_flush();
 }
 
-/* Sends what is due; returns when something is due again. */
+/* Sends what is due, in order of time as every muxer does; returns when something is due again. */
 static int64_t encoder_send_due(void)
 {
 	int64_t now_us = clock_monotonic_us();
@@ -245,15 +245,21 @@ static int64_t encoder_send_due(void)
 	if (!encoder.is_publishing) {
 		return now_us + 100000;
 	}
-	while (encoder.frame_us <= now_us) {
-		send_frame();
-		encoder.frame_us += FRAME_US;
+	for (;;) {
+		bool is_frame = encoder.frame_us < encoder.audio_us;
+		int64_t due_us = is_frame ? encoder.frame_us : encoder.audio_us;
+
+		if (due_us > now_us) {
+			return due_us;
+		}
+		if (is_frame) {
+			send_frame();
+			encoder.frame_us += FRAME_US;
+		} else {
+			send_audio();
+			encoder.audio_us += AUDIO_US;
+		}
 	}
-	while (encoder.audio_us <= now_us) {
-		send_audio();
-		encoder.audio_us += AUDIO_US;
-	}
-	return encoder.frame_us < encoder.audio_us ? encoder.frame_us : encoder.audio_us;
 }
 
 static void encoder_dial(uint16_t port, const char *key)

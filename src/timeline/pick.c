@@ -123,9 +123,14 @@ static bool pick_runs_ahead(const struct timeline *tl, const struct tl_source *s
 /* Without a delay a packet is due when it came. Where audio and video come out of order, what is
  * early waits for what is late, delay or not. */
 static int64_t pick_due_us(const struct timeline *tl, const struct tl_source *s,
-			   const struct packet *p)
+			   const struct packet *p, int64_t now_us)
 {
-	int64_t ordered_us = tl_source_ordered_us(s, p->dts_90k - s->map_90k, p->arrival_us);
+	int64_t dts_90k = p->dts_90k - s->map_90k;
+	int64_t ordered_us = tl_source_ordered_us(s, dts_90k, p->arrival_us);
+
+	if (ordered_us > now_us && tl_source_is_past(tl, s, dts_90k, now_us)) {
+		ordered_us = p->arrival_us;
+	}
 
 	/* Of twins, one may be ahead of the show. */
 	return tl->delay_us > 0 || tl_source_is_merged(s)
@@ -140,7 +145,8 @@ static bool pick_goes_behind(const struct timeline *tl, const struct tl_source *
 {
 	return main->n != TL_NONE && main->has_place &&
 	       main->packet.dts_90k >= other->packet.dts_90k &&
-	       pick_due_us(tl, s, &main->packet) <= now_us && !pick_runs_ahead(tl, s, main, now_us);
+	       pick_due_us(tl, s, &main->packet, now_us) <= now_us &&
+	       !pick_runs_ahead(tl, s, main, now_us);
 }
 
 /* One whose dts is squeezed upwards lets others go first. */
@@ -190,7 +196,7 @@ static int64_t pick_late_us(const struct timeline *tl, const struct tl_source *s
 	int64_t held_us = tl_source_ordered_us(s, p->dts_90k, p->arrival_us) - p->arrival_us;
 
 	return tl_max(tl_lateness_us(tl, p->dts_90k + s->map_90k, now_us) - held_us,
-		      now_us - pick_due_us(tl, s, &c->packet));
+		      now_us - pick_due_us(tl, s, &c->packet, now_us));
 }
 
 /* Too late, or out of order. After late main media the source has to enter anew. */
@@ -374,7 +380,7 @@ bool tl_pick(struct timeline *tl, int64_t now_us, struct timeline_step *ret, int
 		if (c.n != TL_NONE && tail != NULL && c.packet.dts_90k >= tail->packet.dts_90k) {
 			c.n = TL_NONE;
 		}
-		due_us = c.n != TL_NONE     ? pick_due_us(tl, s, &c.packet)
+		due_us = c.n != TL_NONE     ? pick_due_us(tl, s, &c.packet, now_us)
 			 : tl->delay_us > 0 ? tl_due_us(tl, tail->packet.dts_90k)
 					    : now_us;
 		if (due_us > now_us) {

@@ -352,8 +352,12 @@ const struct tl_flow *tl_source_stuck(const struct timeline *tl, const struct tl
 				      int64_t now_us);
 /* When that could next become true: a deadline. */
 int64_t tl_source_stuck_at_us(const struct timeline *tl, const struct tl_source *s);
+/* Nothing of a smaller dts (media) will come any more: audio and video have both got there, or it
+ * would be further behind than anything lately was. */
+bool tl_source_is_past(const struct timeline *tl, const struct tl_source *s, int64_t dts_90k,
+		       int64_t now_us);
 /* When a packet may leave that is due on arrival: at once, unless audio and video come out of
- * order; then when nothing of a smaller dts will come any more. */
+ * order; then when what comes latest at worst would be there, if it is not past before. */
 int64_t tl_source_ordered_us(const struct tl_source *s, int64_t dts_90k, int64_t arrival_us);
 /* Up to here (media) main frames of that kind (PACKET_KINDS: both) came; INT64_MAX: none run. */
 int64_t tl_source_main_dts(const struct timeline *tl, const struct tl_source *s,

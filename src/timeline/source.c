@@ -546,6 +546,13 @@ bool tl_source_is_settled(const struct tl_source *s, int64_t now_us)
 	       (tl_source_main_kind(s) == PACKET_VIDEO || now_us - s->first_us >= TL_VIDEO_WAIT_US);
 }
 
+bool tl_source_is_past(const struct timeline *tl, const struct tl_source *s, int64_t dts_90k,
+		       int64_t now_us)
+{
+	return dts_90k <= tl_source_main_dts(tl, s, PACKET_KINDS, now_us) ||
+	       dts_90k <= source_latest_dts(s) + s->disorder.min_us;
+}
+
 int64_t tl_source_ordered_us(const struct tl_source *s, int64_t dts_90k, int64_t arrival_us)
 {
 	if (s->disorder.usual_us >= 0) {

@@ -100,6 +100,30 @@ static void expect_dropped(struct scenario *sc, unsigned feed, int64_t most)
 	}
 }
 
+/* How long frames waited from their coming to their going. */
+static void expect_held(struct scenario *sc, int64_t most_ms, int64_t from_us, int64_t to_us)
+{
+	const struct watch *w = &sc->stage.watch;
+	const struct watch_frame *worst = NULL;
+	int64_t worst_us = most_ms * 1000;
+
+	for (size_t i = 0; i < w->frame_count; i++) {
+		const struct watch_frame *f = &w->frames[i];
+		const struct packet *p = &w->connections[f->connection].packets[f->seq].packet;
+
+		if (f->sent_us >= from_us && f->sent_us <= to_us &&
+		    f->sent_us - p->arrival_us > worst_us) {
+			worst = f;
+			worst_us = f->sent_us - p->arrival_us;
+		}
+	}
+	if (worst != NULL) {
+		MISS(sc, "line %d: %s was held for %lld ms at show %.3f", sc->line,
+		     worst->kind == PACKET_VIDEO ? "video" : "audio", (long long)worst_us / 1000,
+		     (double)worst->pts_90k / MEDIA_HZ);
+	}
+}
+
 void script_read_expect(struct scenario *sc, char *words[], unsigned count)
 {
 	const char *what = count > 1 ? words[1] : "";
@@ -116,6 +140,8 @@ void script_read_expect(struct scenario *sc, char *words[], unsigned count)
 		expect_gap(sc, PACKET_VIDEO, script_number(sc, words[3]), from_us, to_us);
 	} else if (strcmp(what, "audio-gap") == 0 && count > 3) {
 		expect_gap(sc, PACKET_AUDIO, script_number(sc, words[3]), from_us, to_us);
+	} else if (strcmp(what, "held") == 0 && count > 3) {
+		expect_held(sc, script_number(sc, words[3]), from_us, to_us);
 	} else if (strcmp(what, "splices") == 0 && count == 3) {
 		expect_splices(sc, script_number(sc, words[2]));
 	} else if (strcmp(what, "dropped") == 0 && count == 5) {
