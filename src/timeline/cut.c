@@ -138,15 +138,38 @@ int64_t tl_audio_overlap(const struct timeline *tl, const struct tl_source *s)
 	return tl_min(tl->out.frame_90k[PACKET_AUDIO], s->flows[PACKET_AUDIO].frame_90k) / 2;
 }
 
-int64_t tl_audio_limit(const struct tl_source *left, const struct tl_source *to,
-		       const struct tl_cut *cut)
+/* Where the source's audio begins, with that map, behind sound which ends there: with the first
+ * frame that can still leave in order, be it one that has yet to come. */
+static int64_t cut_audio_begins(const struct timeline *tl, const struct tl_source *to,
+				int64_t map_90k, int64_t end_90k)
+{
+	const struct tl_flow *flow = &to->flows[PACKET_AUDIO];
+	int64_t least_90k = tl->out.last_90k - map_90k, frames;
+
+	if (end_90k != TL_UNKNOWN) {
+		least_90k = tl_max(least_90k, end_90k - tl_audio_overlap(tl, to) - map_90k);
+	}
+	for (uint64_t n = to->index.tracks[PACKET_AUDIO][0].head; n != TL_NONE;
+	     n = tl_index_at(&to->index, n)->next) {
+		const struct packet *p = &tl_index_at(&to->index, n)->packet;
+
+		if (p->pts_90k >= least_90k) {
+			return p->pts_90k + map_90k;
+		}
+	}
+	frames = (tl_max(0, least_90k - flow->end_90k) + flow->frame_90k - 1) / flow->frame_90k;
+	return flow->end_90k + frames * flow->frame_90k + map_90k;
+}
+
+int64_t tl_audio_limit(const struct timeline *tl, const struct tl_source *left,
+		       const struct tl_source *to, const struct tl_cut *cut)
 {
 	int64_t map_90k = to->map_90k + cut->pts_90k - tl_point_pts(to, cut->point);
-	uint64_t n = to->index.tracks[PACKET_AUDIO][0].head;
 	int64_t from_90k = cut->pts_90k;
 
-	if (n != TL_NONE) {
-		int64_t begins_90k = tl_index_at(&to->index, n)->packet.pts_90k + map_90k;
+	if (to->flows[PACKET_AUDIO].is_present) {
+		int64_t begins_90k = cut_audio_begins(tl, to, map_90k,
+						      tl_out_end(tl, PACKET_AUDIO));
 
 		if (begins_90k > from_90k && begins_90k < from_90k + TL_AUDIO_BEHIND_90k) {
 			from_90k = begins_90k;
@@ -191,7 +214,7 @@ static int64_t cut_left_audio(const struct timeline *tl, const struct tl_source 
 			      const struct tl_source *to, const struct tl_cut *cut)
 {
 	int64_t last_90k = tl->out.max_pts_90k[PACKET_AUDIO];
-	int64_t most_90k = tl_audio_limit(left, to, cut) - left->map_90k;
+	int64_t most_90k = tl_audio_limit(tl, left, to, cut) - left->map_90k;
 
 	for (uint64_t n = left->index.tracks[PACKET_AUDIO][0].head; n != TL_NONE;
 	     n = tl_index_at(&left->index, n)->next) {
@@ -214,21 +237,13 @@ static int64_t cut_audio_shift(const struct timeline *tl, const struct tl_source
 {
 	const struct tl_flow *flow = &to->flows[PACKET_AUDIO];
 	int64_t last_90k = cut_left_audio(tl, left, to, cut), map_90k, end_90k, misfit_90k;
-	uint64_t n = to->index.tracks[PACKET_AUDIO][0].head;
 
 	if (!flow->is_present || last_90k == TL_UNKNOWN) {
 		return 0;
 	}
 	map_90k = to->map_90k + cut->pts_90k - tl_point_pts(to, cut->point);
 	end_90k = last_90k + left->flows[PACKET_AUDIO].frame_90k;
-	while (n != TL_NONE && tl_index_at(&to->index, n)->packet.pts_90k + map_90k <
-				       end_90k - flow->frame_90k / 2) {
-		n = tl_index_at(&to->index, n)->next;
-	}
-	if (n == TL_NONE) {
-		return 0;
-	}
-	misfit_90k = tl_index_at(&to->index, n)->packet.pts_90k + map_90k - end_90k;
+	misfit_90k = cut_audio_begins(tl, to, map_90k, end_90k) - end_90k;
 	if (misfit_90k > flow->frame_90k) {
 		return 0; /* a hole, not a misfit */
 	}

@@ -516,8 +516,8 @@ uint64_t tl_point_next(const struct timeline *tl, const struct tl_source *s, int
 struct tl_cut tl_find_cut(const struct timeline *tl, const struct tl_source *to, uint64_t point);
 /* Audio of the left source presented up to here goes out before the point, or, if the other's
  * audio begins a little behind it, before that. */
-int64_t tl_audio_limit(const struct tl_source *left, const struct tl_source *to,
-		       const struct tl_cut *cut);
+int64_t tl_audio_limit(const struct timeline *tl, const struct tl_source *left,
+		       const struct tl_source *to, const struct tl_cut *cut);
 /* Sound sent twice at most where the source's audio follows: half a frame, of the shorter ones. */
 int64_t tl_audio_overlap(const struct timeline *tl, const struct tl_source *s);
 /* The packet comes far enough behind what was sent of its kind's main track. */

@@ -141,7 +141,7 @@ static void splice_leave_tail(struct timeline *tl, const struct tl_source *to,
 	struct tl_source *live = tl->live;
 	int64_t left_90k[PACKET_KINDS] = {
 		[PACKET_VIDEO] = cut->pts_90k - 1,
-		[PACKET_AUDIO] = tl_audio_limit(live, to, cut),
+		[PACKET_AUDIO] = tl_audio_limit(tl, live, to, cut),
 		[PACKET_DATA] = enter_90k,
 	};
 
