@@ -161,8 +161,10 @@ static int64_t cut_audio_begins(const struct timeline *tl, const struct tl_sourc
 	return flow->end_90k + frames * flow->frame_90k + map_90k;
 }
 
-int64_t tl_audio_limit(const struct timeline *tl, const struct tl_source *left,
-		       const struct tl_source *to, const struct tl_cut *cut)
+/* Audio of the left source presented up to here goes out before the point, or, if the other's audio
+ * begins a little behind it, before that. */
+static int64_t cut_audio_limit(const struct timeline *tl, const struct tl_source *left,
+			       const struct tl_source *to, const struct tl_cut *cut)
 {
 	int64_t map_90k = to->map_90k + cut->pts_90k - tl_point_pts(to, cut->point);
 	int64_t from_90k = cut->pts_90k;
@@ -183,9 +185,9 @@ static struct tl_cut cut_search(const struct timeline *tl, const struct tl_sourc
 				enum packet_kind kind, int64_t step_90k, int64_t pts_90k)
 {
 	struct tl_cut best = { .is_clean = kind == PACKET_AUDIO || tl->out.is_closed,
-			       .pts_90k = tl->out.max_pts_90k[kind] + step_90k,
-			       .left_90k = tl->out.max_pts_90k[kind] };
+			       .pts_90k = tl->out.max_pts_90k[kind] + step_90k };
 
+	best.left_90k[kind] = tl->out.max_pts_90k[kind];
 	for (uint64_t n = live != NULL ? live->index.tracks[kind][0].head : TL_NONE; n != TL_NONE;
 	     n = tl_index_at(&live->index, n)->next) {
 		const struct tl_entry *e = tl_index_at(&live->index, n);
@@ -198,9 +200,9 @@ static struct tl_cut cut_search(const struct timeline *tl, const struct tl_sourc
 			continue;
 		}
 		if (!best.is_clean || tl_abs(next_90k - pts_90k) < tl_abs(best.pts_90k - pts_90k)) {
-			best = (struct tl_cut){ .is_clean = true,
-						.pts_90k = next_90k,
-						.left_90k = next_90k - step_90k };
+			best.is_clean = true;
+			best.pts_90k = next_90k;
+			best.left_90k[kind] = next_90k - step_90k;
 		}
 		if (next_90k > pts_90k) {
 			break;
@@ -214,7 +216,7 @@ static int64_t cut_left_audio(const struct timeline *tl, const struct tl_source 
 			      const struct tl_source *to, const struct tl_cut *cut)
 {
 	int64_t last_90k = tl->out.max_pts_90k[PACKET_AUDIO];
-	int64_t most_90k = tl_audio_limit(tl, left, to, cut) - left->map_90k;
+	int64_t most_90k = cut_audio_limit(tl, left, to, cut) - left->map_90k;
 
 	for (uint64_t n = left->index.tracks[PACKET_AUDIO][0].head; n != TL_NONE;
 	     n = tl_index_at(&left->index, n)->next) {
@@ -258,7 +260,9 @@ static int64_t cut_snap_earlier(const struct timeline *tl, enum packet_kind kind
 	return TL_SNAP_EARLIER_90k + tl->out.frame_90k[kind];
 }
 
-struct tl_cut tl_find_cut(const struct timeline *tl, const struct tl_source *to, uint64_t point)
+/* Where the point is put, and what its kind's frame before it is. */
+static struct tl_cut cut_place(const struct timeline *tl, const struct tl_source *to,
+			       uint64_t point)
 {
 	enum packet_kind kind = tl_point_kind(to, point);
 	int64_t pts_90k = tl_point_pts(to, point);
@@ -267,9 +271,9 @@ struct tl_cut tl_find_cut(const struct timeline *tl, const struct tl_source *to,
 	struct tl_cut cut;
 
 	if (tl->out.max_pts_90k[kind] == TL_UNKNOWN) {
-		return (struct tl_cut){
-			.point = point, .is_clean = true, .pts_90k = pts_90k, .left_90k = pts_90k
-		};
+		cut = (struct tl_cut){ .point = point, .is_clean = true, .pts_90k = pts_90k };
+		cut.left_90k[kind] = pts_90k;
+		return cut;
 	}
 	if (left == to || (left != NULL && left->awaits_point && kind == PACKET_VIDEO)) {
 		left = NULL; /* what was sent is another's */
@@ -286,7 +290,7 @@ struct tl_cut tl_find_cut(const struct timeline *tl, const struct tl_source *to,
 	    (!cut.is_clean && cut.pts_90k < pts_90k)) { /* what is missing is missing */
 		cut.gap_90k = pts_90k - cut.pts_90k;
 		cut.pts_90k = pts_90k;
-		cut.left_90k = pts_90k - step.least_90k;
+		cut.left_90k[kind] = pts_90k - step.least_90k;
 		cut.is_clean = false;
 	} else if (kind == PACKET_VIDEO && left != NULL) {
 		cut.pts_90k += cut_audio_shift(tl, left, to, &cut, &step);
@@ -295,6 +299,39 @@ struct tl_cut tl_find_cut(const struct timeline *tl, const struct tl_source *to,
 	if (cut.pts_90k <= tl->out.last_90k) {
 		cut.pts_90k = tl->out.last_90k + TL_SQUEEZE_90k;
 		cut.is_clean = false;
+	}
+	return cut;
+}
+
+/* What goes out before the point of the kind that is not the point's. Behind pictures, sound alone
+ * takes over where none that is shown before one sent is left out. */
+static void cut_other_kind(const struct timeline *tl, const struct tl_source *to,
+			   struct tl_cut *cut)
+{
+	const struct tl_source *live = tl->live;
+	struct tl_cut pictures;
+
+	if (tl_point_kind(to, cut->point) == PACKET_VIDEO) {
+		cut->left_90k[PACKET_AUDIO] = cut_audio_limit(tl, live, to, cut);
+		return;
+	}
+	cut->left_90k[PACKET_VIDEO] = cut->pts_90k - 1;
+	if (!live->awaits_point && tl->out.max_pts_90k[PACKET_VIDEO] != TL_UNKNOWN) {
+		pictures = cut_search(tl, live, PACKET_VIDEO, tl->out.frame_90k[PACKET_VIDEO],
+				      cut->pts_90k);
+		cut->left_90k[PACKET_VIDEO] = pictures.left_90k[PACKET_VIDEO];
+		cut->is_clean &= pictures.is_clean;
+	}
+}
+
+struct tl_cut tl_find_cut(const struct timeline *tl, const struct tl_source *to, uint64_t point)
+{
+	const struct packet *p = &tl_index_at(&to->index, point)->packet;
+	struct tl_cut cut = cut_place(tl, to, point);
+
+	if (tl->live != NULL && tl->live != to) {
+		cut_other_kind(tl, to, &cut);
+		cut.left_90k[PACKET_DATA] = cut.pts_90k - (p->pts_90k - p->dts_90k);
 	}
 	return cut;
 }

@@ -495,10 +495,10 @@ void tl_reference_take(struct timeline *tl, unsigned feed);
 /* Where the show leaves the live source for a point of another. */
 struct tl_cut {
 	uint64_t point;
-	bool is_clean;    /* follows the frame before by about one frame, and nothing is missing */
-	int64_t pts_90k;  /* show time at which the point shall be presented */
-	int64_t left_90k; /* newest pts of the left source that still goes out */
-	int64_t gap_90k;  /* presentation that is missing between the two */
+	bool is_clean;   /* follows the frame before by about one frame, and nothing is missing */
+	int64_t pts_90k; /* show time at which the point shall be presented */
+	int64_t left_90k[PACKET_KINDS]; /* what of the left source goes out: see tl_tail_move() */
+	int64_t gap_90k;                /* presentation that is missing between the two */
 };
 
 enum packet_kind tl_point_kind(const struct tl_source *s, uint64_t point);
@@ -514,10 +514,6 @@ uint64_t tl_point_before(const struct timeline *tl, const struct tl_source *s, i
 /* The first usable point; TL_NONE. */
 uint64_t tl_point_next(const struct timeline *tl, const struct tl_source *s, int64_t now_us);
 struct tl_cut tl_find_cut(const struct timeline *tl, const struct tl_source *to, uint64_t point);
-/* Audio of the left source presented up to here goes out before the point, or, if the other's
- * audio begins a little behind it, before that. */
-int64_t tl_audio_limit(const struct timeline *tl, const struct tl_source *left,
-		       const struct tl_source *to, const struct tl_cut *cut);
 /* Sound sent twice at most where the source's audio follows: half a frame, of the shorter ones. */
 int64_t tl_audio_overlap(const struct timeline *tl, const struct tl_source *s);
 /* The packet comes far enough behind what was sent of its kind's main track. */

@@ -135,18 +135,11 @@ static void splice_drop_before(struct tl_source *s, uint64_t point)
 	}
 }
 
-static void splice_leave_tail(struct timeline *tl, const struct tl_source *to,
-			      const struct tl_cut *cut, enum packet_kind kind, int64_t enter_90k)
+static void splice_leave_tail(struct timeline *tl, const struct tl_cut *cut)
 {
 	struct tl_source *live = tl->live;
-	int64_t left_90k[PACKET_KINDS] = {
-		[PACKET_VIDEO] = cut->pts_90k - 1,
-		[PACKET_AUDIO] = tl_audio_limit(tl, live, to, cut),
-		[PACKET_DATA] = enter_90k,
-	};
 
-	left_90k[kind] = cut->left_90k;
-	tl_tail_move(tl, live, left_90k);
+	tl_tail_move(tl, live, cut->left_90k);
 	live->awaits_point = live->drops_leading = false;
 	if (!live->is_open) {
 		tl_source_clear(live);
@@ -195,7 +188,6 @@ static void splice_go_live(struct timeline *tl, struct tl_source *to, int64_t no
 void tl_enter(struct timeline *tl, struct tl_source *to, uint64_t point, int64_t now_us)
 {
 	const struct packet *p = &tl_index_at(&to->index, point)->packet;
-	enum packet_kind kind = tl_point_kind(to, point);
 	struct tl_cut cut;
 
 	if (!tl->out.has_begun) {
@@ -205,7 +197,7 @@ void tl_enter(struct timeline *tl, struct tl_source *to, uint64_t point, int64_t
 	to->map_90k += cut.pts_90k - tl_point_pts(to, point);
 	to->enter_90k = p->dts_90k + to->map_90k;
 	if (tl->live != NULL && tl->live != to) {
-		splice_leave_tail(tl, to, &cut, kind, to->enter_90k);
+		splice_leave_tail(tl, &cut);
 	}
 	splice_drop_before(to, point);
 	splice_report(tl, to, &cut);
