@@ -8,6 +8,7 @@
  *
  *        timeline_open / push / close                    timeline_next
  *   source: OPEN --close--> CLOSED --all sent or useless--> RELEASED (step TIMELINE_RELEASE)
+ *             `--leaving, and another carries the show--'
  *
  * The caller drives:  push everything that arrived; then call timeline_next(now) until it
  * returns TIMELINE_WAIT with the monotonic time at which to call again.
@@ -112,6 +113,12 @@ void timeline_destroy(struct timeline **tl);
 int timeline_open(struct timeline *tl, uint16_t feed, uint32_t incarnation, int64_t now_us);
 /* No more packets will come. `cause` for events ("connection closed by encoder"), may be NULL. */
 void timeline_close(struct timeline *tl, int source, const char *cause, int64_t now_us);
+
+/* The source is about to be taken away, because of `cause`; or is not any more. The show leaves it
+ * as for a take, and is made of it only while nothing else can carry it. Once another source is
+ * live, or if the show has not begun, it ends by itself: TIMELINE_RELEASE follows, and what is
+ * pushed until then is not taken. */
+void timeline_set_leaving(struct timeline *tl, int source, bool is_leaving, const char *cause);
 
 /* One packet of a source, in ring order; `seq` is its number in the feed ring. Needs dts, pts,
  * arrival (clamped here to [previous, now]), kind, type, track, codec, flags, size, fingerprint.

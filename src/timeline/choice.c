@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Which source the show should be made of (timeline; pure). In this order: the one an operator
- * took; any encoder before a slate; healthy before degraded; matching the reference format
- * before not; without a gap before with one; the config's order. When to go there is not
- * decided here (decide.c).
+ * Which source the show should be made of (timeline; pure). In this order: one that stays before
+ * one that is leaving; the one an operator took; any encoder before a slate; healthy before
+ * degraded; matching the reference format before not; without a gap before with one; the config's
+ * order. When to go there is not decided here (decide.c).
  */
 #include "private.h"
 
@@ -25,7 +25,7 @@ bool tl_can_go_on(const struct timeline *tl, const struct tl_source *s, int64_t 
 }
 
 struct rank {
-	bool is_taken, is_encoder, is_healthy, is_compatible, is_safe, is_live;
+	bool is_staying, is_taken, is_encoder, is_healthy, is_compatible, is_safe, is_live;
 	unsigned order;
 	uint32_t incarnation;
 };
@@ -43,6 +43,7 @@ static struct rank choice_rank(const struct timeline *tl, const struct tl_source
 			       int64_t safe_90k, int64_t now_us)
 {
 	return (struct rank){
+		.is_staying = !tl_is_leaving(tl, s, now_us),
 		.is_taken = tl->taken != 0 && tl_group_has_feed(s, tl->taken),
 		.is_encoder = !tl->config.feeds[s->feed].is_slate,
 		.is_healthy = !tl_is_degraded(tl, s, now_us),
@@ -58,6 +59,9 @@ static struct rank choice_rank(const struct timeline *tl, const struct tl_source
 
 static bool rank_is_better(const struct rank *a, const struct rank *b)
 {
+	if (a->is_staying != b->is_staying) {
+		return a->is_staying;
+	}
 	if (a->is_taken != b->is_taken) {
 		return a->is_taken;
 	}

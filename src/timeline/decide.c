@@ -7,7 +7,7 @@
  *   live cannot go on  -> the last safe moment: the chosen source's last point at or before the
  *                         live horizon, when it comes due; else its next one, with a gap, and its
  *                         audio at once when the live audio has run out
- *   another is wanted  -> take, failback, live degraded: its next point, without a gap
+ *   another is wanted  -> take, failback, live degraded or to go: its next point, without a gap
  *   nobody to go to    -> send what there is; then the show is starved
  */
 #include <inttypes.h>
@@ -192,6 +192,10 @@ static int64_t decide_change_at_us(const struct timeline *tl, const struct tl_so
 {
 	const struct tl_source *live = tl->live;
 
+	if (tl_is_leaving(tl, live, now_us) && !tl_is_leaving(tl, to, now_us)) {
+		*ret_cause = tl_leaving_cause(live);
+		return now_us;
+	}
 	if (tl->taken != 0 && tl_group_has_feed(to, tl->taken)) {
 		*ret_cause = "taken by the operator";
 		return now_us;
@@ -379,7 +383,10 @@ static void decide_merge(struct timeline *tl, int64_t now_us)
 
 void tl_decide(struct timeline *tl, int64_t now_us)
 {
+	const struct tl_source *live = tl->live;
+
 	tl->wake_us = CLOCK_NEVER;
+	tl_leaving_settle(tl, now_us);
 	if (tl->has_twins) {
 		tl_twins_settle(tl, now_us);
 	}
@@ -389,6 +396,9 @@ void tl_decide(struct timeline *tl, int64_t now_us)
 	decide_prepare(tl, now_us);
 	if (tl->tail_count == 0) { /* one splice at a time */
 		decide_source(tl, now_us);
+	}
+	if (tl->live != live) {
+		tl_leaving_settle(tl, now_us);
 	}
 	tl_health_update(tl, now_us);
 }

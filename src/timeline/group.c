@@ -93,7 +93,8 @@ static int group_create(struct timeline *tl, struct tl_source *base, int64_t now
 		group->sent_90k[kind] = TL_UNKNOWN;
 	}
 	base->handle = TL_NO_HANDLE;
-	base->is_open = true; /* for as long as one of the copies is */
+	base->is_leaving = false; /* the connection is */
+	base->is_open = true;     /* for as long as one of the copies is */
 	base->group = group;
 	base->packets = base->nonsense = base->late_dropped = 0;
 	base->nonsense_recent = 0;
@@ -425,11 +426,30 @@ unsigned tl_group_order(const struct tl_source *s)
 	unsigned order = s->feed;
 
 	for (unsigned i = 0; tl_source_is_merged(s) && i < s->group->count; i++) {
-		if (s->group->copies[i]->is_open && s->group->copies[i]->feed < order) {
-			order = s->group->copies[i]->feed;
+		const struct tl_source *c = s->group->copies[i];
+
+		if (c->is_open && !c->is_leaving && c->feed < order) {
+			order = c->feed;
 		}
 	}
 	return order;
+}
+
+bool tl_group_is_leaving(const struct timeline *tl, const struct tl_group *group, int64_t now_us)
+{
+	bool has_leaving = false;
+
+	for (unsigned i = 0; i < group->count; i++) {
+		const struct tl_source *c = group->copies[i];
+
+		has_leaving |= c->is_leaving;
+		/* Without a delay a twin that is behind costs a pause, whenever it takes over. */
+		if (!c->is_leaving && copy_is_usable(tl, c, now_us) &&
+		    (tl->config.delay_us == 0 || copy_is_abreast(tl, group, c))) {
+			return false;
+		}
+	}
+	return has_leaving;
 }
 
 void tl_group_health(struct tl_group *group)

@@ -17,6 +17,7 @@
  *   signal  health.c   something that is wrong with a source, with thresholds and a hold time
  *   format  reference.c   what a source is made of, and the format others are held against
  *   choice  choice.c   which source the show should be made of
+ *   leaving leaving.c  sources whose feed is taken away
  *   cut     cut.c      where a point is put, and where the left source ends for it
  *   enter   splice.c   making a source live at one of its random-access points
  *   tail    splice.c   what the source left behind that is still to be sent
@@ -243,7 +244,8 @@ struct tl_source {
 	uint16_t feed_id;
 	uint32_t incarnation;
 	bool is_open;
-	char cause[TIMELINE_TEXT_MAX / 2]; /* why it was closed */
+	bool is_leaving; /* its feed is taken away: carries the show only while nobody else can */
+	char cause[TIMELINE_TEXT_MAX / 2]; /* why it was closed, or is leaving */
 	int64_t opened_us;
 	int64_t arrival_us;              /* of the last packet */
 	int64_t first_us;                /* of the first frame */
@@ -414,7 +416,8 @@ struct timeline {
 	struct tl_source *by_handle[TIMELINE_SOURCES_MAX]; /* who takes pushes */
 	uint32_t handles;                                  /* bit: handle is in use */
 	uint32_t closed;                                   /* bit: no more packets will come */
-	bool has_ended; /* a source that gets no more packets is not destroyed yet */
+	bool has_ended;   /* a source that gets no more packets is not destroyed yet */
+	bool has_leaving; /* some source may be */
 	struct tl_source *live;
 	uint16_t last_feed; /* id of the feed sent last; stays when the live source is gone */
 	uint16_t taken;
@@ -459,6 +462,8 @@ int tl_feed_find(const struct timeline *tl, uint16_t id);
 /* A new source in a free slot; -EBUSY, -ENOMEM. */
 int tl_add_source(struct timeline *tl, int handle, unsigned feed, uint32_t incarnation,
 		  int64_t now_us, struct tl_source **ret);
+/* The source gets no more packets. */
+void tl_end_source(struct timeline *tl, struct tl_source *s, const char *cause, int64_t now_us);
 /* The connection goes on, but as another source: media time jumped with this packet. */
 struct tl_source *tl_split_source(struct timeline *tl, struct tl_source *s, const struct packet *p,
 				  int64_t now_us);
@@ -540,6 +545,14 @@ void tl_note_change(struct timeline *tl, int64_t noticed_us, const char *format,
 
 /* ---- decide.c ---- */
 void tl_decide(struct timeline *tl, int64_t now_us);
+
+/* ---- leaving.c ---- */
+/* Nobody goes to the source who can go to another. */
+bool tl_is_leaving(const struct timeline *tl, const struct tl_source *s, int64_t now_us);
+/* Why, of one that is. */
+const char *tl_leaving_cause(const struct tl_source *s);
+/* Closes sources that are to go, as soon as the show can do without them. */
+void tl_leaving_settle(struct timeline *tl, int64_t now_us);
 
 /* ---- failback.c ---- */
 /* The show had to leave the source / has gone to the feed. */

@@ -119,15 +119,15 @@ int timeline_open(struct timeline *tl, uint16_t feed, uint32_t incarnation, int6
 	return handle;
 }
 
-/* The source gets no more packets. */
-static void timeline_end_source(struct timeline *tl, struct tl_source *s, const char *cause,
-				int64_t now_us)
+void tl_end_source(struct timeline *tl, struct tl_source *s, const char *cause, int64_t now_us)
 {
 	struct tl_feed *feed = &tl->feeds[s->feed];
 
 	s->is_open = false;
 	tl->has_ended = true;
-	text_copy(s->cause, sizeof(s->cause), cause);
+	if (cause != s->cause) {
+		text_copy(s->cause, sizeof(s->cause), cause);
+	}
 	feed->packets += s->packets;
 	feed->nonsense += s->nonsense;
 	feed->late_dropped += s->late_dropped;
@@ -143,8 +143,11 @@ void timeline_close(struct timeline *tl, int source, const char *cause, int64_t 
 {
 	struct tl_source *s = tl->by_handle[source];
 
+	if (!s->is_open) {
+		return; /* it has left before */
+	}
 	tl->closed |= UINT32_C(1) << source;
-	timeline_end_source(tl, s, cause != NULL ? cause : "connection closed", now_us);
+	tl_end_source(tl, s, cause != NULL ? cause : "connection closed", now_us);
 }
 
 struct tl_source *tl_split_source(struct timeline *tl, struct tl_source *s, const struct packet *p,
@@ -155,7 +158,9 @@ struct tl_source *tl_split_source(struct timeline *tl, struct tl_source *s, cons
 	if (tl_add_source(tl, s->handle, s->feed, s->incarnation, now_us, &next) != 0) {
 		return NULL;
 	}
-	timeline_end_source(tl, s, "the encoder's timestamps jumped", now_us);
+	next->is_leaving = s->is_leaving;
+	text_copy(next->cause, sizeof(next->cause), s->cause);
+	tl_end_source(tl, s, "the encoder's timestamps jumped", now_us);
 	next->arrival_us = s->arrival_us;
 	next->first_seq = p->source_seq;
 	next->next_seq = s->next_seq;
@@ -183,8 +188,12 @@ static void timeline_start_clock(struct timeline *tl, struct tl_source *s, int64
 int timeline_push(struct timeline *tl, int source, uint64_t seq, const struct packet *p,
 		  const struct codec_params *params, int64_t now_us)
 {
-	int error = tl_source_push(tl, tl->by_handle[source], seq, p, params, now_us);
+	int error;
 
+	if (!tl->by_handle[source]->is_open) {
+		return 0; /* it has left */
+	}
+	error = tl_source_push(tl, tl->by_handle[source], seq, p, params, now_us);
 	timeline_start_clock(tl, tl->by_handle[source], now_us);
 	tl->is_dirty = true;
 	return error;

@@ -120,6 +120,8 @@ struct tl_source *tl_group_face(const struct tl_source *s);
 bool tl_group_has_feed(const struct tl_source *s, uint16_t feed_id);
 /* Feed of the copy's nearest twin: the leading one, or of that another. 0: it is alone. */
 uint16_t tl_group_twin(const struct tl_source *copy, int32_t *ret_lag_ms);
+/* Copies are to go, and none that stays could carry on. */
+bool tl_group_is_leaving(const struct timeline *tl, const struct tl_group *group, int64_t now_us);
 /* The most preferred of the feeds in it. */
 unsigned tl_group_order(const struct tl_source *s);
 

@@ -23,13 +23,17 @@ void script_expect_live(struct scenario *sc, const char *name)
 void script_expect_state(struct scenario *sc, unsigned feed, const char *name)
 {
 	struct timeline_status status;
+	const struct timeline_feed_status *f = status.feeds;
 	char symptom[TIMELINE_TEXT_MAX] = "healthy";
 	const char *is;
 
 	timeline_get_status(sc->stage.tl, sc->stage.now_us, &status);
-	is = timeline_feed_state_str(status.feeds[feed].state);
-	if (status.feeds[feed].symptom_count > 0) {
-		timeline_symptom_str(&status.feeds[feed].symptoms[0], symptom, sizeof(symptom));
+	while (f->id != feed + 1) {
+		f++;
+	}
+	is = timeline_feed_state_str(f->state);
+	if (f->symptom_count > 0) {
+		timeline_symptom_str(&f->symptoms[0], symptom, sizeof(symptom));
 	}
 	if (strcmp(is, name) != 0) {
 		MISS(sc, "line %d: %s is %s (%s), not %s", sc->line, sc->stage.feeds[feed].name, is,

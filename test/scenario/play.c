@@ -62,6 +62,8 @@ static bool do_fault(struct scenario *sc, const char *what, unsigned feed, char 
 	} else if (strcmp(what, "connect") == 0) {
 		stage_kill(st, feed); /* a newcomer with the same key takes over */
 		stage_connect(st, feed);
+	} else if (strcmp(what, "leave") == 0 || strcmp(what, "stay") == 0) {
+		stage_leave(st, feed, what[0] == 'l');
 	} else if (strcmp(what, "stall") == 0) {
 		hold(e, count > 0 ? words[0] : NULL, INT64_MAX);
 	} else if (strcmp(what, "flow") == 0) {
@@ -141,9 +143,11 @@ static void do_feed_action(struct scenario *sc, const char *what, unsigned feed,
 {
 	/* what makes good again, or is for later, is no fault */
 	sc->stage.faults += strcmp(what, "flow") != 0 && strcmp(what, "thaw") != 0 &&
-			    strcmp(what, "set") != 0;
+			    strcmp(what, "set") != 0 && strcmp(what, "stay") != 0;
 	if (strcmp(what, "take") == 0) {
 		stage_take(&sc->stage, (uint16_t)(feed + 1));
+	} else if (strcmp(what, "prefer") == 0) {
+		stage_prefer(&sc->stage, feed);
 	} else if (!do_fault(sc, what, feed, words, count) &&
 		   !do_change(sc, what, feed, words, count)) {
 		FAIL(sc, "line %d: %s?", sc->line, what);

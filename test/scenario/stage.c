@@ -166,6 +166,7 @@ void stage_connect(struct stage *st, unsigned feed)
 	}
 	f->connection = watch_connected(&st->watch, &how, st->now_us);
 	f->is_connected = f->is_held = true;
+	f->is_leaving = false;
 	f->changes_header = f->swaps = f->has_swapped = false;
 	f->froze_us = 0;
 	if (!st->is_down) {
@@ -198,6 +199,22 @@ void stage_kill(struct stage *st, unsigned feed)
 		if (!st->is_down) {
 			stage_close_source(st, f);
 		}
+	}
+}
+
+static void stage_tell_leaving(struct stage *st, const struct stage_feed *f)
+{
+	timeline_set_leaving(st->tl, f->handle, f->is_leaving,
+			     "its feed was removed from the configuration");
+}
+
+void stage_leave(struct stage *st, unsigned feed, bool is_leaving)
+{
+	struct stage_feed *f = &st->feeds[feed];
+
+	f->is_leaving = is_leaving && f->is_connected;
+	if (f->is_connected && !st->is_down) {
+		stage_tell_leaving(st, f);
 	}
 }
 
@@ -244,6 +261,8 @@ static void stage_come_back(struct stage *st)
 		}
 		if (!f->is_connected) {
 			stage_close_source(st, f);
+		} else if (f->is_leaving) {
+			stage_tell_leaving(st, f);
 		}
 	}
 }
@@ -264,13 +283,34 @@ void stage_set_delay(struct stage *st, int64_t delay_us)
 	watch_excused(&st->watch, st->now_us, st->now_us + shrinks_us * SLEW_PARTS);
 }
 
+void stage_prefer(struct stage *st, unsigned feed)
+{
+	struct timeline_feed_config *feeds = st->config.feeds, first;
+	unsigned place = 0;
+
+	while (feeds[place].id != feed + 1) {
+		place++;
+	}
+	first = feeds[place];
+	memmove(feeds + 1, feeds, place * sizeof(*feeds));
+	feeds[0] = first;
+	stage_restart(st, 0);
+}
+
 /* ---- running ---- */
 
 static void stage_release(struct stage *st, int handle)
 {
 	for (unsigned i = 0; i < st->feed_count; i++) {
-		if (st->feeds[i].handle == handle && !st->feeds[i].is_connected) {
-			st->feeds[i].is_held = false;
+		struct stage_feed *f = &st->feeds[i];
+
+		if (f->handle != handle || !f->is_held || (f->is_connected && !f->is_leaving)) {
+			continue;
+		}
+		f->is_held = false;
+		if (f->is_connected) {
+			f->is_connected = false;
+			watch_closed(&st->watch, f->connection, st->now_us);
 		}
 	}
 }

@@ -20,7 +20,8 @@ struct stage_feed {
 	int64_t offset_ms;
 	struct encoder encoder;
 	bool is_connected;
-	bool is_held; /* not released by the timeline yet */
+	bool is_held;    /* not released by the timeline yet */
+	bool is_leaving; /* the config has it no more; its encoder is still there */
 	int handle;
 	uint32_t incarnation;
 	unsigned connection; /* the watch's */
@@ -65,6 +66,10 @@ void stage_take(struct stage *st, uint16_t feed);
 void stage_push_nonsense(struct stage *st, unsigned feed, unsigned count);
 /* Its SRT connection tells of 1000 more packets, so many of them lost. */
 void stage_note_loss(struct stage *st, unsigned feed, unsigned permille);
+/* A reload takes the feed away, which ends when the timeline has left it; or gives it back. */
+void stage_leave(struct stage *st, unsigned feed, bool is_leaving);
+/* A reload puts this feed first: another switch, which goes on where the last one ended. */
+void stage_prefer(struct stage *st, unsigned feed);
 /* The feed's ring has overwritten all that waits. */
 void stage_overwrite(struct stage *st, unsigned feed);
 /* The switch is killed, and comes back after down_us with the checkpoint of its last packet. */

@@ -20,7 +20,7 @@ struct play {
 	struct timeline_config config;
 	int64_t now_us;
 	struct {
-		bool is_open, is_used;
+		bool is_open, is_used, is_leaving;
 		uint16_t feed;
 		uint32_t incarnation;
 		uint64_t seq;
@@ -81,8 +81,10 @@ static void drain(struct play *p)
 			must(memchr(step.event.cause, '\0', sizeof(step.event.cause)) != NULL);
 			break;
 		case TIMELINE_RELEASE:
-			must(p->sources[step.source].is_used && !p->sources[step.source].is_open);
-			p->sources[step.source].is_used = false;
+			must(p->sources[step.source].is_used &&
+			     (!p->sources[step.source].is_open ||
+			      p->sources[step.source].is_leaving));
+			p->sources[step.source].is_used = p->sources[step.source].is_open = false;
 			break;
 		}
 	}
@@ -173,6 +175,14 @@ static void do_restart(struct play *p, bool is_true)
 	memset(p->sources, 0, sizeof(p->sources));
 }
 
+static void do_leave(struct play *p, int handle, bool is_leaving)
+{
+	if (p->sources[handle].is_open) {
+		p->sources[handle].is_leaving |= is_leaving; /* it may have left already */
+		timeline_set_leaving(p->tl, handle, is_leaving, "taken away");
+	}
+}
+
 static void do_report(struct play *p)
 {
 	struct timeline_status status;
@@ -217,7 +227,9 @@ static void act(struct play *p)
 		break;
 	case 7:
 		do_report(p);
-		if (argument < 2) {
+		if (argument >= 16) {
+			do_leave(p, handle, argument < 28);
+		} else if (argument < 2) {
 			do_restart(p, argument == 0);
 		}
 		break;

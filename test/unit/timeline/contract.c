@@ -208,6 +208,82 @@ static void a_closed_live_source_is_sent_to_its_end_and_then_released(void **sta
 	timeline_destroy(&tl);
 }
 
+/* A reload changed where the feed is fetched from: it comes from there already, and the old
+ * connection is left for the new one. */
+static void a_source_that_is_to_go_is_left_for_another_of_its_feed(void **state)
+{
+	struct timeline *tl = timeline_create(&two_feeds, START_US);
+	int old = timeline_open(tl, 7, 1, START_US), fresh = -1;
+	uint32_t last = 0, splices = 0, released = 0;
+	int64_t last_pts_90k = -FRAME_90k;
+
+	for (int64_t now_us = START_US, frame = 0; frame < 240; now_us += FRAME_US, frame++) {
+		struct timeline_step step;
+
+		push(tl, old, frame); /* it does not know that it left */
+		if (frame == 60) {
+			fresh = timeline_open(tl, 7, 2, now_us);
+		}
+		if (frame >= 60) {
+			push(tl, fresh, frame);
+		}
+		if (frame == 150) {
+			timeline_set_leaving(tl, old, true, "its source was changed");
+		}
+		for (timeline_next(tl, now_us, &step); step.action != TIMELINE_WAIT;
+		     timeline_next(tl, now_us, &step)) {
+			if (step.action == TIMELINE_SEND) {
+				assert_int_equal(step.packet.pts_90k - last_pts_90k, FRAME_90k);
+				last_pts_90k = step.packet.pts_90k;
+				last = step.packet.incarnation;
+			} else if (step.action == TIMELINE_RELEASE) {
+				assert_int_equal(step.source, released == 0 ? old : -1);
+				released++;
+				old = fresh;
+			} else if (step.event.kind == TIMELINE_SPLICED) {
+				assert_string_equal(step.event.cause, "its source was changed");
+				splices++;
+			}
+		}
+	}
+	assert_int_equal(last, 2);
+	assert_int_equal(splices, 1);
+	assert_int_equal(released, 1);
+	timeline_destroy(&tl);
+}
+
+static void a_source_that_is_to_go_ends_at_once_before_the_show_begins(void **state)
+{
+	struct timeline *tl = timeline_create(&two_feeds, START_US);
+	int source = timeline_open(tl, 7, 1, START_US);
+	struct timeline_step step;
+
+	push(tl, source, 0);
+	timeline_set_leaving(tl, source, true, "its feed was removed");
+	step = step_at(tl, START_US);
+	assert_int_equal(step.action, TIMELINE_RELEASE);
+	assert_int_equal(step.source, source);
+	timeline_destroy(&tl);
+}
+
+static void a_source_that_is_to_go_may_be_given_back_or_end_by_itself(void **state)
+{
+	struct timeline *tl = timeline_create(&two_feeds, START_US);
+	int source = timeline_open(tl, 7, 1, START_US);
+
+	push(tl, source, 0);
+	timeline_set_leaving(tl, source, true, "its feed was removed");
+	timeline_set_leaving(tl, source, false, "");
+	assert_int_equal(step_at(tl, START_US).action, TIMELINE_WAIT);
+	timeline_set_leaving(tl, source, true, "its feed was removed");
+	timeline_close(tl, source, "closed", START_US);
+	timeline_set_leaving(tl, source, false, "");
+	assert_int_equal(push(tl, source, 1), 0);
+	assert_int_equal(step_at(tl, START_US).action, TIMELINE_RELEASE);
+	assert_int_equal(step_at(tl, START_US).action, TIMELINE_WAIT);
+	timeline_destroy(&tl);
+}
+
 static void headers_in_force_are_never_sent_again(void **state)
 {
 	struct timeline *tl = timeline_create(&two_feeds, START_US);
@@ -381,6 +457,9 @@ int main(void)
 		cmocka_unit_test(a_feed_far_faster_than_real_time_is_stopped),
 		cmocka_unit_test(a_closed_standby_is_released_at_once),
 		cmocka_unit_test(a_closed_live_source_is_sent_to_its_end_and_then_released),
+		cmocka_unit_test(a_source_that_is_to_go_is_left_for_another_of_its_feed),
+		cmocka_unit_test(a_source_that_is_to_go_ends_at_once_before_the_show_begins),
+		cmocka_unit_test(a_source_that_is_to_go_may_be_given_back_or_end_by_itself),
 		cmocka_unit_test(headers_in_force_are_never_sent_again),
 		cmocka_unit_test(a_header_that_changes_is_sent_in_its_place),
 		cmocka_unit_test(extra_tracks_and_data_travel_with_the_live_source),
