@@ -216,7 +216,8 @@ struct timeline_status {
 	bool is_on;              /* packets are flowing */
 	uint16_t live;           /* feed id, 0 none */
 	uint16_t taken;          /* feed an operator holds, 0 auto */
-	char why[TIMELINE_TEXT_MAX]; /* why this feed is live */
+	char why[TIMELINE_TEXT_MAX]; /* why this feed is live; or what became of the last one */
+	uint16_t why_feed;       /* the feed that says something of, if it is not the live one */
 	int64_t now_90k;         /* show time of the last packet sent */
 	struct format reference; /* what feeds are held against; empty: none yet */
 	uint16_t reference_feed; /* whose it was, 0 none */

@@ -297,17 +297,27 @@ static void event_text(struct show *show, const struct timeline_event *e, const 
 		       char *to, size_t size)
 {
 	struct feed *from = feed_by_id(show, e->from), *goes_to = feed_by_id(show, e->to);
-
 	bool has_both = from != NULL && goes_to != NULL;
+	char missing[48] = "";
 
+	if (e->gap_90k >= 90) {
+		text_format(missing, sizeof(missing), "; %lld ms are missing",
+			    (long long)(e->gap_90k / 90));
+	}
 	if (has_both && (e->kind == TIMELINE_SPLICED || e->kind == TIMELINE_CARRIED)) {
-		text_format(to, size, "%s -> %s: %s", from->config->name, goes_to->config->name,
-			    cause);
+		text_format(to, size, "%s -> %s: %s%s", from->config->name, goes_to->config->name,
+			    cause, missing);
 	} else if (has_both && (e->kind == TIMELINE_TWINS || e->kind == TIMELINE_PARTED)) {
 		text_format(to, size, "%s and %s: %s", goes_to->config->name, from->config->name,
 			    cause);
-	} else if (e->kind == TIMELINE_STATE && goes_to != NULL) {
-		text_format(to, size, "feed %s: %s", goes_to->config->name, cause);
+	} else if (has_both && e->kind == TIMELINE_RESUMED) {
+		text_format(to, size, "with %s, after %s: %s%s", goes_to->config->name,
+			    from->config->name, cause, missing);
+	} else if (e->kind == TIMELINE_STARVED && from != NULL) {
+		text_format(to, size, "nothing to go on with after %s: %s", from->config->name,
+			    cause);
+	} else if ((e->kind == TIMELINE_STATE || e->kind == TIMELINE_GAP) && goes_to != NULL) {
+		text_format(to, size, "feed %s: %s%s", goes_to->config->name, cause, missing);
 	} else {
 		text_copy(to, size, cause);
 	}

@@ -197,6 +197,21 @@ static json_t *destination_json(const struct destination *d)
 	return json;
 }
 
+/* "after primary: no video for 512 ms" */
+static void say_why(const struct show *show, char *to, size_t size)
+{
+	const struct timeline_status *t = &show->status.timeline;
+	const struct feed *of = feed_by_id((struct show *)show, t->why_feed);
+	char why[2 * TIMELINE_TEXT_MAX];
+
+	text_escape(why, sizeof(why), t->why, strlen(t->why));
+	if (of != NULL) {
+		text_format(to, size, "after %s: %s", of->config->name, why);
+	} else {
+		text_copy(to, size, why);
+	}
+}
+
 static json_t *show_json(const struct show *show)
 {
 	const struct timeline_status *t = &show->status.timeline;
@@ -204,7 +219,7 @@ static json_t *show_json(const struct show *show)
 	const struct feed *taken = feed_by_id((struct show *)show, show->taken_feed);
 	const struct destination *d;
 	json_t *feeds = json_array(), *destinations = json_array();
-	char why[2 * TIMELINE_TEXT_MAX];
+	char why[3 * TIMELINE_TEXT_MAX];
 
 	TAILQ_FOREACH(feed, &show->feeds, entry) {
 		json_array_append_new(feeds, feed_json(feed));
@@ -212,7 +227,7 @@ static json_t *show_json(const struct show *show)
 	TAILQ_FOREACH(d, &show->destinations, entry) {
 		json_array_append_new(destinations, destination_json(d));
 	}
-	text_escape(why, sizeof(why), t->why, strlen(t->why));
+	say_why(show, why, sizeof(why));
 	return json_pack(
 		"{s:s, s:b, s:b, s:b, s:o, s:s, s:s, s:o, s:I, s:i, s:o, s:o, s:o, s:o, s:o}",
 		"name", show->config->name, "on_air", show->is_started && t->is_on, "started",

@@ -235,6 +235,7 @@ static void decide_change(struct timeline *tl, struct tl_source *best, int64_t n
 {
 	const char *cause = NULL;
 	char text[TIMELINE_TEXT_MAX];
+	bool is_forced, is_wish;
 	uint64_t point;
 
 	if (!decide_is_open(tl, decide_change_at_us(tl, best, now_us, &cause), now_us)) {
@@ -246,10 +247,13 @@ static void decide_change(struct timeline *tl, struct tl_source *best, int64_t n
 	    !decide_has_audio_at(best, point) || !tl_find_cut(tl, best, point).is_clean) {
 		return;
 	}
+	is_forced = best->feed_id != tl->taken &&
+		    (tl_is_degraded(tl, tl->live, now_us) || decide_has_other_format(tl, best));
+	is_wish = !is_forced && !tl->change.is_pending && !tl_is_leaving(tl, tl->live, now_us);
 	tl_health_say_acute(tl->live, text, sizeof(text));
 	tl_note_change(tl, now_us, "%s%s", cause, text);
-	if (best->feed_id != tl->taken &&
-	    (tl_is_degraded(tl, tl->live, now_us) || decide_has_other_format(tl, best))) {
+	tl->change.is_wish = is_wish;
+	if (is_forced) {
 		tl_failback_left(tl, tl->live, now_us);
 	}
 	tl_enter(tl, best, point, now_us);
@@ -272,6 +276,8 @@ static void decide_starve(struct timeline *tl, const struct tl_flow *stuck, int6
 		e->from = live->feed_id;
 		e->noticed_us = tl->change.noticed_us;
 		memcpy(e->cause, tl->change.cause, sizeof(e->cause));
+		memcpy(tl->why, tl->change.cause, sizeof(tl->why));
+		tl->why_feed = live->feed_id;
 	}
 	if (!live->is_open) {
 		tl_leave(tl, now_us);

@@ -249,13 +249,14 @@ static void group_report_lead(struct timeline *tl, const struct tl_source *from,
 {
 	struct timeline_event *e = tl_event(tl, TIMELINE_CARRIED);
 	const struct tl_flow *stuck = tl_source_stuck(tl, from, now_us);
+	bool is_silent = !copy_is_usable(tl, from, now_us) && stuck != NULL;
 
 	e->from = from->feed_id;
 	e->to = to->feed_id;
 	e->noticed_us = now_us;
 	if (!from->is_open) {
 		text_copy(e->cause, sizeof(e->cause), from->cause);
-	} else if (!copy_is_usable(tl, from, now_us) && stuck != NULL) {
+	} else if (is_silent) {
 		text_format(e->cause, sizeof(e->cause), "no %s for %" PRId64 " ms",
 			    stuck == &from->flows[PACKET_AUDIO] ? "audio" : "video",
 			    (now_us - stuck->last_us) / 1000);
@@ -263,6 +264,7 @@ static void group_report_lead(struct timeline *tl, const struct tl_source *from,
 		text_copy(e->cause, sizeof(e->cause), "the preferred one of two twins");
 	}
 	text_copy(tl->why, sizeof(tl->why), e->cause);
+	tl->why_feed = !from->is_open || is_silent ? from->feed_id : 0;
 }
 
 static void group_choose_leader(struct timeline *tl, struct tl_group *group, int64_t now_us)

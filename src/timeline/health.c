@@ -220,10 +220,10 @@ void tl_health_say_acute(const struct tl_source *s, char *to, size_t size)
 }
 
 /* "degraded: no audio for 612 ms; over: holes (12 s)" */
-static void health_say(const struct tl_feed *f, const struct tl_source *s, int64_t now_us, char *to,
-		       size_t size)
+static void health_say(const struct tl_feed *f, const struct tl_source *s, uint32_t told,
+		       int64_t now_us, char *to, size_t size)
 {
-	uint32_t symptoms = s != NULL ? s->symptoms : 0, over = f->symptoms & ~symptoms;
+	uint32_t symptoms = s != NULL ? s->symptoms : 0, over = f->symptoms & ~told;
 	const char *before = ": ";
 	char text[TIMELINE_TEXT_MAX];
 
@@ -268,6 +268,14 @@ const struct tl_source *tl_feed_source(const struct timeline *tl, unsigned feed)
 		       : tl_newest_source(tl, feed);
 }
 
+/* Where silence comes and goes, that is what the holes say: one that was told of counts as long. */
+static uint32_t health_to_be_told(const struct tl_feed *f, uint32_t symptoms)
+{
+	bool has_holes = (symptoms & UINT32_C(1) << SIGNAL_HOLES) != 0;
+
+	return has_holes ? symptoms | (f->symptoms & SILENCE) : symptoms;
+}
+
 static void health_update_feed(struct timeline *tl, unsigned feed, int64_t now_us)
 {
 	struct tl_feed *f = &tl->feeds[feed];
@@ -277,9 +285,9 @@ static void health_update_feed(struct timeline *tl, unsigned feed, int64_t now_u
 	struct timeline_event *e;
 
 	state = health_state(tl, s, now_us);
-	symptoms = state != FEED_OFFLINE ? s->symptoms : 0;
+	symptoms = state != FEED_OFFLINE ? health_to_be_told(f, s->symptoms) : 0;
 	if (s != NULL) {
-		f->format = tl_source_format(s, now_us);
+		tl_feed_learn_format(f, s, now_us);
 		f->kbps = health_kbps(s, now_us);
 	}
 	health_note_wellness(f, s, state >= FEED_STANDBY && symptoms == 0, now_us);
@@ -291,7 +299,8 @@ static void health_update_feed(struct timeline *tl, unsigned feed, int64_t now_u
 	e = tl_event(tl, TIMELINE_STATE);
 	e->to = tl->config.feeds[feed].id;
 	e->noticed_us = now_us;
-	health_say(f, state != FEED_OFFLINE ? s : NULL, now_us, e->cause, sizeof(e->cause));
+	health_say(f, state != FEED_OFFLINE ? s : NULL, symptoms, now_us, e->cause,
+		   sizeof(e->cause));
 	f->symptoms = symptoms;
 }
 

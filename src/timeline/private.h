@@ -281,7 +281,8 @@ struct tl_source {
 	/* random access */
 	int64_t key_dts_90k, point_dts_90k, weak_dts_90k;
 	enum packet_kind point_kind;
-	int64_t gop_90k;
+	int64_t gop_90k;   /* the last whole one */
+	bool gop_has_hole; /* the current one, which is none to measure */
 	int64_t key_us;
 
 	struct codec_params params[PACKET_KINDS];
@@ -395,6 +396,10 @@ struct tl_feed {
 	int64_t back_us;      /* ... and came back to it then; 0: did not */
 	bool was_twin;        /* of a feed that was one as well */
 	struct format format; /* last known */
+	struct format fresh;  /* what it may become: see tl_feed_learn_format() */
+	int64_t fresh_us;     /* when that was measured */
+	int64_t clean_us;     /* from then on no trouble is within what is measured */
+	uint32_t incarnation; /* of the connection they are of */
 	uint32_t kbps;
 	uint32_t symptoms;                        /* those people were told of */
 	uint64_t packets, nonsense, late_dropped; /* of earlier connections */
@@ -403,6 +408,7 @@ struct tl_feed {
 /* What a starting source changes, kept until its first picture went out. */
 struct tl_change {
 	bool is_pending;
+	bool is_wish; /* nothing is wrong with whom it leaves */
 	uint16_t from;
 	int64_t noticed_us;
 	char cause[TIMELINE_TEXT_MAX];
@@ -440,6 +446,7 @@ struct timeline {
 	struct timeline_event events[TL_EVENTS_MAX];
 	unsigned event_at, event_count;
 	char why[TIMELINE_TEXT_MAX];
+	uint16_t why_feed; /* id of the feed it speaks of, 0: the live one */
 
 	int64_t decided_us; /* decide() ran with this clock ... */
 	bool is_dirty;      /* ... and something was pushed since */
@@ -482,8 +489,9 @@ struct tl_source *tl_choose(const struct timeline *tl, int64_t safe_90k, int64_t
 
 /* ---- reference.c ---- */
 
-/* What the source is made of, as measured. */
-struct format tl_source_format(const struct tl_source *s, int64_t now_us);
+/* What the feed is made of, measured on its newest source. Headers count at once; what takes time
+ * to be measured is that of a feed in good health, and does not follow it into its trouble. */
+void tl_feed_learn_format(struct tl_feed *f, const struct tl_source *s, int64_t now_us);
 bool tl_is_compatible(const struct timeline *tl, const struct tl_source *s);
 bool tl_audio_is_compatible(const struct timeline *tl, const struct tl_source *s);
 /* Frames per 1000 s; 0: none followed another. */

@@ -11,10 +11,14 @@
  * A slate never makes the reference. A settled reference still learns what was not known when it
  * was settled, as long as its feed keeps to it.
  */
+#include <string.h>
+
 #include "private.h"
 
 #define MEASURED_US 5000000
 #define GOP_MEASURED_US 12000000
+#define WINDOW_US (TL_SECONDS * INT64_C(1000000)) /* what is measured is of that time */
+#define LASTS_US 5000000                          /* trouble has been noticed by then */
 #define B_FRAMES_90k 900 /* presentation runs behind decoding by more than rounding */
 
 /* What takes time to be measured; the rest is said by headers. */
@@ -56,7 +60,7 @@ uint32_t tl_fps_milli(const struct tl_second *sum)
 		       : 0;
 }
 
-struct format tl_source_format(const struct tl_source *s, int64_t now_us)
+static struct format source_format(const struct tl_source *s, int64_t now_us)
 {
 	struct format f = source_header_format(s, now_us);
 	int64_t span_us;
@@ -74,6 +78,41 @@ struct format tl_source_format(const struct tl_source *s, int64_t now_us)
 		f.audio_kbps = (uint32_t)(all.bytes[PACKET_AUDIO] * 8000 / (uint64_t)span_us);
 	}
 	return f;
+}
+
+/* ---- of a feed ---- */
+
+static bool format_has_same_headers(const struct format *a, const struct format *b)
+{
+	return memcmp(&a->video, &b->video, sizeof(a->video)) == 0 &&
+	       memcmp(&a->audio, &b->audio, sizeof(a->audio)) == 0;
+}
+
+void tl_feed_learn_format(struct tl_feed *f, const struct tl_source *s, int64_t now_us)
+{
+	struct format now = source_format(s, now_us);
+	bool is_young = now_us - s->gauge.first_us < WINDOW_US;
+
+	if (f->incarnation != s->incarnation) {
+		f->incarnation = s->incarnation;
+		f->format = (struct format){ 0 };
+		f->clean_us = now_us;
+	} else if (s->acute != 0 || !format_has_same_headers(&now, &f->format)) {
+		f->clean_us = now_us + WINDOW_US;
+	}
+	if (f->format.is_measured == 0 || (is_young && now_us >= f->clean_us)) {
+		f->format = f->fresh = now;
+		f->fresh_us = now_us;
+	} else if (now_us < f->clean_us) {
+		f->fresh = now;
+		f->fresh_us = now_us;
+	} else if (now_us - f->fresh_us >= LASTS_US) {
+		f->format = f->fresh;
+		f->fresh = now;
+		f->fresh_us = now_us;
+	}
+	f->format.video = now.video;
+	f->format.audio = now.audio;
 }
 
 /* ---- held against the reference ---- */
@@ -144,7 +183,7 @@ void tl_reference_update(struct timeline *tl)
 void tl_reference_note_header(struct timeline *tl, const struct tl_source *s, int64_t now_us)
 {
 	struct tl_feed *f = &tl->feeds[s->feed];
-	struct format now = tl_source_format(s, now_us);
+	struct format now = source_format(s, now_us);
 
 	if (s != tl_feed_source(tl, s->feed)) {
 		return;
@@ -152,7 +191,7 @@ void tl_reference_note_header(struct timeline *tl, const struct tl_source *s, in
 	if ((format_compare(&now, &f->format) & FORMAT_INCOMPATIBLE) != 0) {
 		f->ailed_us = now_us;
 	}
-	f->format = now;
+	tl_feed_learn_format(f, s, now_us);
 	tl_reference_update(tl);
 }
 

@@ -206,10 +206,11 @@ static void source_learn_point(struct tl_source *s, struct tl_entry *e)
 		return;
 	}
 	e->flags |= TL_ENTRY_POINT;
-	if (s->point_dts_90k != TL_UNKNOWN) {
+	if (s->point_dts_90k != TL_UNKNOWN && !s->gop_has_hole) {
 		/* the sound before a first picture tells nothing of key frames */
 		s->gop_90k = p->kind == s->point_kind ? p->dts_90k - s->point_dts_90k : 0;
 	}
+	s->gop_has_hole = false;
 	s->point_kind = p->kind;
 	s->point_dts_90k = p->dts_90k;
 	s->key_us = p->arrival_us;
@@ -247,6 +248,8 @@ void tl_source_append(struct timeline *tl, struct tl_source *s, struct tl_entry 
 			tl_index_forget_points(&s->index); /* those of audio count no more */
 		}
 		tl_flow_push(&s->flows[p->kind], e, s->index.next, tl_90k(tl->config.hole_us));
+		s->gop_has_hole |= p->kind == tl_source_main_kind(s) &&
+				   (e->flags & TL_ENTRY_HOLE) != 0;
 		source_learn_point(s, e);
 		s->first_us = tl_min(s->first_us, p->arrival_us);
 	}

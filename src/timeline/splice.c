@@ -161,6 +161,7 @@ static void splice_report(struct timeline *tl, const struct tl_source *to, const
 	text_copy(e->cause, sizeof(e->cause),
 		  tl->change.is_pending ? tl->change.cause : "first feed that can go on");
 	text_copy(tl->why, sizeof(tl->why), e->cause);
+	tl->why_feed = tl->change.is_pending && !tl->change.is_wish ? e->from : 0;
 	tl->change.is_pending = false;
 	tl->is_starved = false;
 }
@@ -247,6 +248,7 @@ void tl_note_change(struct timeline *tl, int64_t noticed_us, const char *format,
 		return;
 	}
 	change->is_pending = true;
+	change->is_wish = false;
 	change->from = tl->last_feed;
 	change->noticed_us = noticed_us;
 	va_start(args, format);

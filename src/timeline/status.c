@@ -65,6 +65,7 @@ void timeline_get_status(const struct timeline *tl, int64_t now_us, struct timel
 	ret->live = tl->live != NULL ? tl->live->feed_id : 0;
 	ret->taken = tl->taken;
 	text_copy(ret->why, sizeof(ret->why), tl->why);
+	ret->why_feed = tl->why_feed;
 	ret->now_90k = tl->out.has_begun ? tl->out.last_90k : 0;
 	ret->reference = tl->reference;
 	ret->reference_feed = tl->reference_feed < tl->config.feed_count

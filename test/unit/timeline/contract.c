@@ -284,6 +284,46 @@ static void a_source_that_is_to_go_may_be_given_back_or_end_by_itself(void **sta
 	timeline_destroy(&tl);
 }
 
+static void assert_why(const struct timeline *tl, int64_t now_us, const char *why, uint16_t of)
+{
+	struct timeline_status status;
+
+	timeline_get_status(tl, now_us, &status);
+	assert_string_equal(status.why, why);
+	assert_int_equal(status.why_feed, of);
+}
+
+static void run(struct timeline *tl, int source, int64_t from, int64_t to)
+{
+	for (int64_t frame = from; frame < to; frame++) {
+		push(tl, source, frame);
+		while (step_at(tl, START_US + frame * FRAME_US).action != TIMELINE_WAIT) {
+		}
+	}
+}
+
+static void why_a_feed_is_live_tells_of_which_one_it_speaks(void **state)
+{
+	struct timeline *tl = timeline_create(&two_feeds, START_US);
+	int first = timeline_open(tl, 7, 1, START_US), second = timeline_open(tl, 9, 2, START_US);
+
+	for (int64_t frame = 0; frame < 60; frame++) {
+		push(tl, first, frame);
+		run(tl, second, frame, frame + 1);
+	}
+	assert_why(tl, START_US + 60 * FRAME_US, "first feed that can go on", 0);
+	timeline_close(tl, first, "gone", START_US + 60 * FRAME_US);
+	run(tl, second, 60, 120);
+	assert_why(tl, START_US + 120 * FRAME_US, "gone", 7);
+	timeline_close(tl, second, "gone as well", START_US + 120 * FRAME_US);
+	for (int64_t frame = 120; frame < 180; frame++) {
+		while (step_at(tl, START_US + frame * FRAME_US).action != TIMELINE_WAIT) {
+		}
+	}
+	assert_why(tl, START_US + 180 * FRAME_US, "gone as well", 9);
+	timeline_destroy(&tl);
+}
+
 static void headers_in_force_are_never_sent_again(void **state)
 {
 	struct timeline *tl = timeline_create(&two_feeds, START_US);
@@ -460,6 +500,7 @@ int main(void)
 		cmocka_unit_test(a_source_that_is_to_go_is_left_for_another_of_its_feed),
 		cmocka_unit_test(a_source_that_is_to_go_ends_at_once_before_the_show_begins),
 		cmocka_unit_test(a_source_that_is_to_go_may_be_given_back_or_end_by_itself),
+		cmocka_unit_test(why_a_feed_is_live_tells_of_which_one_it_speaks),
 		cmocka_unit_test(headers_in_force_are_never_sent_again),
 		cmocka_unit_test(a_header_that_changes_is_sent_in_its_place),
 		cmocka_unit_test(extra_tracks_and_data_travel_with_the_live_source),

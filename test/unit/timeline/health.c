@@ -362,6 +362,35 @@ static void media_that_comes_at_once_has_the_bit_rate_it_was_made_with(void **st
 	timeline_destroy(&r.tl);
 }
 
+static struct format rig_format(const struct rig *r)
+{
+	struct timeline_status status;
+
+	timeline_get_status(r->tl, r->now_us, &status);
+	return status.feeds[0].format;
+}
+
+static void a_format_does_not_follow_the_feed_into_its_trouble(void **state)
+{
+	struct rig r;
+
+	rig_settle(&r);
+	for (int i = 0; i < 8; i++) { /* holes in which key frames are lost */
+		r.has_no_video = i % 2 == 0;
+		rig_run(&r, 4 * SECOND);
+		assert_int_equal(rig_format(&r).gop_ms, 2000);
+		assert_in_range(rig_format(&r).video_kbps, 4700, 4900);
+	}
+	r.every = 2;
+	rig_run(&r, 30 * SECOND);
+	assert_int_equal(rig_format(&r).fps_milli, 30000);
+	r.every = 1;
+	r.size *= 2; /* which is no trouble */
+	rig_run(&r, 50 * SECOND);
+	assert_in_range(rig_format(&r).video_kbps, 9500, 9700);
+	timeline_destroy(&r.tl);
+}
+
 static void timestamps_that_do_not_move_are_stuck(void **state)
 {
 	struct rig r;
@@ -548,6 +577,7 @@ int main(void)
 		cmocka_unit_test(key_frames_that_stay_away_are_missed),
 		cmocka_unit_test(sound_before_the_first_picture_is_no_key_frame),
 		cmocka_unit_test(media_that_comes_at_once_has_the_bit_rate_it_was_made_with),
+		cmocka_unit_test(a_format_does_not_follow_the_feed_into_its_trouble),
 		cmocka_unit_test(timestamps_that_do_not_move_are_stuck),
 		cmocka_unit_test(leaps_of_time_are_counted_across_new_media_times),
 		cmocka_unit_test(packets_that_make_no_sense_are_counted),
