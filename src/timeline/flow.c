@@ -20,6 +20,10 @@
 #define OPEN_FRAMES_MAX 32 /* none closed for so long: the depth was mislearned */
 #define FRAME_DEFAULT_90k 3000
 #define PATIENCE_FRAMES 3
+#define PATIENCE_HEAPS 2
+#define APART_US 5000 /* what comes with less between came at once */
+#define HEAPS_OVER 4  /* the mean of how much does is taken over */
+#define HEAP_MAX_US 500000
 
 /* Single odd steps are dropped frames; several in a row are another frame rate. */
 static void flow_learn_frame(struct tl_flow *flow, int64_t step_90k, bool is_hole)
@@ -42,6 +46,16 @@ static void flow_learn_frame(struct tl_flow *flow, int64_t step_90k, bool is_hol
 		flow->frame_90k = step_90k;
 	} else {
 		flow->frame_90k += (step_90k - flow->frame_90k) / (int64_t)flow->frames_learned;
+	}
+}
+
+static void flow_learn_heap(struct tl_flow *flow, const struct packet *p)
+{
+	int64_t heap_us = tl_min(tl_us(p->dts_90k - flow->heap_dts_90k), HEAP_MAX_US);
+
+	if (p->arrival_us - flow->last_us >= APART_US) {
+		flow->heap_us += (heap_us - flow->heap_us) / HEAPS_OVER;
+		flow->heap_dts_90k = p->dts_90k;
 	}
 }
 
@@ -75,6 +89,7 @@ void tl_flow_push(struct tl_flow *flow, struct tl_entry *e, uint64_t n, int64_t 
 	if (is_first) {
 		flow->is_present = true;
 		flow->max_pts_90k = flow->run_90k = p->pts_90k;
+		flow->heap_dts_90k = p->dts_90k;
 		if (flow->frame_90k == 0) {
 			flow->frame_90k = FRAME_DEFAULT_90k;
 		}
@@ -84,6 +99,7 @@ void tl_flow_push(struct tl_flow *flow, struct tl_entry *e, uint64_t n, int64_t 
 			flow_note_hole(flow, n, p);
 		}
 		flow_learn_frame(flow, step_90k, (e->flags & TL_ENTRY_HOLE) != 0);
+		flow_learn_heap(flow, p);
 	}
 	flow->last_dts_90k = p->dts_90k;
 	flow->last_us = p->arrival_us;
@@ -117,7 +133,8 @@ int64_t tl_flow_moved_us(const struct tl_flow *flow)
 
 int64_t tl_flow_patience_us(const struct tl_flow *flow, int64_t stall_us)
 {
-	return tl_max(stall_us, tl_us(flow->frame_90k * PATIENCE_FRAMES));
+	return tl_max(stall_us, tl_max(tl_us(flow->frame_90k * PATIENCE_FRAMES),
+				       flow->heap_us * PATIENCE_HEAPS));
 }
 
 bool tl_flow_is_silent(const struct tl_flow *flow, int64_t stall_us, int64_t now_us)

@@ -195,6 +195,8 @@ struct tl_flow {
 	int64_t frame_90k; /* duration of a frame, learned */
 	unsigned frames_learned, odd_steps;
 	int64_t last_dts_90k;
+	int64_t heap_dts_90k; /* where what came last at once begins ... */
+	int64_t heap_us;      /* ... and how much usually does */
 	int64_t max_pts_90k;
 	int64_t reorder_90k;  /* how far presentation runs behind decoding */
 	unsigned open_frames; /* since the last closed one */
@@ -216,7 +218,8 @@ int64_t tl_flow_horizon(const struct tl_flow *flow);
 int64_t tl_flow_horizon_from(const struct tl_flow *flow, int64_t from_90k);
 /* When the last frame came that the horizon counts. */
 int64_t tl_flow_moved_us(const struct tl_flow *flow);
-/* How long it may stand still: stall_us, but never less than three frames. */
+/* How long it may stand still: stall_us, but never less than three frames, nor than two of what
+ * comes at once: MPEG-TS gathers sound. */
 int64_t tl_flow_patience_us(const struct tl_flow *flow, int64_t stall_us);
 /* Nothing came for longer than that. */
 bool tl_flow_is_silent(const struct tl_flow *flow, int64_t stall_us, int64_t now_us);

@@ -255,6 +255,23 @@ static void patience_is_never_below_three_frames(void **state)
 	assert_int_equal(tl_flow_patience_us(&flow, 500000), 500000);
 }
 
+/* Sound in MPEG-TS: 17 frames of AAC at once. */
+static void patience_is_two_of_what_comes_at_once(void **state)
+{
+	struct tl_flow flow = { 0 };
+
+	for (int64_t n = 0; n < 170; n++) {
+		struct tl_entry e = { .packet = { .kind = PACKET_AUDIO,
+						  .dts_90k = n * 1920,
+						  .pts_90k = n * 1920,
+						  .arrival_us = n / 17 * 362667 } };
+
+		tl_flow_push(&flow, &e, 0, HOLE_90k);
+	}
+	assert_in_range(tl_flow_patience_us(&flow, 500000), 650000, 725334);
+	assert_int_equal(tl_flow_patience_us(&flow, 1000000), 1000000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +291,7 @@ int main(void)
 		cmocka_unit_test(a_hole_ends_the_horizon_until_it_is_behind),
 		cmocka_unit_test(a_short_gap_is_no_hole),
 		cmocka_unit_test(patience_is_never_below_three_frames),
+		cmocka_unit_test(patience_is_two_of_what_comes_at_once),
 	};
 
 	return cmocka_run_group_tests_name("parts", tests, NULL, NULL);
