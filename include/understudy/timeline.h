@@ -171,6 +171,7 @@ struct timeline_event {
 	uint16_t from, to;      /* feed ids, 0 = none */
 	int64_t show_90k;       /* where on the timeline */
 	int64_t gap_90k;        /* SPLICED, RESUMED, GAP: presentation missing beyond one frame */
+	bool is_wish;           /* SPLICED: nothing is wrong with `from`, `to` was wanted */
 	int64_t noticed_us;     /* monotonic: when the cause was noticed (stall, close seen) */
 	char cause[TIMELINE_TEXT_MAX]; /* for people: why, with numbers */
 };

@@ -102,7 +102,7 @@ json_t *condition_mismatch_json(const struct feed *feed)
 		enum format_field field = (enum format_field)i;
 		bool is_incompatible = (FORMAT_BIT(i) & FORMAT_INCOMPATIBLE) != 0;
 
-		if ((s->mismatch & FORMAT_BIT(i)) == 0) {
+		if (s->state == FEED_OFFLINE || (s->mismatch & FORMAT_BIT(i)) == 0) {
 			continue;
 		}
 		format_field_value(&s->format, field, is, sizeof(is));
@@ -202,6 +202,12 @@ json_t *condition_warnings_json(const struct feed *feed)
 
 	if (s->state == FEED_OFFLINE) {
 		return list;
+	}
+	if ((s->mismatch & FORMAT_INCOMPATIBLE) != 0 &&
+	    feed->show->config->failover.on_mismatch == MISMATCH_REFUSE) {
+		warn(list, "on_mismatch: refuse",
+		     json_string("it does not match, and is never shown unless an operator takes "
+				 "it"));
 	}
 	if (f->gop_ms > GOP_LONG_MS) {
 		warn(list, "gopSizeLong",

@@ -244,10 +244,8 @@ static void switch_ring_ready(struct show *show)
 
 /* ---- what the switch reports ---- */
 
-static const char *event_kind(struct show *show, const struct timeline_event *e)
+static const char *event_kind(const struct show *show, const struct timeline_event *e)
 {
-	struct feed *from = feed_by_id(show, e->from), *to = feed_by_id(show, e->to), *feed;
-
 	if (e->kind != TIMELINE_SPLICED) {
 		static const char *const kinds[] = {
 			[TIMELINE_ON] = "on_air",           [TIMELINE_STARVED] = "off_air",
@@ -257,18 +255,10 @@ static const char *event_kind(struct show *show, const struct timeline_event *e)
 		};
 		return kinds[e->kind];
 	}
-	if (show->taken_feed != 0 && show->taken_feed == e->to) {
-		return "take";
+	if (e->is_wish) {
+		return show->taken_feed != 0 && show->taken_feed == e->to ? "take" : "failback";
 	}
-	TAILQ_FOREACH(feed, &show->feeds, entry) {
-		if (feed == to && feed != from) {
-			return "failback"; /* the preferred of the two comes first */
-		}
-		if (feed == from) {
-			break;
-		}
-	}
-	return from == to ? "reconnect" : "failover";
+	return e->from == e->to ? "reconnect" : "failover";
 }
 
 static json_t *feed_name_json(struct show *show, uint16_t id)

@@ -144,7 +144,9 @@ static json_t *feed_json(const struct feed *feed)
 		json_object_set_new(json, "ts", transport_json(c));
 	}
 	json_object_set_new(json, "gop_ms",
-			    s->format.gop_ms > 0 ? json_integer(s->format.gop_ms) : json_null());
+			    s->state != FEED_OFFLINE && s->format.gop_ms > 0
+				    ? json_integer(s->format.gop_ms)
+				    : json_null());
 	json_object_set_new(json, "warnings", condition_warnings_json(feed));
 	json_object_set_new(json, "admin",
 			    json_string(feed->show->taken_feed == feed->id ? "taken" : "auto"));

@@ -161,6 +161,7 @@ static void splice_report(struct timeline *tl, const struct tl_source *to, const
 	text_copy(e->cause, sizeof(e->cause),
 		  tl->change.is_pending ? tl->change.cause : "first feed that can go on");
 	text_copy(tl->why, sizeof(tl->why), e->cause);
+	e->is_wish = tl->change.is_pending && tl->change.is_wish;
 	tl->why_feed = tl->change.is_pending && !tl->change.is_wish ? e->from : 0;
 	tl->change.is_pending = false;
 	tl->is_starved = false;

@@ -98,6 +98,15 @@ static void broken_limits_are_named_with_the_remedy(void **state)
 	assert_warned(NULL);
 }
 
+static void a_feed_that_is_refused_is_warned_of(void **state)
+{
+	reset(PLATFORM_CUSTOM)->mismatch = FORMAT_BIT(FORMAT_RESOLUTION);
+	assert_warned(NULL);
+	show_config.failover.on_mismatch = MISMATCH_REFUSE;
+	assert_warned("is never shown unless an operator takes it (on_mismatch: refuse)");
+	show_config.failover.on_mismatch = MISMATCH_PREFER_MATCHING;
+}
+
 static void a_feed_by_itself_is_warned_of_in_youtubes_words(void **state)
 {
 	struct timeline_feed_status *s;
@@ -142,6 +151,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(usual_feed_suits_every_platform),
 		cmocka_unit_test(broken_limits_are_named_with_the_remedy),
+		cmocka_unit_test(a_feed_that_is_refused_is_warned_of),
 		cmocka_unit_test(a_feed_by_itself_is_warned_of_in_youtubes_words),
 		cmocka_unit_test(long_broadcasts_are_warned_of_an_hour_before),
 	};
