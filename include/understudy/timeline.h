@@ -163,8 +163,9 @@ enum timeline_event_kind {
 	TIMELINE_TWINS,     /* `to` carries the same encode as `from`: they are merged */
 	TIMELINE_PARTED,    /* `to` is no twin of `from` any more */
 	TIMELINE_CARRIED,   /* the show's packets come from `to` now, a twin of `from` */
+	TIMELINE_HELD_UP,   /* timeline_next() was called too late: so all that is to come is late */
 };
-#define TIMELINE_EVENT_KINDS (TIMELINE_CARRIED + 1)
+#define TIMELINE_EVENT_KINDS (TIMELINE_HELD_UP + 1)
 
 struct timeline_event {
 	enum timeline_event_kind kind;
@@ -186,6 +187,9 @@ struct timeline_step {
 	struct packet packet;
 	struct timeline_event event;
 };
+/* To be called at the deadline it returned. Media that comes late is the feed's fault, a call that
+ * comes late is nobody's: the show stands still for that long and leaves nothing out; what it then
+ * runs behind its delay, 2 s at most, it makes good by 0.5 % of the time that passes. */
 void timeline_next(struct timeline *tl, int64_t now_us, struct timeline_step *ret);
 
 /* Monotonic time at which show time `show_90k` is due (delay included). */

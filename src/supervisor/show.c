@@ -252,6 +252,7 @@ static const char *event_kind(const struct show *show, const struct timeline_eve
 			[TIMELINE_RESUMED] = "on_air",      [TIMELINE_GAP] = "gap",
 			[TIMELINE_STATE] = "feed_state",    [TIMELINE_TWINS] = "twins",
 			[TIMELINE_PARTED] = "twins_parted", [TIMELINE_CARRIED] = "twin_carries_on",
+			[TIMELINE_HELD_UP] = "held_up",
 		};
 		return kinds[e->kind];
 	}

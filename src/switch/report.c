@@ -40,6 +40,7 @@ static const char *event_str(enum timeline_event_kind kind)
 		[TIMELINE_TWINS] = "twins",
 		[TIMELINE_PARTED] = "twins parted",
 		[TIMELINE_CARRIED] = "twin carries on",
+		[TIMELINE_HELD_UP] = "held up",
 	};
 	unsigned index = (unsigned)kind;
 

@@ -315,6 +315,9 @@ int timeline_resume(struct timeline *tl, const struct timeline_checkpoint *from,
 				       .slewed_us = now_us,
 				       .is_set = true };
 	tl->delay_us = tl_max(tl->config.delay_us, from->delay_us);
+	if (tl_lateness_us(tl, from->show_90k, now_us) <= TL_HELD_UP_MAX_US) { /* it was running */
+		tl->asked_us = tl_due_us(tl, from->show_90k);
+	}
 	resume_out(&tl->out, from);
 	return 0;
 }

@@ -45,16 +45,18 @@
 #include <understudy/timeline.h>
 
 #include "gauge.h"
-
 #include "twins.h"
 
 #define TL_NONE UINT64_MAX   /* no entry */
 #define TL_UNKNOWN INT64_MIN /* no time */
 
-#define TL_LATE_US 500000       /* past due by up to this is sent at once, later is dropped */
-#define TL_ENTER_LATE_US 300000 /* a point this much past due may still be entered */
-#define TL_GATE_EARLY_US 40000  /* decide this much before it must be, for we may be woken late */
-#define TL_SETTLE_US 250000     /* a new lag is believed when it has not fallen for this long */
+#define TL_LATE_US 500000         /* past due by up to this is sent at once, later is dropped */
+#define TL_ENTER_LATE_US 300000   /* a point this much past due may still be entered */
+#define TL_HELD_UP_US 250000      /* called later than this: all that is due becomes due later */
+#define TL_HELD_UP_LIVE_US 300000 /* ... without a delay */
+#define TL_HELD_UP_MAX_US 2000000 /* in all: feed rings reach back further than the delay by more */
+#define TL_GATE_EARLY_US 40000    /* decide this much before it must be, for we may be woken late */
+#define TL_SETTLE_US 250000       /* a new lag is believed when it has not fallen for this long */
 #define TL_SETTLE_MAX_US 2000000
 #define TL_SNAP_LATER_90k 22500 /* a point may be moved this much to follow the frame before it */
 #define TL_SNAP_EARLIER_90k 9000
@@ -421,6 +423,7 @@ struct timeline {
 	struct timeline_config config;
 	struct tl_clock clock;
 	int64_t delay_us, delay_lowered_us; /* the config's, or on the way down to it */
+	int64_t asked_us;                   /* timeline_next() wanted to be called then */
 	struct tl_source *sources[TL_SLOTS_MAX];
 	struct tl_source *by_handle[TIMELINE_SOURCES_MAX]; /* who takes pushes */
 	uint32_t handles;                                  /* bit: handle is in use */

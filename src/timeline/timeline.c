@@ -22,6 +22,7 @@ struct timeline *timeline_create(const struct timeline_config *config, int64_t n
 	tl->config = *config;
 	tl->delay_us = config->delay_us;
 	tl->delay_lowered_us = now_us;
+	tl->asked_us = CLOCK_NEVER;
 	tl->reference_feed = TIMELINE_FEEDS_MAX;
 	tl->is_dirty = true;
 	tl->out.last_90k = TL_UNKNOWN;
@@ -322,11 +323,35 @@ static bool timeline_release(struct timeline *tl, int *ret_handle)
 	return true;
 }
 
+/* What is late only because nobody asked for it in time is not late: the delay takes that up. */
+static void timeline_note_held_up(struct timeline *tl, int64_t now_us)
+{
+	int64_t late_us = tl->asked_us < now_us ? now_us - tl->asked_us : 0;
+	int64_t most_us = tl->config.delay_us + TL_HELD_UP_MAX_US;
+	int64_t slack_us = tl->config.delay_us > 0 ? TL_HELD_UP_US : TL_HELD_UP_LIVE_US;
+	int64_t later_us = tl_min(late_us - slack_us, most_us - tl->delay_us);
+	struct timeline_event *e;
+
+	tl->asked_us = CLOCK_NEVER;
+	if (later_us <= 0 || !tl->out.has_begun) {
+		return;
+	}
+	tl->delay_us += later_us;
+	tl->delay_lowered_us = now_us;
+	e = tl_event(tl, TIMELINE_HELD_UP);
+	e->from = e->to = tl->last_feed;
+	e->noticed_us = now_us;
+	text_format(e->cause, sizeof(e->cause),
+		    "nothing could be sent for %lld ms: the show goes on %lld ms later",
+		    (long long)late_us / 1000, (long long)later_us / 1000);
+}
+
 void timeline_next(struct timeline *tl, int64_t now_us, struct timeline_step *ret)
 {
 	int64_t due_us = CLOCK_NEVER;
 
 	*ret = (struct timeline_step){ .action = TIMELINE_WAIT };
+	timeline_note_held_up(tl, now_us);
 	do {
 		if (tl->is_dirty || tl->decided_us != now_us) {
 			tl->is_dirty = false;
@@ -346,7 +371,7 @@ void timeline_next(struct timeline *tl, int64_t now_us, struct timeline_step *re
 			return;
 		}
 	} while (tl->is_dirty);
-	ret->deadline_us = tl_min(due_us, tl->wake_us);
+	ret->deadline_us = tl->asked_us = tl_min(due_us, tl->wake_us);
 }
 
 int64_t timeline_due_us(const struct timeline *tl, int64_t show_90k)

@@ -144,7 +144,7 @@ static bool is_reported(const struct watch *w, int64_t from_us, int64_t to_us)
 	for (size_t i = 0; i < w->event_count; i++) {
 		enum timeline_event_kind kind = w->events[i].kind;
 
-		if (kind == TIMELINE_STATE || kind == TIMELINE_ON) {
+		if (kind == TIMELINE_STATE || kind == TIMELINE_ON || kind == TIMELINE_HELD_UP) {
 			continue;
 		}
 		if (w->event_us[i] < from_us) {

@@ -21,6 +21,7 @@
 #define AROUND 40        /* packets */
 #define MARGIN_90k 13500 /* alignment of feeds that are not twins */
 #define ENTERED_90k 27000
+#define HELD_UP_US 50000 /* by more: the switch decided nothing meanwhile */
 
 static int64_t to_us(int64_t t_90k)
 {
@@ -143,7 +144,7 @@ static bool is_aligned(const struct watch *w, const struct watch_connection *c,
 	if (least_us == INT64_MAX) {
 		return false;
 	}
-	*ret_map_90k = (least_us - (left->zero_us - left->delay_us)) * 9 / 100 +
+	*ret_map_90k = (least_us - (left->zero_us - left->delay_us - left->behind_us)) * 9 / 100 +
 		       w->config.feeds[c->feed - 1].offset_90k;
 	return true;
 }
@@ -218,7 +219,7 @@ int watch_find_heir(const struct watch *w, const struct watch_frame *left,
 	    w->connections[w->frames[0].connection].is_odd) {
 		return -1;
 	}
-	if (is_late(from, left)) {
+	if (is_late(from, left) || right->behind_us - left->behind_us > HELD_UP_US) {
 		return -1;
 	}
 	if (main_kind(from) != main_kind(&w->connections[right->connection])) {

@@ -26,6 +26,7 @@ struct dice {
 	struct happening happenings[HAPPENINGS_MAX];
 	unsigned count;
 	unsigned feeds;
+	bool is_starved; /* the switch gets no turn now and then */
 };
 
 static int64_t roll(struct dice *d, int64_t from, int64_t to)
@@ -249,6 +250,9 @@ static void write_any(struct dice *d, uint64_t seed)
 		const char *feed = feed_names[roll(d, 0, d->feeds - 1)];
 
 		ms += chance(d, 20) ? 0 : chance(d, 10) ? roll(d, 3000, 12000) : roll(d, 1, 1500);
+		if (d->is_starved && chance(d, 8)) {
+			happen(d, ms, "sleep %d", (int)roll(d, 10, 2500));
+		}
 		if (chance(d, 65)) {
 			happen_to_connection(d, ms, feed);
 		} else if (chance(d, 55)) {
@@ -279,7 +283,10 @@ static void write_promise(struct dice *d, uint64_t seed)
 	write_feed(d, "backup", false, hz, 200);
 	fprintf(d->to, " connect=%d\n", (int)roll(d, 0, 2000));
 	happen(d, at_ms, "%s", one_of(d, faults, COUNT_OF(faults)));
-	if (chance(d, 25)) {
+	if (d->is_starved) { /* twice, no longer than a show can stand still in all */
+		happen(d, at_ms - roll(d, 0, 1500), "sleep %d", (int)roll(d, 10, 1500));
+		happen(d, at_ms + roll(d, 0, 4000), "sleep %d", (int)roll(d, 10, 700));
+	} else if (chance(d, 25)) {
 		happen(d, restart_ms, "restart %d", (int)roll(d, 20, 250));
 	}
 	write_happenings(d, at_ms + 10000);
@@ -334,6 +341,9 @@ static void write_twins(struct dice *d, uint64_t seed)
 		is_first_later ? 0 : (int)roll(d, 0, 3000));
 	for (int i = 0; i < 4; i++, ms += 16000) {
 		happen_to_copy(d, ms + roll(d, 0, 2000));
+		if (d->is_starved) {
+			happen(d, ms + roll(d, 0, 4000), "sleep %d", (int)roll(d, 10, 600));
+		}
 	}
 	write_happenings(d, ms + 4000);
 	fprintf(d->to, "expect unbroken\nexpect splices 0\n");
@@ -344,7 +354,10 @@ static void write_twins(struct dice *d, uint64_t seed)
 const char *random_kind_str(enum random_kind kind)
 {
 	static const char *const names[] = {
-		[RANDOM_ANY] = "any", [RANDOM_PROMISE] = "promise", [RANDOM_TWINS] = "twins"
+		[RANDOM_ANY] = "any",
+		[RANDOM_PROMISE] = "promise",
+		[RANDOM_TWINS] = "twins",
+		[RANDOM_STARVED] = "starved",
 	};
 
 	return names[kind];
@@ -361,6 +374,10 @@ char *random_scenario(enum random_kind kind, uint64_t seed)
 	d->to = open_memstream(&text, &size);
 	assert(d->to != NULL);
 	random_next(&d->state);
+	if (kind == RANDOM_STARVED) {
+		d->is_starved = true;
+		kind = (enum random_kind)roll(d, RANDOM_ANY, RANDOM_TWINS);
+	}
 	if (kind == RANDOM_PROMISE) {
 		write_promise(d, seed);
 	} else if (kind == RANDOM_TWINS) {

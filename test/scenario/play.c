@@ -163,6 +163,8 @@ static bool do_show_action(struct scenario *sc, const char *what, char *words[],
 		stage_take(st, 0);
 	} else if (strcmp(what, "restart") == 0 && count == 1) {
 		stage_restart(st, script_number(sc, words[0]) * 1000);
+	} else if (strcmp(what, "sleep") == 0 && count == 1) {
+		stage_sleep(st, script_number(sc, words[0]) * 1000);
 	} else if (strcmp(what, "delay") == 0 && count == 1) {
 		stage_set_delay(st, script_number(sc, words[0]) * 1000);
 	} else if (strcmp(what, "settle") == 0 || strcmp(what, "unsettle") == 0) {
@@ -205,7 +207,7 @@ static void summarise(struct scenario *sc)
 		[TIMELINE_STARVED] = "starved", [TIMELINE_RESUMED] = "resumed",
 		[TIMELINE_GAP] = "gap",         [TIMELINE_STATE] = "state",
 		[TIMELINE_TWINS] = "twins",     [TIMELINE_PARTED] = "parted",
-		[TIMELINE_CARRIED] = "carried"
+		[TIMELINE_CARRIED] = "carried", [TIMELINE_HELD_UP] = "held"
 	};
 	const struct stage *st = &sc->stage;
 	size_t used = 0;

@@ -3,7 +3,7 @@
  * Plays scenarios against the timeline on a virtual clock (docs/scenarios.md): text in, TAP out.
  *
  *   scenario-run [-u] [-v] FILE...
- *   scenario-run [-v] --random any|promise|twins FROM COUNT
+ *   scenario-run [-v] --random any|promise|twins|starved FROM COUNT
  *
  *   -u        writes what was decided into the files
  *   -v        tells what happened
@@ -215,7 +215,7 @@ static bool play_randoms(enum random_kind kind, uint64_t from, uint64_t count, b
 static int usage(void)
 {
 	fprintf(stderr, "usage: scenario-run [-u] [-v] FILE...\n"
-			"       scenario-run [-v] --random any|promise|twins FROM COUNT\n");
+			"       scenario-run [-v] --random any|promise|twins|starved FROM COUNT\n");
 	return 2;
 }
 

@@ -12,6 +12,8 @@
 
 #define SLEW_PARTS 200
 #define RING_PACKETS 4000 /* how far back a restarted switch can read */
+#define HELD_UP_MOST_US 2000000
+
 int stage_find(const struct stage *st, const char *name)
 {
 	for (unsigned i = 0; i < st->feed_count; i++) {
@@ -70,21 +72,31 @@ static struct watch_connection *stage_connection(struct stage *st, const struct 
 	return &st->watch.connections[f->connection];
 }
 
-static void stage_push(struct stage *st, struct stage_feed *f, uint64_t seq)
+/* All that lies in the ring of the connection that `handle` is. */
+static void stage_push_all(struct stage *st, struct stage_feed *f, unsigned connection)
 {
-	const struct watch_packet *p = &stage_connection(st, f)->packets[seq];
+	const struct watch_connection *c = &st->watch.connections[connection];
 
 	memory_enter();
-	timeline_push(st->tl, f->handle, seq, &p->packet, p->has_params ? &p->params : NULL,
-		      st->now_us);
+	for (; f->pushed < c->count; f->pushed++) {
+		const struct watch_packet *p = &c->packets[f->pushed];
+
+		timeline_push(st->tl, f->handle, f->pushed, &p->packet,
+			      p->has_params ? &p->params : NULL, st->now_us);
+	}
 	memory_leave();
+}
+
+static bool stage_is_attentive(const struct stage *st)
+{
+	return !st->is_down && !st->is_asleep;
 }
 
 static void stage_write(struct stage *st, struct stage_feed *f, const struct watch_packet *p)
 {
 	watch_arrived(&st->watch, f->connection, p);
-	if (!st->is_down) {
-		stage_push(st, f, stage_connection(st, f)->count - 1);
+	if (stage_is_attentive(st)) {
+		stage_push_all(st, f, f->connection);
 	}
 }
 
@@ -105,7 +117,7 @@ void stage_note_loss(struct stage *st, unsigned feed, unsigned permille)
 
 	f->srt_packets += 1000 - permille;
 	f->srt_lost += permille;
-	if (f->is_connected && !st->is_down) {
+	if (f->is_connected && stage_is_attentive(st)) {
 		timeline_note_loss(st->tl, f->handle, f->srt_packets, f->srt_lost, st->now_us);
 	}
 }
@@ -135,16 +147,74 @@ static bool stage_is_odd(const struct stage *st, const struct encoder_config *c)
 	       c->audio_hz != first->audio_hz || (c->fps > 0) != (first->fps > 0);
 }
 
-static void stage_open_source(struct stage *st, struct stage_feed *f)
+static void stage_open_source(struct stage *st, struct stage_feed *f, unsigned connection)
 {
 	memory_enter();
-	f->handle = timeline_open(st->tl, (uint16_t)(f - st->feeds + 1), f->incarnation,
-				  st->now_us);
+	f->handle = timeline_open(st->tl, (uint16_t)(f - st->feeds + 1),
+				  st->watch.connections[connection].incarnation, st->now_us);
 	memory_leave();
+	f->pushed = 0;
 	if (f->handle < 0) {
 		watch_fail(&st->watch, "memory", st->now_us, "no place for a source: %d",
 			   f->handle);
 		f->handle = 0;
+	}
+}
+
+static void stage_close_source(struct stage *st, struct stage_feed *f, unsigned connection)
+{
+	stage_push_all(st, f, connection);
+	memory_enter();
+	timeline_close(st->tl, f->handle, "connection closed", st->now_us);
+	memory_leave();
+}
+
+static void stage_lap_source(struct stage *st, struct stage_feed *f, uint64_t seq)
+{
+	f->pushed = f->pushed > seq ? f->pushed : seq;
+	memory_enter();
+	timeline_lapped(st->tl, f->handle, seq, st->now_us);
+	memory_leave();
+}
+
+static void stage_tell_leaving(struct stage *st, const struct stage_feed *f)
+{
+	timeline_set_leaving(st->tl, f->handle, f->is_leaving,
+			     "its feed was removed from the configuration");
+}
+
+static void stage_obey(struct stage *st, const struct stage_order *order)
+{
+	struct stage_feed *f = &st->feeds[order->feed];
+
+	switch (order->what) {
+	case ORDER_OPEN:
+		stage_open_source(st, f, order->connection);
+		break;
+	case ORDER_CLOSE:
+		stage_close_source(st, f, order->connection);
+		break;
+	case ORDER_LAPPED:
+		stage_lap_source(st, f, order->seq);
+		break;
+	case ORDER_LEAVE:
+		stage_tell_leaving(st, f);
+		break;
+	case ORDER_TAKE:
+		timeline_take(st->tl, (uint16_t)order->feed, st->now_us);
+		break;
+	}
+}
+
+/* Now, or when the switch wakes up. One that is down will find things as they are. */
+static void stage_order(struct stage *st, const struct stage_order *order)
+{
+	if (stage_is_attentive(st)) {
+		stage_obey(st, order);
+	} else if (!st->is_down && st->order_count < STAGE_ORDERS) {
+		st->orders[st->order_count++] = *order;
+	} else if (!st->is_down) {
+		watch_fail(&st->watch, "script", st->now_us, "too much happens while it sleeps");
 	}
 }
 
@@ -169,9 +239,8 @@ void stage_connect(struct stage *st, unsigned feed)
 	f->is_leaving = false;
 	f->changes_header = f->swaps = f->has_swapped = false;
 	f->froze_us = 0;
-	if (!st->is_down) {
-		stage_open_source(st, f);
-	}
+	stage_order(st, &(struct stage_order){
+				.what = ORDER_OPEN, .feed = feed, .connection = f->connection });
 	f->config.encode_us = st->open_us;
 	encoder_start(&f->encoder, c, st->seed * 31 + feed, st->now_us);
 	if (c->audio_hz > 0) {
@@ -182,13 +251,6 @@ void stage_connect(struct stage *st, unsigned feed)
 	}
 }
 
-static void stage_close_source(struct stage *st, struct stage_feed *f)
-{
-	memory_enter();
-	timeline_close(st->tl, f->handle, "connection closed", st->now_us);
-	memory_leave();
-}
-
 void stage_kill(struct stage *st, unsigned feed)
 {
 	struct stage_feed *f = &st->feeds[feed];
@@ -196,16 +258,10 @@ void stage_kill(struct stage *st, unsigned feed)
 	if (f->is_connected) {
 		f->is_connected = false;
 		watch_closed(&st->watch, f->connection, st->now_us);
-		if (!st->is_down) {
-			stage_close_source(st, f);
-		}
+		stage_order(st, &(struct stage_order){ .what = ORDER_CLOSE,
+						       .feed = feed,
+						       .connection = f->connection });
 	}
-}
-
-static void stage_tell_leaving(struct stage *st, const struct stage_feed *f)
-{
-	timeline_set_leaving(st->tl, f->handle, f->is_leaving,
-			     "its feed was removed from the configuration");
 }
 
 void stage_leave(struct stage *st, unsigned feed, bool is_leaving)
@@ -213,8 +269,8 @@ void stage_leave(struct stage *st, unsigned feed, bool is_leaving)
 	struct stage_feed *f = &st->feeds[feed];
 
 	f->is_leaving = is_leaving && f->is_connected;
-	if (f->is_connected && !st->is_down) {
-		stage_tell_leaving(st, f);
+	if (f->is_connected) {
+		stage_order(st, &(struct stage_order){ .what = ORDER_LEAVE, .feed = feed });
 	}
 }
 
@@ -222,9 +278,7 @@ void stage_take(struct stage *st, uint16_t feed)
 {
 	st->taken = feed;
 	watch_taken(&st->watch, feed);
-	if (!st->is_down) {
-		timeline_take(st->tl, feed, st->now_us);
-	}
+	stage_order(st, &(struct stage_order){ .what = ORDER_TAKE, .feed = feed });
 }
 
 void stage_overwrite(struct stage *st, unsigned feed)
@@ -232,9 +286,9 @@ void stage_overwrite(struct stage *st, unsigned feed)
 	struct stage_feed *f = &st->feeds[feed];
 
 	if (f->is_connected && !st->is_down) {
-		memory_enter();
-		timeline_lapped(st->tl, f->handle, stage_connection(st, f)->count, st->now_us);
-		memory_leave();
+		stage_order(st, &(struct stage_order){ .what = ORDER_LAPPED,
+						       .feed = feed,
+						       .seq = stage_connection(st, f)->count });
 		watch_overwritten(&st->watch, f->connection, st->now_us);
 	}
 }
@@ -255,12 +309,11 @@ static void stage_come_back(struct stage *st)
 		if (!f->is_held) {
 			continue;
 		}
-		stage_open_source(st, f);
-		for (uint64_t n = count > RING_PACKETS ? count - RING_PACKETS : 0; n < count; n++) {
-			stage_push(st, f, n);
-		}
+		stage_open_source(st, f, f->connection);
+		f->pushed = count > RING_PACKETS ? count - RING_PACKETS : 0;
+		stage_push_all(st, f, f->connection);
 		if (!f->is_connected) {
-			stage_close_source(st, f);
+			stage_close_source(st, f, f->connection);
 		} else if (f->is_leaving) {
 			stage_tell_leaving(st, f);
 		}
@@ -270,8 +323,33 @@ static void stage_come_back(struct stage *st)
 void stage_restart(struct stage *st, int64_t down_us)
 {
 	st->is_down = true;
+	st->is_asleep = false;
+	st->order_count = 0;
 	st->down_until_us = st->now_us + down_us;
 	watch_excused(&st->watch, st->now_us, st->down_until_us);
+}
+
+void stage_sleep(struct stage *st, int64_t us)
+{
+	if (!st->is_down) {
+		st->slept_us = st->is_asleep ? st->slept_us : st->now_us;
+		st->is_asleep = true;
+		st->asleep_until_us = st->now_us + us;
+	}
+}
+
+static void stage_wake(struct stage *st)
+{
+	st->is_asleep = false;
+	for (unsigned i = 0; i < st->order_count; i++) {
+		stage_obey(st, &st->orders[i]);
+	}
+	st->order_count = 0;
+	for (unsigned i = 0; i < st->feed_count; i++) {
+		if (st->feeds[i].is_connected) {
+			stage_push_all(st, &st->feeds[i], st->feeds[i].connection);
+		}
+	}
 }
 
 void stage_set_delay(struct stage *st, int64_t delay_us)
@@ -325,6 +403,15 @@ static unsigned stage_held(const struct stage *st)
 	return held;
 }
 
+/* What is late beyond what the show can take up is lost. */
+static void stage_note_held_up(struct stage *st)
+{
+	timeline_get_checkpoint(st->tl, &st->checkpoint);
+	if (st->checkpoint.delay_us - st->config.delay_us >= HELD_UP_MOST_US) {
+		watch_excused(&st->watch, st->slept_us, st->now_us);
+	}
+}
+
 /* One step of the timeline's. False: nothing more now; *ret_next_us is when to come again. */
 static bool stage_step(struct stage *st, int64_t *ret_next_us)
 {
@@ -342,10 +429,14 @@ static bool stage_step(struct stage *st, int64_t *ret_next_us)
 		}
 		return false;
 	case TIMELINE_SEND:
+		st->watch.behind_us = st->checkpoint.delay_us - st->config.delay_us;
 		timeline_checkpoint_advance(&st->checkpoint, &step.packet);
 		watch_sent(&st->watch, &step, timeline_due_us(st->tl, 0), st->now_us);
 		break;
 	case TIMELINE_EVENT:
+		if (step.event.kind == TIMELINE_HELD_UP) { /* it says so before all else */
+			stage_note_held_up(st);
+		}
 		watch_event(&st->watch, &step.event, st->now_us);
 		break;
 	case TIMELINE_RELEASE:
@@ -431,7 +522,12 @@ void stage_run(struct stage *st, int64_t until_us)
 		if (st->is_down && st->now_us >= st->down_until_us) {
 			stage_come_back(st);
 		}
-		next_us = st->is_down ? st->down_until_us : stage_pump(st);
+		if (st->is_asleep && st->now_us >= st->asleep_until_us) {
+			stage_wake(st);
+		}
+		next_us = st->is_down     ? st->down_until_us
+			  : st->is_asleep ? st->asleep_until_us
+					  : stage_pump(st);
 		if (st->wake_late_us > 0 && next_us < INT64_MAX / 2) {
 			next_us += random_next(&st->wake_random) % (uint32_t)st->wake_late_us;
 		}

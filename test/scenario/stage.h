@@ -12,6 +12,7 @@
 #include "watch.h"
 
 #define STAGE_FEEDS 8
+#define STAGE_ORDERS 64
 
 struct stage_feed {
 	char name[32];
@@ -25,6 +26,7 @@ struct stage_feed {
 	int handle;
 	uint32_t incarnation;
 	unsigned connection; /* the watch's */
+	uint64_t pushed;     /* so many packets of the connection that `handle` is */
 	int64_t froze_us;
 	uint64_t srt_packets, srt_lost; /* as its SRT connection tells */
 
@@ -34,6 +36,14 @@ struct stage_feed {
 	bool swaps; /* its next two video packets change places */
 	bool has_swapped;
 	struct watch_packet swapped;
+};
+
+/* What the switch is told once it gets its turn. */
+struct stage_order {
+	enum { ORDER_OPEN = 1, ORDER_CLOSE, ORDER_LAPPED, ORDER_LEAVE, ORDER_TAKE } what;
+	unsigned feed;       /* TAKE: 0 nobody, else its place + 1 */
+	unsigned connection; /* the watch's */
+	uint64_t seq;        /* LAPPED */
 };
 
 struct stage {
@@ -48,6 +58,10 @@ struct stage {
 	uint64_t wake_random;
 	struct timeline_checkpoint checkpoint;
 	bool is_down;
+	bool is_asleep;                          /* gets no turn */
+	int64_t slept_us, asleep_until_us;       /* the last time */
+	struct stage_order orders[STAGE_ORDERS]; /* meanwhile */
+	unsigned order_count;
 	uint16_t taken;  /* by the operator */
 	uint64_t faults; /* injected so far */
 	struct watch watch;
@@ -74,6 +88,8 @@ void stage_prefer(struct stage *st, unsigned feed);
 void stage_overwrite(struct stage *st, unsigned feed);
 /* The switch is killed, and comes back after down_us with the checkpoint of its last packet. */
 void stage_restart(struct stage *st, int64_t down_us);
+/* The switch gets no turn for so long: what comes and what it is told waits in rings and queues. */
+void stage_sleep(struct stage *st, int64_t us);
 /* A reload gives the show another delay: another switch, which goes on where the last one ended. */
 void stage_set_delay(struct stage *st, int64_t delay_us);
 

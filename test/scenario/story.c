@@ -52,6 +52,9 @@ static void tell_event(const struct stage *st, FILE *to, const struct timeline_e
 	case TIMELINE_CARRIED:
 		fprintf(to, "%s carries on for %s", name, from);
 		break;
+	case TIMELINE_HELD_UP:
+		fprintf(to, "the switch was held up");
+		break;
 	}
 	fprintf(to, "%s %s\n", e->kind == TIMELINE_STATE ? "" : ":", e->cause);
 }

@@ -262,6 +262,7 @@ static void watch_keep(struct watch *w, unsigned connection, const struct packet
 		.sent_us = now_us,
 		.zero_us = zero_us,
 		.delay_us = w->config.delay_us,
+		.behind_us = w->behind_us,
 		.connection = connection,
 		.seq = p->source_seq,
 		.map_90k = c->map_90k,

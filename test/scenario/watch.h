@@ -58,7 +58,8 @@ struct watch_connection {
 struct watch_frame {
 	int64_t pts_90k, dts_90k, sent_us;
 	int64_t zero_us;     /* when show time 0 was due, by the clock as it was */
-	int64_t delay_us;    /* of the show at that time */
+	int64_t delay_us;    /* of the show at that time ... */
+	int64_t behind_us;   /* ... and how far it ran behind it */
 	unsigned connection; /* whose it is ... */
 	uint64_t seq;        /* ... and its number there */
 	int64_t map_90k;
@@ -85,6 +86,7 @@ struct watch {
 	struct watch_excuse *excuses;
 	size_t excuse_count, excuse_room;
 
+	int64_t behind_us; /* its delay the show runs now, for it was held up */
 	uint64_t sent;
 	int64_t last_90k; /* dts sent last, over all tracks */
 	int64_t last_dts_90k[PACKET_KINDS][PACKET_TRACKS_MAX];
