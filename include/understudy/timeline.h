@@ -163,7 +163,7 @@ enum timeline_event_kind {
 	TIMELINE_TWINS,     /* `to` carries the same encode as `from`: they are merged */
 	TIMELINE_PARTED,    /* `to` is no twin of `from` any more */
 	TIMELINE_CARRIED,   /* the show's packets come from `to` now, a twin of `from` */
-	TIMELINE_HELD_UP,   /* timeline_next() was called too late: so all that is to come is late */
+	TIMELINE_HELD_UP,   /* timeline_next() was called too late: all moves */
 };
 #define TIMELINE_EVENT_KINDS (TIMELINE_HELD_UP + 1)
 
