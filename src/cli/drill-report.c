@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <understudy/clock.h>
+#include <understudy/history.h>
 #include <understudy/text.h>
 
 #include "drill.h"
@@ -105,6 +106,28 @@ json_t *drill_report_json(const struct drill *d, const char *scenario, json_t *s
 			 "ended", time_json(drill_now_ms()), "passed", is_passed, "promise",
 			 explain_to_json(&d->facts, &d->promise), "steps", steps, "events",
 			 d->events, "practice", d->practice);
+}
+
+static bool report_is_too_long(const json_t *report)
+{
+	return json_dumpb(report, NULL, 0, JSON_COMPACT) >= HISTORY_REPORT;
+}
+
+void drill_shorten_report(json_t *report)
+{
+	/* Of each step, and the first first. */
+	static const char *const details[] = { "destinations", "findings", "audio", "video",
+					       "fault",        "mended",   "began", "ended" };
+	json_t *step;
+	size_t i;
+
+	json_object_del(report, "events");
+	for (size_t d = 0; d < sizeof(details) / sizeof(details[0]) && report_is_too_long(report);
+	     d++) {
+		json_array_foreach(json_object_get(report, "steps"), i, step) {
+			json_object_del(step, details[d]);
+		}
+	}
 }
 
 /* ---- for people ---- */

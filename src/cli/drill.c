@@ -115,6 +115,7 @@ static int conclude(struct drill *d, const struct command_line *line, const char
 		code = write_report(line, report);
 	}
 	/* For the history; a rehearsal is none the worse without. */
+	drill_shorten_report(report);
 	(void)drill_order(d, json_pack("{s:s, s:s, s:O}", "command", "drilled", "show", d->show,
 				       "report", report));
 	if (code == EXIT_DONE && !json_is_true(json_object_get(report, "passed"))) {

@@ -159,6 +159,9 @@ json_t *drill_step_json(const struct drill_step *step, const struct drill_seen *
 			const struct findings *verdict);
 json_t *drill_report_json(const struct drill *d, const char *scenario, json_t *steps,
 			  int64_t began_ms);
+/* Makes it what the history keeps: without the events, which it has, and where it is too long
+ * (HISTORY_REPORT) without the details of steps, least important first. */
+void drill_shorten_report(json_t *report);
 void drill_print_practice(const struct terminal *t, const struct drill *d);
 void drill_print_step(const struct terminal *t, const json_t *step);
 void drill_print_end(const struct terminal *t, const json_t *report);

@@ -127,7 +127,7 @@ void event_print(const struct terminal *t, const json_t *event)
 	terminal_copy(text, sizeof(text), text_of(event, "text"));
 	/* most texts say it themselves */
 	if (from[0] != '\0' && to[0] != '\0' && strcmp(from, to) != 0 &&
-	    strstr(text, "->") == NULL) {
+	    (strstr(text, from) == NULL || strstr(text, to) == NULL)) {
 		char raw[160];
 
 		text_format(raw, sizeof(raw), " %s -> %s", from, to);

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <understudy/history.h>
 #include <understudy/text.h>
 
 #include "drill.h"
@@ -310,6 +311,45 @@ static void a_practice_platform_has_to_get_something_and_in_order(void **state)
 	assert_says("got nothing");
 }
 
+static json_t *shortened_report(unsigned steps)
+{
+	json_t *report = json_pack("{s:s, s:[]}", "events", "they are there already", "steps");
+
+	for (unsigned i = 0; i < steps; i++) {
+		json_array_append_new(json_object_get(report, "steps"),
+				      drill_step_json(&plan.steps[0], &seen, &verdict));
+	}
+	drill_shorten_report(report);
+	assert_null(json_object_get(report, "events"));
+	assert_true(json_dumpb(report, NULL, 0, JSON_COMPACT) < HISTORY_REPORT);
+	return report;
+}
+
+static bool report_has(const json_t *report, const char *detail)
+{
+	const json_t *step = json_array_get(json_object_get(report, "steps"), 0);
+
+	assert_string_equal(json_string_value(json_object_get(step, "scenario")), "pull-primary");
+	return json_object_get(step, detail) != NULL;
+}
+
+static void the_history_keeps_what_it_can_of_a_long_report(void **state)
+{
+	json_t *few, *more, *many;
+
+	seen.destination_count = 40;
+	judge("pull-primary");
+	few = shortened_report(1);
+	more = shortened_report(10);
+	many = shortened_report(30);
+	assert_true(report_has(few, "destinations"));
+	assert_true(!report_has(more, "destinations") && report_has(more, "findings"));
+	assert_true(!report_has(many, "findings") && report_has(many, "gap_ms"));
+	json_decref(few);
+	json_decref(more);
+	json_decref(many);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +372,7 @@ int main(void)
 		cmocka_unit_test_setup(a_starved_feed_is_left_within_what_explain_says, setup),
 		cmocka_unit_test_setup(a_practice_platform_has_to_get_something_and_in_order,
 				       setup),
+		cmocka_unit_test_setup(the_history_keeps_what_it_can_of_a_long_report, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
