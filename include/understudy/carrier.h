@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What every worker that carries one destination does alike: it waits for its first order, follows
- * the show ring, wakes by timer (a show with batch_ms) or by eventfd (one without), tells its
+ * the show ring, wakes by timer or by eventfd, as it is told with each ring, tells its
  * state on change and once a second, goes over to a new ring, and ends when told or left alone.
  *
  * Runs in relay-flv, relay-file, relay-av and relay-srt. Whether it blocks is the carrier's
@@ -44,7 +44,6 @@ struct carrier {
 	struct follower *follower;
 	int file; /* given with the first order; -1 = none */
 	struct ipc_destination_status status;
-	int64_t batch_us;
 	struct restart_policy retry; /* as the configuration has it */
 	int64_t counted_us;
 	uint64_t counted_bytes;

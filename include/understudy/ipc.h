@@ -244,6 +244,7 @@ struct ipc_feed {
 struct ipc_switch_start {
 	char show[IPC_NAME];
 	int64_t delay_us, stall_us, hole_us, return_after_us, span_us;
+	int64_t round_us;       /* how often it looks; of use with a delay */
 	uint32_t return_mode, on_mismatch; /* enum timeline_return, timeline_mismatch */
 	uint32_t feed_count;
 	uint16_t taken_feed;
@@ -283,11 +284,11 @@ struct ipc_switch_event {
 /* fds: show ring (to read); wake-up if batch_us is 0 (else an unused eventfd); CA bundle */
 struct ipc_relay_start {
 	char show[IPC_NAME];
-	int64_t batch_us;
+	int64_t batch_us;       /* how often to look into the ring; 0: whenever woken */
 };
-/* The switch was replaced. fds: new show ring, wake-up as before. The reader first drains the
- * old ring and then goes on with the first packet of the new one. */
-struct ipc_show_ring { uint32_t reserved; };
+/* The switch was replaced. fds: new show ring, wake-up as at the start. The reader first drains
+ * the old ring and then goes on with the first packet of the new one. */
+struct ipc_show_ring { int64_t batch_us; };
 struct ipc_endpoint {
 	uint32_t is_tls;
 	uint16_t port, reserved;

@@ -97,15 +97,33 @@ static void carrier_drop_wake(struct carrier *c)
 	}
 }
 
-/* Takes the descriptor. A show that gathers packets wakes by its timer alone. */
-static int carrier_set_wake(struct carrier *c, int fd)
+static int carrier_set_timer(struct carrier *c, int64_t period_us)
 {
-	carrier_drop_wake(c);
-	if (fd < 0 || c->batch_us > 0) {
+	if (c->timer != NULL) {
+		event_free(c->timer);
+		c->timer = NULL;
+	}
+	if (period_us > 0) {
+		period_us = period_us < BATCH_MAX_US ? period_us : BATCH_MAX_US;
+		c->timer = carrier_add_timer(c, carrier_on_timer, c, period_us);
+	}
+	return period_us > 0 && c->timer == NULL ? -ENOMEM : 0;
+}
+
+/* Looks into the ring every batch_us; 0: whenever woken. Takes the descriptor: the same eventfd
+ * each time. */
+static int carrier_set_pace(struct carrier *c, int64_t batch_us, int fd)
+{
+	int error = carrier_set_timer(c, batch_us);
+
+	if (batch_us > 0) {
+		carrier_drop_wake(c);
+	}
+	if (fd < 0 || batch_us > 0 || c->wake != NULL) {
 		if (fd >= 0) {
 			close(fd);
 		}
-		return 0;
+		return error;
 	}
 	c->wake = event_new(c->base, fd, EV_READ | EV_ET | EV_PERSIST, carrier_on_timer, c);
 	if (c->wake == NULL || event_add(c->wake, NULL) != 0) {
@@ -116,12 +134,13 @@ static int carrier_set_wake(struct carrier *c, int fd)
 
 static void carrier_change_ring(struct carrier *c, struct ipc_message *m)
 {
+	const struct ipc_show_ring *order = (const void *)m->body;
 	int ring = ipc_take_fd(m, 0);
 	int error = follower_switch(c->follower, ring);
 
 	close(ring);
 	if (error == 0) {
-		error = carrier_set_wake(c, ipc_take_fd(m, 1));
+		error = carrier_set_pace(c, order->batch_us, ipc_take_fd(m, 1));
 	}
 	if (error < 0) {
 		carrier_fail(c, "cannot follow the new show ring");
@@ -177,11 +196,10 @@ static int carrier_start(struct carrier *c, struct ipc_message *m)
 		.cap_us = start->cap_us,
 		.jitter_percent = restart_policy_destination.jitter_percent,
 	};
-	c->batch_us = start->batch_us < BATCH_MAX_US ? start->batch_us : BATCH_MAX_US;
 	text_copy(c->show, sizeof(c->show), start->show);
 	text_copy(c->name, sizeof(c->name), start->name);
 	if (error == 0) {
-		error = carrier_set_wake(c, ipc_take_fd(m, 1));
+		error = carrier_set_pace(c, start->batch_us, ipc_take_fd(m, 1));
 	}
 	return error < 0 ? error : c->ops->begin(c, start);
 }
@@ -221,10 +239,6 @@ static int carrier_arm(struct carrier *c)
 	c->second = carrier_add_timer(c, carrier_on_second, c, STATUS_US);
 	if (c->control == NULL || c->second == NULL || event_add(c->control, NULL) != 0) {
 		return -ENOMEM;
-	}
-	if (c->batch_us > 0) {
-		c->timer = carrier_add_timer(c, carrier_on_timer, c, c->batch_us);
-		return c->timer == NULL ? -ENOMEM : 0;
 	}
 	return 0;
 }

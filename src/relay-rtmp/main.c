@@ -5,7 +5,8 @@
  * nothing but its loop. Owns the ring's mapping and the destinations' connections.
  *
  * With batch_us > 0 the ring is looked at every batch_us, and less often once nothing has come
- * for a while; with 0 the switch wakes us by an eventfd, which is never read.
+ * for a while; with 0 the switch wakes us by an eventfd, which is never read. Which of the two
+ * is said with each ring.
  */
 #include <errno.h>
 #include <string.h>
@@ -71,9 +72,14 @@ static void set_interval(struct worker *w, int64_t us)
 {
 	const struct timeval every = timeval_of(us);
 
-	if (w->interval_us != us) {
-		w->interval_us = us;
+	if (w->interval_us == us) {
+		return;
+	}
+	w->interval_us = us;
+	if (us) {
 		event_add(w->batch, &every);
+	} else {
+		event_del(w->batch);
 	}
 }
 
@@ -89,9 +95,10 @@ static void read_show(struct worker *w)
 		}
 		flush_all(r, now_us);
 	}
-	if (r->batch_us) {
-		set_interval(w,
-			     now_us - w->packet_us < QUIET_AFTER_US ? r->batch_us : QUIET_POLL_US);
+	if (r->batch_us && now_us - w->packet_us >= QUIET_AFTER_US) {
+		set_interval(w, QUIET_POLL_US);
+	} else {
+		set_interval(w, r->batch_us);
 	}
 }
 
@@ -139,17 +146,27 @@ static void on_second(evutil_socket_t fd, short what, void *context)
 
 /* ---- orders ---- */
 
-static void take_wake(struct worker *w, int fd)
+static void drop_wake(struct worker *w)
 {
-	if (w->relay.batch_us || fd < 0) {
+	if (w->wake) {
+		event_free(w->wake);
+		close(w->wake_fd);
+		w->wake = NULL;
+	}
+}
+
+/* How the ring is looked into from now on. The eventfd is the same each time. */
+static void take_pace(struct worker *w, int64_t batch_us, int fd)
+{
+	w->relay.batch_us = batch_us > 0 ? batch_us : 0;
+	if (w->relay.batch_us) {
+		drop_wake(w);
+	}
+	if (w->relay.batch_us || w->wake || fd < 0) {
 		if (fd >= 0) {
 			close(fd);
 		}
 		return;
-	}
-	if (w->wake) {
-		event_free(w->wake);
-		close(w->wake_fd);
 	}
 	w->wake_fd = fd;
 	w->wake = event_new(w->relay.base, fd, EV_READ | EV_PERSIST | EV_ET, on_media, w);
@@ -157,7 +174,7 @@ static void take_wake(struct worker *w, int fd)
 }
 
 /* 0 or negative errno. */
-static int take_ring(struct worker *w, struct ipc_message *m)
+static int take_ring(struct worker *w, struct ipc_message *m, int64_t batch_us)
 {
 	int fd = ipc_take_fd(m, 0), error;
 
@@ -171,7 +188,7 @@ static int take_ring(struct worker *w, struct ipc_message *m)
 			  strerror(-error));
 		return error;
 	}
-	take_wake(w, ipc_take_fd(m, 1));
+	take_pace(w, batch_us, ipc_take_fd(m, 1));
 	read_show(w);
 	return 0;
 }
@@ -186,10 +203,9 @@ static int start(struct worker *w, struct ipc_message *m)
 	}
 	w->has_started = true;
 	memcpy(r->name, order->show, sizeof(r->name));
-	r->batch_us = order->batch_us > 0 ? order->batch_us : 0;
 	r->trust_fd = ipc_take_fd(m, 2);
 	w->packet_us = clock_monotonic_us();
-	return take_ring(w, m);
+	return take_ring(w, m, order->batch_us);
 }
 
 static struct destination *find(struct relay *r, uint32_t id)
@@ -277,7 +293,8 @@ static int obey(struct worker *w, struct ipc_message *m)
 		return start(w, m);
 	case IPC_SHOW_RING:
 		/* A ring that cannot be read leaves the present one in place. */
-		(void)take_ring(w, m);
+		(void)take_ring(w, m,
+				((const struct ipc_show_ring *)(const void *)m->body)->batch_us);
 		return 0;
 	case IPC_DESTINATION_ADD:
 		return add(w, m);

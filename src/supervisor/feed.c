@@ -21,6 +21,7 @@
 #define TAKEOVER_SERIES_US 30000000
 #define SOURCES_PER_FEED 8
 #define GATHER_US 37000
+#define GATHER_LONG_US 47000 /* where rounds are long */
 #define GATHER_DELAY_MS 400
 #define GATHER_STALL_MS 300
 #define FEED_SPAN_MARGIN_US 6000000 /* beyond the delay: a long GOP and a restart of the switch */
@@ -37,9 +38,10 @@ int64_t show_feed_gather_us(const struct show *show)
 {
 	const struct config_show *config = show->config;
 
-	return config->delay_ms >= GATHER_DELAY_MS && config->failover.stall_ms >= GATHER_STALL_MS
-		       ? GATHER_US
-		       : 0;
+	if (config->delay_ms < GATHER_DELAY_MS || config->failover.stall_ms < GATHER_STALL_MS) {
+		return 0;
+	}
+	return show_round_us(show) < GATHER_LONG_US ? GATHER_US : GATHER_LONG_US;
 }
 
 void show_tell_pace(struct show *show)

@@ -195,7 +195,7 @@ static void relay_start_later(struct relay *relay, int64_t ran_us)
 }
 
 /* A relay that gathers packets looks into the ring by itself and needs no wake-up. */
-void relay_introduce(struct relay *relay)
+static void relay_introduce(struct relay *relay)
 {
 	struct show *show = relay->show;
 	struct ipc_reader_add add = { .reader = relay->reader };
@@ -214,20 +214,24 @@ static void relay_part(const struct relay *relay)
 	}
 }
 
-/* For the worker's whole life, whatever a reload says meanwhile. */
-static void relay_choose_batch(struct relay *relay)
+/* Where the switch itself gathers for as long, its relays are woken by it. */
+void relay_choose_batch(struct relay *relay)
 {
 	const struct relay *other;
+	int64_t batch_us = (int64_t)relay->show->config->batch_ms * 1000;
+	bool is_woken = batch_us <= show_round_us(relay->show);
 	unsigned woken = 0;
 
 	relay_part(relay);
 	TAILQ_FOREACH(other, &relay->show->relays, entry) {
 		woken += other != relay && other->batch_us == 0;
 	}
-	relay->batch_us = (int64_t)relay->show->config->batch_ms * 1000;
-	if (relay->batch_us == 0 && woken >= WOKEN_MAX) {
-		relay->batch_us = BATCH_BEYOND_US;
+	if (is_woken && woken < WOKEN_MAX) {
+		batch_us = 0;
+	} else if (is_woken && batch_us < BATCH_BEYOND_US) {
+		batch_us = BATCH_BEYOND_US;
 	}
+	relay->batch_us = batch_us;
 	relay_introduce(relay);
 }
 
@@ -309,7 +313,7 @@ void relay_start(struct relay *relay)
 
 void relay_give_ring(struct relay *relay)
 {
-	struct ipc_show_ring message = { 0 };
+	struct ipc_show_ring message = { .batch_us = relay->batch_us };
 	int fds[2] = { relay->show->ring_fd, relay->wake_fd };
 
 	if (relay->child != NULL) {

@@ -23,6 +23,28 @@
 
 #define SHOW_SPAN_US 6000000  /* what a relay may be behind before it is lapped */
 #define RESUME_FAILURES_MAX 2 /* then a new switch starts afresh: its state may be what kills it */
+#define ROUNDS_PER_DELAY 60
+#define ROUND_LEAST_US 20000
+#define ROUND_MOST_US 50000
+#define ROUND_AT_ONCE_US 10000 /* batch_ms: 0 */
+
+/* Behind a delay nobody notices when within a round a packet leaves, so the longer the delay, the
+ * less often a show wakes up. What the delay promises has 250 ms to spare, of which a round and
+ * the time between two looks at an encoder are a part. */
+int64_t show_round_us(const struct show *show)
+{
+	const struct config_show *config = show->config;
+	int64_t round_us = (int64_t)config->delay_ms * 1000 / ROUNDS_PER_DELAY;
+
+	if (config->delay_ms == 0) {
+		return 0;
+	}
+	if (config->batch_ms == 0) {
+		return ROUND_AT_ONCE_US;
+	}
+	round_us = round_us < ROUND_MOST_US ? round_us : ROUND_MOST_US;
+	return round_us > ROUND_LEAST_US ? round_us : ROUND_LEAST_US;
+}
 
 struct show *show_find(struct supervisor *sup, const char *name)
 {
@@ -90,6 +112,7 @@ static void switch_describe(const struct show *show, struct ipc_switch_start *st
 		.hole_us = (int64_t)config->failover.hole_ms * 1000,
 		.return_after_us = (int64_t)config->failover.return_after_s * 1000000,
 		.span_us = SHOW_SPAN_US,
+		.round_us = show_round_us(show),
 		.return_mode = (uint32_t)config->failover.return_mode,
 		.on_mismatch = (uint32_t)config->failover.on_mismatch,
 		.health = config->failover.health,
@@ -118,7 +141,7 @@ static void switch_introduce(struct show *show)
 	struct source *source;
 
 	TAILQ_FOREACH(relay, &show->relays, entry) {
-		relay_introduce(relay);
+		relay_choose_batch(relay);
 	}
 	TAILQ_FOREACH(feed, &show->feeds, entry) {
 		TAILQ_FOREACH(source, &feed->sources, entry) {

@@ -322,6 +322,8 @@ void show_note_loss(struct show *show, const struct source *source,
 		    const struct ipc_caller_status *srt);
 int64_t show_feed_span_us(const struct show *show);
 int64_t show_feed_gather_us(const struct show *show);
+/* How often the switch looks; 0 without a delay. */
+int64_t show_round_us(const struct show *show);
 /* After a reload: brings the show in line with `config`, touching nothing that did not change. */
 void show_sync(struct show *show, const struct config_show *config);
 
@@ -363,8 +365,9 @@ void destination_assign(struct destination *d);
 void destination_send(struct destination *d);
 struct relay *relay_create(struct show *show, enum worker_role role, bool is_shared);
 void relay_destroy(struct relay *relay, bool unpublish);
-/* Tells the switch whether to wake it. */
-void relay_introduce(struct relay *relay);
+/* Whether the switch wakes it or how often it looks by itself, until the next switch or the next
+ * worker; tells the switch. */
+void relay_choose_batch(struct relay *relay);
 void relay_start(struct relay *relay);
 void endpoint_fill(struct ipc_endpoint *to, const struct config_endpoint *from);
 void relay_give_ring(struct relay *relay);

@@ -12,10 +12,10 @@
  *                               '--report--> supervisor, log
  *
  * Wake-ups: a show without delay has an eventfd for each source and goes by the timeline's
- * deadline; one with a delay has none, looks every POLL_US while a source is open, and if it has
- * relays that it wakes every ROUND_GAP_US when something is due.
+ * deadline; one with a delay has none and works in rounds while a source is open. The relays that
+ * do not look by themselves are woken once a round.
  * Sources that were opened while the show had a delay have no eventfd after it was taken away:
- * for them the show looks every ROUND_GAP_US.
+ * for them the show looks every POLL_US.
  */
 #include <errno.h>
 #include <poll.h>
@@ -37,8 +37,7 @@
 #include "source.h"
 
 #define START_WAIT_MS 5000
-#define ROUND_GAP_US 10000 /* a relay is to be woken */
-#define POLL_US 20000      /* relays look by themselves, no oftener than this */
+#define POLL_US 10000 /* without a delay, at sources that do not wake us */
 #define READERS_MAX 16
 
 struct slot {
@@ -60,8 +59,8 @@ struct program {
 	struct slot slots[TIMELINE_SOURCES_MAX]; /* by the timeline's handle */
 	struct reader readers[READERS_MAX];
 	unsigned reader_count;
-	uint64_t seed; /* of fingerprints */
-	int64_t delay_us;
+	uint64_t seed;               /* of fingerprints */
+	int64_t round_us;            /* 0: no delay */
 	bool has_changed;            /* since the last checkpoint, other than by packets sent */
 	uint64_t lapped_of_released; /* packets lapped in sources that are gone */
 };
@@ -143,7 +142,7 @@ static int64_t program_drain(struct program *p, int64_t now_us, bool *ret_is_pol
 			continue;
 		}
 		if (!source->is_closed) {
-			*ret_is_polled |= p->delay_us > 0 || p->slots[i].wake == NULL;
+			*ret_is_polled |= p->round_us > 0 || p->slots[i].wake == NULL;
 			if (!source_drain(source, p->timeline, now_us) &&
 			    source_resumes_us(source) < at_us) {
 				at_us = source_resumes_us(source);
@@ -163,13 +162,12 @@ static int64_t earlier(int64_t a_us, int64_t b_us)
 static void program_arm(struct program *p, int64_t at_us, bool is_polled, int64_t now_us)
 {
 	at_us = earlier(at_us, report_deadline(&p->report));
-	if (is_polled) {
-		at_us = earlier(at_us, now_us + (p->delay_us > 0 ? POLL_US : ROUND_GAP_US));
-	}
-	if (p->delay_us > 0) {
-		int64_t gap_us = p->reader_count > 0 ? ROUND_GAP_US : POLL_US;
+	if (p->round_us > 0) {
+		int64_t round_us = now_us + p->round_us;
 
-		at_us = at_us < now_us + gap_us ? now_us + gap_us : at_us;
+		at_us = is_polled || at_us < round_us ? round_us : at_us;
+	} else if (is_polled) {
+		at_us = earlier(at_us, now_us + POLL_US);
 	}
 	int64_t left_us = at_us - clock_monotonic_us();
 	left_us = left_us > 0 ? left_us : 0;
@@ -429,7 +427,7 @@ static int program_start(struct program *p, struct ipc_message *m)
 
 	if (error == 0) {
 		report_init(&p->report, WORKER_CONTROL_FD, start);
-		p->delay_us = start->delay_us;
+		p->round_us = start->round_us;
 		p->timeline = program_timeline(start, now_us);
 		error = p->timeline == NULL ? -ENOMEM : 0;
 	}

@@ -276,8 +276,10 @@ static void write_promise(struct dice *d, uint64_t seed)
 	unsigned hz = audio_hz[roll(d, 0, 3)];
 	int64_t at_ms = roll(d, 12000, 16000), restart_ms = at_ms + roll(d, 0, 3000);
 
-	fprintf(d->to, "show delay=%d seed=%" PRIu64 " wake-late=%d\n", (int)roll(d, 2750, 3250),
-		seed, chance(d, 30) ? (int)roll(d, 1, 30) : 0);
+	fprintf(d->to, "show delay=%d seed=%" PRIu64 " wake-late=%d%s\n", (int)roll(d, 2750, 3250),
+		seed, chance(d, 30) ? (int)roll(d, 1, 30) : 0,
+		/* as shows of such a delay do it */
+		seed % 2 == 0 ? " gather=47 round=50" : "");
 	write_feed(d, "primary", false, hz, 200);
 	fprintf(d->to, " connect=0\n");
 	write_feed(d, "backup", false, hz, 200);

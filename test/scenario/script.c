@@ -113,6 +113,10 @@ void script_read_show(struct scenario *sc, char *words[], unsigned count)
 			sc->stage.seed = (uint64_t)script_number(sc, value);
 		} else if (strcmp(words[i], "wake-late") == 0) {
 			sc->stage.wake_late_us = script_number(sc, value) * 1000;
+		} else if (strcmp(words[i], "gather") == 0) {
+			sc->stage.gather_us = script_number(sc, value) * 1000;
+		} else if (strcmp(words[i], "round") == 0) {
+			sc->stage.round_us = script_number(sc, value) * 1000;
 		} else if (!set_threshold(sc, words[i], value)) {
 			FAIL(sc, "line %d: %s?", sc->line, words[i]);
 		}

@@ -465,6 +465,10 @@ static int64_t stage_pump(struct stage *st)
 static void stage_take_packet(struct stage *st, struct stage_feed *f)
 {
 	struct watch_packet p = { .packet = encoder_take(&f->encoder) };
+
+	if (st->gather_us > 0) {
+		p.packet.arrival_us = st->now_us;
+	}
 	bool is_video = p.packet.kind == PACKET_VIDEO && packet_is_main(&p.packet);
 
 	if (is_video && f->changes_header && (p.packet.flags & PACKET_KEY) != 0) {
@@ -513,7 +517,42 @@ static int64_t stage_next_arrival(struct stage *st)
 	return at_us;
 }
 
-void stage_run(struct stage *st, int64_t until_us)
+static bool stage_is_due(const struct stage *st, int64_t every_us)
+{
+	return st->now_us % every_us == 0;
+}
+
+/* The next time that something may be done. */
+static int64_t stage_next_round(const struct stage *st)
+{
+	int64_t gather_us = st->now_us + st->gather_us - st->now_us % st->gather_us;
+	int64_t round_us = st->now_us + st->round_us - st->now_us % st->round_us;
+
+	return gather_us < round_us ? gather_us : round_us;
+}
+
+static void stage_run_in_rounds(struct stage *st, int64_t until_us)
+{
+	while (st->now_us < until_us) {
+		int64_t next_us = stage_next_round(st);
+
+		if (stage_is_due(st, st->gather_us)) {
+			stage_take_arrivals(st);
+		}
+		if (st->is_down && st->now_us >= st->down_until_us) {
+			stage_come_back(st);
+		}
+		if (!st->is_down && stage_is_due(st, st->round_us)) {
+			stage_pump(st);
+		}
+		if (st->is_down && st->down_until_us < next_us) {
+			next_us = st->down_until_us;
+		}
+		st->now_us = next_us < until_us ? next_us : until_us;
+	}
+}
+
+static void stage_run_freely(struct stage *st, int64_t until_us)
 {
 	while (st->now_us < until_us) {
 		int64_t next_us;
@@ -535,6 +574,15 @@ void stage_run(struct stage *st, int64_t until_us)
 			next_us = stage_next_arrival(st);
 		}
 		st->now_us = next_us < until_us ? next_us : until_us;
+	}
+}
+
+void stage_run(struct stage *st, int64_t until_us)
+{
+	if (st->gather_us > 0 && st->round_us > 0) {
+		stage_run_in_rounds(st, until_us);
+	} else {
+		stage_run_freely(st, until_us);
 	}
 	watch_held(&st->watch, memory_held(), stage_held(st), st->now_us);
 }

@@ -56,6 +56,9 @@ struct stage {
 	uint64_t seed;
 	int64_t wake_late_us; /* up to this much later than it asked to */
 	uint64_t wake_random;
+	/* How often encoders are listened to and the timeline is asked, as behind a long delay;
+	 * 0: whenever there is something. */
+	int64_t gather_us, round_us;
 	struct timeline_checkpoint checkpoint;
 	bool is_down;
 	bool is_asleep;                          /* gets no turn */

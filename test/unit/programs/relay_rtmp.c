@@ -216,7 +216,7 @@ static void a_new_show_ring_does_not_disturb_the_connection(void **state)
 	ring_publish(w->writer);
 	fds[0] = w->ring;
 	fds[1] = w->wake;
-	stage_send(&w->relay, IPC_SHOW_RING, &(struct ipc_show_ring){ 0 }, fds, 2);
+	stage_send(&w->relay, IPC_SHOW_RING, &(struct ipc_show_ring){ .batch_us = 20000 }, fds, 2);
 	WAIT_FOR(w, w->platforms[0].count == 12);
 	for (i = 0; i < 6; i++) {
 		assert_int_equal(number_of(&w->platforms[0].messages[2 * i]), 2 * GOP + i);

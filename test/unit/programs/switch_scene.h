@@ -267,6 +267,7 @@ static inline struct scene *scene_create_filled(int64_t delay_ms, bool fills_sil
 		.hole_us = 200000,
 		.return_after_us = 30000000,
 		.span_us = SPAN_US,
+		.round_us = delay_ms > 0 ? 20000 : 0,
 		.feed_count = 3,
 		.fills_silence = fills_silence,
 		.feeds = { { .id = 1, .name = "primary" },
