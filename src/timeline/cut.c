@@ -113,24 +113,6 @@ uint64_t tl_point_before(const struct timeline *tl, const struct tl_source *s, i
 	return last;
 }
 
-int64_t tl_gate_us(const struct timeline *tl, const struct tl_source *s, uint64_t point)
-{
-	const struct packet *p = &tl_index_at(&s->index, point)->packet;
-	const struct tl_source *live = tl->live;
-	int64_t dts_90k = p->dts_90k + s->map_90k;
-	const struct tl_flow *flow;
-
-	if (tl->delay_us == 0) {
-		return p->arrival_us;
-	}
-	if (live == NULL || live == s) {
-		return tl_due_us(tl, dts_90k);
-	}
-	flow = &live->flows[p->kind];
-	dts_90k = tl_min(dts_90k, tl_point_pts(s, point) - flow->reorder_90k - flow->frame_90k);
-	return tl_due_us(tl, dts_90k) - TL_GATE_EARLY_US;
-}
-
 /* ---- the cut ---- */
 
 int64_t tl_audio_overlap(const struct timeline *tl, const struct tl_source *s)
@@ -180,26 +162,38 @@ static int64_t cut_audio_limit(const struct timeline *tl, const struct tl_source
 	return from_90k - left->flows[PACKET_AUDIO].frame_90k / 2 - 1;
 }
 
-/* The closed frame of the left source, sent or waiting, whose successor is nearest to pts. */
+/* How much the point may move to an earlier time. One that is within TL_SNAP_EARLIER_90k of the
+ * live horizon counts as safe, and the step may be shorter than the frame the horizon ends with. */
+static int64_t cut_snap_earlier(const struct timeline *tl, enum packet_kind kind)
+{
+	return TL_SNAP_EARLIER_90k + tl->out.frame_90k[kind];
+}
+
+/* The closed frame of the left source, sent or waiting, whose successor is nearest to pts. Where
+ * the one before is too far away to move there, it is the one behind it. */
 static struct tl_cut cut_search(const struct timeline *tl, const struct tl_source *live,
 				enum packet_kind kind, int64_t step_90k, int64_t pts_90k)
 {
 	struct tl_cut best = { .is_clean = kind == PACKET_AUDIO || tl->out.is_closed,
 			       .pts_90k = tl->out.max_pts_90k[kind] + step_90k };
+	int64_t least_90k = pts_90k - cut_snap_earlier(tl, kind);
 
 	best.left_90k[kind] = tl->out.max_pts_90k[kind];
 	for (uint64_t n = live != NULL ? live->index.tracks[kind][0].head : TL_NONE; n != TL_NONE;
 	     n = tl_index_at(&live->index, n)->next) {
 		const struct tl_entry *e = tl_index_at(&live->index, n);
 		int64_t next_90k = e->closed_90k + live->map_90k + step_90k;
+		bool will_do = best.pts_90k >= least_90k || !best.is_clean;
 
-		if ((e->flags & TL_ENTRY_HOLE) != 0 || next_90k > pts_90k + TL_SNAP_LATER_90k) {
+		if ((e->flags & TL_ENTRY_HOLE) != 0 ||
+		    (will_do && next_90k > pts_90k + TL_SNAP_LATER_90k)) {
 			break;
 		}
 		if ((e->flags & TL_ENTRY_CLOSED) == 0) {
 			continue;
 		}
-		if (!best.is_clean || tl_abs(next_90k - pts_90k) < tl_abs(best.pts_90k - pts_90k)) {
+		if (!best.is_clean || !will_do ||
+		    tl_abs(next_90k - pts_90k) < tl_abs(best.pts_90k - pts_90k)) {
 			best.is_clean = true;
 			best.pts_90k = next_90k;
 			best.left_90k[kind] = next_90k - step_90k;
@@ -251,13 +245,6 @@ static int64_t cut_audio_shift(const struct timeline *tl, const struct tl_source
 	}
 	return tl_max(step->least_90k - step->best_90k,
 		      tl_min(step->most_90k - step->best_90k, -misfit_90k));
-}
-
-/* How much the point may move to an earlier time. One that is within TL_SNAP_EARLIER_90k of the
- * live horizon counts as safe, and the step may be shorter than the frame the horizon ends with. */
-static int64_t cut_snap_earlier(const struct timeline *tl, enum packet_kind kind)
-{
-	return TL_SNAP_EARLIER_90k + tl->out.frame_90k[kind];
 }
 
 /* Where the point is put, and what its kind's frame before it is. */
@@ -334,4 +321,61 @@ struct tl_cut tl_find_cut(const struct timeline *tl, const struct tl_source *to,
 		cut.left_90k[PACKET_DATA] = cut.pts_90k - (p->pts_90k - p->dts_90k);
 	}
 	return cut;
+}
+
+/* The dts of the first frame of the live source that does not go out before the point, or that the
+ * point, once it is sent, could not be entered behind any more. */
+static int64_t cut_first_left_out(const struct timeline *tl, const struct tl_source *to,
+				  const struct tl_cut *cut)
+{
+	enum packet_kind point_kind = tl_point_kind(to, cut->point);
+	const struct tl_source *live = tl->live;
+	int64_t first_90k = INT64_MAX;
+
+	for (unsigned kind = PACKET_VIDEO; kind <= point_kind; kind++) {
+		int64_t most_90k = cut->left_90k[kind];
+
+		if (kind == point_kind) {
+			most_90k = tl_min(most_90k, tl_point_pts(to, cut->point) +
+							    TL_SNAP_LATER_90k -
+							    live->flows[kind].frame_90k);
+		}
+		for (uint64_t n = live->index.tracks[kind][0].head; n != TL_NONE;
+		     n = tl_index_at(&live->index, n)->next) {
+			const struct tl_entry *e = tl_index_at(&live->index, n);
+
+			if ((e->flags & TL_ENTRY_HOLE) != 0) {
+				break; /* nothing that goes out comes behind it */
+			}
+			if (e->packet.type == PACKET_FRAME &&
+			    e->packet.pts_90k + live->map_90k > most_90k) {
+				first_90k = tl_min(first_90k, e->packet.dts_90k + live->map_90k);
+				break;
+			}
+		}
+	}
+	return first_90k;
+}
+
+int64_t tl_gate_us(const struct timeline *tl, const struct tl_source *s, uint64_t point)
+{
+	const struct packet *p = &tl_index_at(&s->index, point)->packet;
+	const struct tl_flow *flow;
+	struct tl_cut cut;
+	int64_t dts_90k;
+
+	if (tl->delay_us == 0) {
+		return p->arrival_us;
+	}
+	if (tl->live == NULL || tl->live == s) {
+		return tl_due_us(tl, p->dts_90k + s->map_90k);
+	}
+	cut = tl_find_cut(tl, s, point);
+	dts_90k = tl_min(cut.left_90k[PACKET_DATA], cut_first_left_out(tl, s, &cut));
+	if (cut.is_clean) { /* else what is missing before the point may still come */
+		flow = &tl->live->flows[p->kind];
+		dts_90k = tl_min(dts_90k,
+				 tl_point_pts(s, point) - flow->reorder_90k - flow->frame_90k);
+	}
+	return tl_due_us(tl, dts_90k) - TL_GATE_EARLY_US;
 }

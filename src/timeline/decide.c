@@ -152,21 +152,17 @@ static void decide_leave(struct timeline *tl, struct tl_source *best, const stru
 			 int64_t now_us)
 {
 	struct tl_source *live = tl->live;
-	int64_t horizon_90k = tl_source_horizon(live), early_us = 0;
-	uint64_t point = tl_point_before(tl, best, horizon_90k, now_us);
+	uint64_t point = tl_point_before(tl, best, tl_source_horizon(live), now_us);
 	bool is_safe = point != TL_NONE;
 
 	if (!is_safe && decide_runs_again(tl, live, stuck, now_us)) {
 		return;
 	}
 	decide_note_trouble(tl, live, stuck, now_us);
-	if (is_safe) { /* a point just behind the horizon will be snapped to it */
-		early_us = tl_us(tl_max(0, tl_point_pts(best, point) - horizon_90k));
-	} else {
+	if (!is_safe) {
 		point = tl_point_next(tl, best, now_us);
 	}
-	if (point != TL_NONE &&
-	    decide_is_open(tl, tl_gate_us(tl, best, point) - early_us, now_us)) {
+	if (point != TL_NONE && decide_is_open(tl, tl_gate_us(tl, best, point), now_us)) {
 		tl_failback_left(tl, live, now_us);
 		tl_enter(tl, best, point, now_us);
 	} else if (!is_safe && decide_has_ended(tl, live, now_us) &&

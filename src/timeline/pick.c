@@ -195,7 +195,7 @@ static int64_t pick_late_us(const struct timeline *tl, const struct tl_source *s
 	const struct packet *p = &tl_index_at(&s->index, c->n)->packet;
 	int64_t held_us = tl_source_ordered_us(s, p->dts_90k, p->arrival_us) - p->arrival_us;
 
-	return tl_max(tl_lateness_us(tl, p->dts_90k + s->map_90k, now_us) - held_us,
+	return tl_max(tl_lateness_us(tl, c->packet.dts_90k, now_us) - held_us,
 		      now_us - pick_due_us(tl, s, &c->packet, now_us));
 }
 
@@ -309,20 +309,19 @@ static void pick_send(struct timeline *tl, struct tl_source *s, int handle, cons
 	ret->packet = *p;
 }
 
-/* False if it had to be dropped. */
-static bool pick_from_tail(struct timeline *tl, int64_t now_us, struct timeline_step *ret)
+/* The tail's head with its place in the show. Drops what has none any more. */
+static bool pick_tail(struct timeline *tl, int64_t now_us, struct tl_tail_item *ret)
 {
-	struct tl_tail_item item = tl->tail[tl->tail_at];
-	bool is_good = tl_lateness_us(tl, item.packet.dts_90k, now_us) <= TL_LATE_US &&
-		       pick_place(tl, &item.packet);
-
-	tl_tail_pop(tl);
-	if (is_good) {
-		pick_send(tl, item.source, item.handle, &item.packet, item.is_closed, ret);
-	} else {
-		tl_group_face(item.source)->late_dropped++;
+	while (tl->tail_count > 0) {
+		*ret = tl->tail[tl->tail_at];
+		if (tl_lateness_us(tl, ret->packet.dts_90k, now_us) <= TL_LATE_US &&
+		    pick_place(tl, &ret->packet)) {
+			return true;
+		}
+		tl_group_face(ret->source)->late_dropped++;
+		tl_tail_pop(tl);
 	}
-	return is_good;
+	return false;
 }
 
 static void pick_from_live(struct timeline *tl, struct tl_source *s, const struct pick_candidate *c,
@@ -365,23 +364,23 @@ bool tl_pick(struct timeline *tl, int64_t now_us, struct timeline_step *ret, int
 {
 	for (;;) {
 		struct tl_source *s = tl->live;
-		const struct tl_tail_item *tail = tl->tail_count > 0 ? &tl->tail[tl->tail_at]
-								     : NULL;
+		struct tl_tail_item tail;
+		bool has_tail = pick_tail(tl, now_us, &tail);
 		struct pick_candidate c = pick_live(tl, s, now_us);
 		int64_t due_us;
 
 		if (c.n != TL_NONE && !pick_passes(tl, s, &c, now_us)) {
 			continue;
 		}
-		if (c.n == TL_NONE && tail == NULL) {
+		if (c.n == TL_NONE && !has_tail) {
 			*ret_due_us = CLOCK_NEVER;
 			return false;
 		}
-		if (c.n != TL_NONE && tail != NULL && c.packet.dts_90k >= tail->packet.dts_90k) {
+		if (c.n != TL_NONE && has_tail && c.packet.dts_90k >= tail.packet.dts_90k) {
 			c.n = TL_NONE;
 		}
 		due_us = c.n != TL_NONE     ? pick_due_us(tl, s, &c.packet, now_us)
-			 : tl->delay_us > 0 ? tl_due_us(tl, tail->packet.dts_90k)
+			 : tl->delay_us > 0 ? tl_due_us(tl, tail.packet.dts_90k)
 					    : now_us;
 		if (due_us > now_us) {
 			*ret_due_us = due_us;
@@ -389,10 +388,10 @@ bool tl_pick(struct timeline *tl, int64_t now_us, struct timeline_step *ret, int
 		}
 		if (c.n != TL_NONE) {
 			pick_from_live(tl, s, &c, ret);
-			return true;
+		} else {
+			tl_tail_pop(tl);
+			pick_send(tl, tail.source, tail.handle, &tail.packet, tail.is_closed, ret);
 		}
-		if (pick_from_tail(tl, now_us, ret)) {
-			return true;
-		}
+		return true;
 	}
 }
