@@ -5,7 +5,7 @@
  * degraded; matching the reference format before not; without a gap before with one; the config's
  * order. When to go there is not decided here (decide.c).
  */
-#include "private.h"
+#include "cut.h"
 
 bool tl_can_go_on(const struct timeline *tl, const struct tl_source *s, int64_t now_us)
 {

@@ -11,7 +11,7 @@
  *    left  decoded  I0  P3  B1  B2 | P6  B4  B5          closed ends at 4 and 7
  *    point at 4.6                    I' -> presented at 4
  */
-#include "private.h"
+#include "cut.h"
 
 int64_t tl_out_end(const struct timeline *tl, enum packet_kind kind)
 {

@@ -13,7 +13,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "private.h"
+#include "cut.h"
 
 #define HORIZON_SLACK_90k 9000      /* jitter between two healthy feeds */
 #define HORIZON_SLACK_MAX_90k 67500 /* SRT's latency, and sound that MPEG-TS gathers */

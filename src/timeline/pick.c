@@ -10,7 +10,7 @@
  */
 #include <understudy/text.h>
 
-#include "private.h"
+#include "cut.h"
 
 /* Smallest dts the packet may leave with. */
 static int64_t pick_floor(const struct timeline *tl, const struct packet *p)

@@ -15,7 +15,7 @@
 
 #include <understudy/text.h>
 
-#include "private.h"
+#include "cut.h"
 
 /* ---- the tail ---- */
 
