@@ -7,6 +7,7 @@
 #include "preflight.h"
 
 #define STEADY_S 60
+#define GOP_USUAL_MS 2000 /* what platforms ask for */
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -159,6 +160,7 @@ static void judge_delay(const struct explain_facts *facts, const struct explanat
 	const char *feed = "";
 	int64_t gop_ms = longest_gop_ms(facts, &feed), needed_ms = promise->needed_ms;
 	int64_t gap_ms = gop_ms + facts->stall_ms - facts->delay_ms;
+	bool suits_usual = needed_ms - gop_ms + GOP_USUAL_MS <= facts->delay_ms;
 
 	if (needed_ms == EXPLAIN_UNKNOWN) {
 		findings_add(to, FINDING_NOTE, "delay",
@@ -177,10 +179,11 @@ static void judge_delay(const struct explain_facts *facts, const struct explanat
 	} else {
 		findings_add(to, FINDING_BAD, "delay",
 			     "key frames of %s are %lld ms apart, the delay is %lld ms: a failover "
-			     "can show a gap of up to %lld ms; set a key frame interval of 2 s in "
-			     "the encoder, or delay_ms: %lld",
+			     "can show a gap of up to %lld ms; set %sdelay_ms: %lld",
 			     feed, (long long)gop_ms, (long long)facts->delay_ms,
-			     (long long)(gap_ms > 0 ? gap_ms : 0), (long long)needed_ms);
+			     (long long)(gap_ms > 0 ? gap_ms : 0),
+			     suits_usual ? "a key frame interval of 2 s in the encoder, or " : "",
+			     (long long)needed_ms);
 	}
 }
 

@@ -222,6 +222,7 @@ static void print_mismatch(const struct terminal *t, const json_t *show, const j
 {
 	const json_t *item;
 	char text[768], differs[640] = "", one[160];
+	const char *name, *reference;
 	bool is_incompatible = false;
 	size_t i;
 
@@ -233,9 +234,12 @@ static void print_mismatch(const struct terminal *t, const json_t *show, const j
 	if (differs[0] == '\0') {
 		return;
 	}
-	text_format(text, sizeof(text), "feed %s %s %s: %s; set both encoders alike",
-		    text_of(feed, "name"), is_incompatible ? "does not match" : "differs from",
-		    text_of(json_object_get(show, "reference"), "feed"), differs);
+	name = text_of(feed, "name");
+	reference = text_of(json_object_get(show, "reference"), "feed");
+	text_format(text, sizeof(text), "feed %s %s %s: %s; set %s", name,
+		    is_incompatible ? "does not match" : "differs from",
+		    strcmp(name, reference) == 0 ? "what it was" : reference, differs,
+		    strcmp(name, reference) == 0 ? "its encoder back" : "both encoders alike");
 	print_warning(t, text);
 }
 

@@ -146,8 +146,9 @@ static void say_mismatch(const struct feed *feed, json_t *mismatch, char *to, si
 
 		if (i == 0) {
 			text_format(to + used, size - used, "; differs from %s: ",
-				    reference != NULL ? reference->config->name
-						      : "the reference format");
+				    reference == feed   ? "what it was"
+				    : reference != NULL ? reference->config->name
+							: "the reference format");
 			used += strlen(to + used);
 		}
 		json_unpack((json_t *)item, "{s:s, s:s, s:s, s:s, s:s}", "field", &field, "name",

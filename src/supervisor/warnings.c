@@ -12,6 +12,7 @@
 
 #include "condition.h"
 
+#define GOP_USUAL_MS 2000     /* what platforms ask for */
 #define SESSION_WARNED_S 3600 /* before a platform ends a long broadcast */
 #define KBPS_SLACK_PERCENT 10 /* measured over a second, a constant bit rate is none */
 
@@ -19,19 +20,22 @@ static void warn_of_delay(const struct show *show, const struct feed *feed, json
 {
 	const struct timeline_feed_status *s = status_of_feed(show, feed->id);
 	const struct config_show *config = show->config;
-	int64_t needed_ms = (int64_t)s->format.gop_ms + config->failover.stall_ms + 250;
+	int64_t beside_ms = (int64_t)config->failover.stall_ms + 250;
+	int64_t needed_ms = s->format.gop_ms + beside_ms;
+	bool suits_usual = GOP_USUAL_MS + beside_ms <= (int64_t)config->delay_ms;
 
 	if (s->format.gop_ms == 0 || config->delay_ms == 0 ||
 	    needed_ms <= (int64_t)config->delay_ms) {
 		return;
 	}
 	json_array_append_new(
-		list, json_sprintf("feed %s: key frames are %d ms apart, too far for a delay of %u "
-				   "ms: leaving another feed for it can show a gap; set the key "
-				   "frame interval to 2 s in the encoder or delay_ms to at least "
-				   "%d",
-				   feed->config->name, (int)s->format.gop_ms, config->delay_ms,
-				   (int)needed_ms));
+		list,
+		json_sprintf("feed %s: key frames are %d ms apart, too far for a delay of %u "
+			     "ms: leaving another feed for it can show a gap; set %sdelay_ms "
+			     "to at least %d",
+			     feed->config->name, (int)s->format.gop_ms, config->delay_ms,
+			     suits_usual ? "the key frame interval to 2 s in the encoder or " : "",
+			     (int)needed_ms));
 }
 
 /* `codecs` ends with NULL. */

@@ -98,6 +98,18 @@ static void broken_limits_are_named_with_the_remedy(void **state)
 	assert_warned(NULL);
 }
 
+static void a_delay_that_is_too_short_comes_with_advice_that_helps(void **state)
+{
+	show_config.failover.stall_ms = 500;
+	show_config.delay_ms = 3000;
+	reset(PLATFORM_CUSTOM)->format.gop_ms = 4000;
+	assert_warned(
+		"set the key frame interval to 2 s in the encoder or delay_ms to at least 4750");
+	show_config.delay_ms = 500; /* too short for 2 s as well */
+	assert_warned("can show a gap; set delay_ms to at least 4750");
+	show_config.delay_ms = 0;
+}
+
 static void a_feed_that_is_refused_is_warned_of(void **state)
 {
 	reset(PLATFORM_CUSTOM)->mismatch = FORMAT_BIT(FORMAT_RESOLUTION);
@@ -151,6 +163,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(usual_feed_suits_every_platform),
 		cmocka_unit_test(broken_limits_are_named_with_the_remedy),
+		cmocka_unit_test(a_delay_that_is_too_short_comes_with_advice_that_helps),
 		cmocka_unit_test(a_feed_that_is_refused_is_warned_of),
 		cmocka_unit_test(a_feed_by_itself_is_warned_of_in_youtubes_words),
 		cmocka_unit_test(long_broadcasts_are_warned_of_an_hour_before),
