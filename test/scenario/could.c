@@ -21,7 +21,8 @@
 #define AROUND 40        /* packets */
 #define MARGIN_90k 13500 /* alignment of feeds that are not twins */
 #define ENTERED_90k 27000
-#define HELD_UP_US 50000 /* by more: the switch decided nothing meanwhile */
+#define HELD_UP_US 50000    /* by more: the switch decided nothing meanwhile */
+#define NEW_TIME_90k 180000 /* a fall of media time by more begins it anew */
 
 static int64_t to_us(int64_t t_90k)
 {
@@ -91,6 +92,25 @@ static int64_t known_us(const struct watch *w, const struct watch_frame *left)
 	return silent_us < c->closed_us ? silent_us : larger(c->closed_us, arrival_us);
 }
 
+/* The packet's dts rises above all before it, as it has to within a track (3.6): one that falls by
+ * less than would be a new media time has no place in the show. */
+static bool rises(const struct watch_connection *c, uint64_t seq)
+{
+	const struct packet *p = &c->packets[seq].packet;
+	int64_t latest_90k = INT64_MIN / 2;
+
+	for (uint64_t i = 0; i < seq; i++) {
+		const struct packet *before = &c->packets[i].packet;
+
+		if (packet_is_main(before) && before->kind == p->kind) {
+			latest_90k = before->dts_90k < latest_90k - NEW_TIME_90k
+					     ? before->dts_90k
+					     : larger(latest_90k, before->dts_90k);
+		}
+	}
+	return p->dts_90k > latest_90k;
+}
+
 /* The next frame of the left feed was there, in order and in time, and before it was given up. */
 static bool left_goes_on(const struct watch *w, const struct watch_frame *left)
 {
@@ -104,7 +124,8 @@ static bool left_goes_on(const struct watch *w, const struct watch_frame *left)
 
 		if (packet_is_main(&p->packet) && p->packet.kind == left->kind && step_90k > 0 &&
 		    step_90k * 2 < left->frame_90k * 3) {
-			return !p->is_lost && p->packet.arrival_us < known_us(w, left) &&
+			return !p->is_lost && rises(c, i) &&
+			       p->packet.arrival_us < known_us(w, left) &&
 			       p->packet.arrival_us <=
 				       left->zero_us + to_us(p->packet.dts_90k + left->map_90k);
 		}
@@ -209,6 +230,43 @@ static bool has_point(const struct watch *w, const struct watch_connection *c,
 	return false;
 }
 
+/* Between the two the show went over to another connection, or to one that has sound alone where
+ * this one has pictures, or the other way round. */
+static bool goes_over(const struct watch *w, const struct watch_frame *left,
+		      const struct watch_frame *right, bool is_to_other_kind)
+{
+	enum packet_kind kind = main_kind(&w->connections[left->connection]);
+
+	for (size_t i = 0; i < w->frame_count; i++) {
+		const struct watch_frame *f = &w->frames[i];
+
+		if (f->sent_us >= left->sent_us && f->sent_us <= right->sent_us &&
+		    (f->flags & PACKET_SPLICE) != 0 && f->connection != left->connection &&
+		    (!is_to_other_kind || main_kind(&w->connections[f->connection]) != kind)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A feed is left, pictures and all, where its sound is complete no longer (3.4: its horizon is that
+ * of both); where the next one has no pictures, they are missing. */
+static bool leaves_pictures(const struct watch *w, const struct watch_frame *left,
+			    const struct watch_frame *right)
+{
+	return main_kind(&w->connections[left->connection]) !=
+		       main_kind(&w->connections[right->connection]) ||
+	       goes_over(w, left, right, true);
+}
+
+/* The feed was live all the while: it may come back with the map that it had. */
+static bool is_one_run(const struct watch *w, const struct watch_frame *left,
+		       const struct watch_frame *right)
+{
+	return left->connection == right->connection && left->map_90k == right->map_90k &&
+	       !goes_over(w, left, right, false);
+}
+
 int watch_find_heir(const struct watch *w, const struct watch_frame *left,
 		    const struct watch_frame *right)
 {
@@ -219,15 +277,11 @@ int watch_find_heir(const struct watch *w, const struct watch_frame *left,
 	    w->connections[w->frames[0].connection].is_odd) {
 		return -1;
 	}
-	if (is_late(from, left) || right->behind_us - left->behind_us > HELD_UP_US) {
+	if (is_late(from, left) || right->behind_us - left->behind_us > HELD_UP_US ||
+	    leaves_pictures(w, left, right)) {
 		return -1;
 	}
-	if (main_kind(from) != main_kind(&w->connections[right->connection])) {
-		return -1; /* the show goes over to sound alone, or back */
-	}
-	if (((right->connection == left->connection && right->map_90k == left->map_90k) ||
-	     known > right->sent_us) &&
-	    left_goes_on(w, left)) {
+	if ((is_one_run(w, left, right) || known > right->sent_us) && left_goes_on(w, left)) {
 		return (int)left->connection;
 	}
 	if (left->connection == right->connection && left->map_90k == right->map_90k &&
