@@ -247,6 +247,14 @@ static int64_t cut_audio_shift(const struct timeline *tl, const struct tl_source
 		      tl_min(step->most_90k - step->best_90k, -misfit_90k));
 }
 
+/* The live source has sound alone: what is missing before this picture is nobody's. */
+static bool cut_begins_pictures(const struct timeline *tl, const struct tl_source *to,
+				enum packet_kind kind)
+{
+	return tl->live != NULL && tl->live != to && kind == PACKET_VIDEO &&
+	       tl_source_main_kind(tl->live) == PACKET_AUDIO;
+}
+
 /* Where the point is put, and what its kind's frame before it is. */
 static struct tl_cut cut_place(const struct timeline *tl, const struct tl_source *to,
 			       uint64_t point)
@@ -278,7 +286,7 @@ static struct tl_cut cut_place(const struct timeline *tl, const struct tl_source
 		cut.gap_90k = pts_90k - cut.pts_90k;
 		cut.pts_90k = pts_90k;
 		cut.left_90k[kind] = pts_90k - step.least_90k;
-		cut.is_clean = false;
+		cut.is_clean = cut_begins_pictures(tl, to, kind);
 	} else if (kind == PACKET_VIDEO && left != NULL) {
 		cut.pts_90k += cut_audio_shift(tl, left, to, &cut, &step);
 	}

@@ -223,7 +223,7 @@ static bool decide_has_audio_at(const struct tl_source *s, uint64_t point)
  * complete later. */
 static int64_t decide_slack_90k(const struct timeline *tl, const struct tl_source *s)
 {
-	return tl_max(HORIZON_SLACK_90k, tl_min(tl_90k(tl->delay_us) / 4, HORIZON_SLACK_MAX_90k)) +
+	return tl_max(HORIZON_SLACK_90k, tl_min(tl_90k(tl->delay_us) / 2, HORIZON_SLACK_MAX_90k)) +
 	       s->flows[PACKET_VIDEO].reorder_90k;
 }
 

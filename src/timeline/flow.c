@@ -28,9 +28,8 @@
 /* Single odd steps are dropped frames; several in a row are another frame rate. */
 static void flow_learn_frame(struct tl_flow *flow, int64_t step_90k, bool is_hole)
 {
-	bool is_odd = is_hole ||
-		      (flow->frames_learned == LEARN_OVER &&
-		       (step_90k > 2 * flow->frame_90k || 2 * step_90k < flow->frame_90k));
+	bool is_odd = is_hole || (flow->frames_learned > 0 && (step_90k > 2 * flow->frame_90k ||
+							       2 * step_90k < flow->frame_90k));
 
 	if (is_odd && ++flow->odd_steps < ODD_STEPS_MAX) {
 		return;
@@ -68,16 +67,28 @@ static void flow_note_hole(struct tl_flow *flow, uint64_t n, const struct packet
 	}
 	flow->run_90k = p->pts_90k;
 	flow->max_pts_90k = p->pts_90k;
+	flow->is_newest_unsure = true;
 }
 
+/* Behind a hole the newest picture may be one that was lost, until one comes that is no B-frame. */
 static void flow_learn_reorder(struct tl_flow *flow, const struct packet *p, bool is_first)
 {
 	int64_t depth_90k = flow->max_pts_90k - p->dts_90k;
 
-	if (is_first || (p->flags & PACKET_KEY) != 0 || depth_90k < flow->reorder_90k ||
-	    flow->open_frames >= OPEN_FRAMES_MAX) {
+	if (is_first || (p->flags & PACKET_KEY) != 0) {
+		flow->is_newest_unsure = false;
 		flow->reorder_90k = depth_90k;
+		return;
 	}
+	if (flow->is_newest_unsure && p->pts_90k - p->dts_90k < flow->reorder_90k) {
+		return;
+	}
+	flow->is_newest_unsure = false;
+	flow->open_depth_90k = flow->open_frames == 0 ? depth_90k
+						      : tl_min(flow->open_depth_90k, depth_90k);
+	flow->reorder_90k = flow->open_frames >= OPEN_FRAMES_MAX
+				    ? flow->open_depth_90k
+				    : tl_min(flow->reorder_90k, depth_90k);
 }
 
 void tl_flow_push(struct tl_flow *flow, struct tl_entry *e, uint64_t n, int64_t hole_90k)

@@ -363,6 +363,7 @@ static void pick_from_live(struct timeline *tl, struct tl_source *s, const struc
 bool tl_pick(struct timeline *tl, int64_t now_us, struct timeline_step *ret, int64_t *ret_due_us)
 {
 	for (;;) {
+		int64_t sound_us = tl_tail_follow(tl, now_us);
 		struct tl_source *s = tl->live;
 		struct tl_tail_item tail;
 		bool has_tail = pick_tail(tl, now_us, &tail);
@@ -373,7 +374,7 @@ bool tl_pick(struct timeline *tl, int64_t now_us, struct timeline_step *ret, int
 			continue;
 		}
 		if (c.n == TL_NONE && !has_tail) {
-			*ret_due_us = CLOCK_NEVER;
+			*ret_due_us = sound_us;
 			return false;
 		}
 		if (c.n != TL_NONE && has_tail && c.packet.dts_90k >= tail.packet.dts_90k) {
@@ -383,7 +384,7 @@ bool tl_pick(struct timeline *tl, int64_t now_us, struct timeline_step *ret, int
 			 : tl->delay_us > 0 ? tl_due_us(tl, tail.packet.dts_90k)
 					    : now_us;
 		if (due_us > now_us) {
-			*ret_due_us = due_us;
+			*ret_due_us = tl_min(due_us, sound_us);
 			return false;
 		}
 		if (c.n != TL_NONE) {

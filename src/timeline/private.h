@@ -44,6 +44,7 @@
 #include <understudy/clock.h>
 #include <understudy/timeline.h>
 
+#include "flow.h"
 #include "gauge.h"
 #include "maps.h"
 #include "twins.h"
@@ -161,42 +162,6 @@ static inline uint64_t tl_track_bit(unsigned kind, unsigned track)
 {
 	return UINT64_C(1) << (kind * PACKET_TRACKS_MAX + track);
 }
-
-/* ---- flow.c ---- */
-
-struct tl_flow {
-	bool is_present;
-	int64_t frame_90k; /* duration of a frame, learned */
-	unsigned frames_learned, odd_steps;
-	int64_t last_dts_90k;
-	int64_t heap_dts_90k; /* where what came last at once begins ... */
-	int64_t heap_us;      /* ... and how much usually does */
-	int64_t max_pts_90k;
-	int64_t reorder_90k;  /* how far presentation runs behind decoding */
-	unsigned open_frames; /* since the last closed one */
-	int64_t closed_90k;   /* newest pts of the last closed frame */
-	int64_t end_90k;      /* its end: complete up to here, holes aside (media) */
-	int64_t last_us;      /* arrival of the newest frame */
-	unsigned holes;       /* entries in the index that lie behind a hole */
-	uint64_t hole;        /* the first of them */
-	int64_t hole_end_90k; /* complete up to here before it */
-	int64_t hole_us;
-	int64_t run_90k; /* pts where the newest unbroken run began */
-};
-
-/* Takes in a main frame, entry n; fills e->flags and e->closed_90k. */
-void tl_flow_push(struct tl_flow *flow, struct tl_entry *e, uint64_t n, int64_t hole_90k);
-/* Presentation is complete up to here (media), as far as the next hole. */
-int64_t tl_flow_horizon(const struct tl_flow *flow);
-/* The same for somebody who starts at `from_90k`. */
-int64_t tl_flow_horizon_from(const struct tl_flow *flow, int64_t from_90k);
-/* When the last frame came that the horizon counts. */
-int64_t tl_flow_moved_us(const struct tl_flow *flow);
-/* How long it may stand still: stall_us, but never less than three frames, nor than two of what
- * comes at once: MPEG-TS gathers sound. */
-int64_t tl_flow_patience_us(const struct tl_flow *flow, int64_t stall_us);
-/* Nothing came for longer than that. */
-bool tl_flow_is_silent(const struct tl_flow *flow, int64_t stall_us, int64_t now_us);
 
 /* ---- gauge.c: gauge.h ---- */
 
@@ -413,6 +378,8 @@ struct timeline {
 	unsigned tail_tracks[PACKET_KINDS][PACKET_TRACKS_MAX]; /* items of each track */
 	int64_t tail_until_90k[PACKET_KINDS]; /* what went into it: see tl_tail_move() */
 	uint64_t tail_mask;                   /* tracks with items, as in struct tl_index */
+	struct tl_source *tail_source;        /* left last: its sound may go on ... */
+	int64_t tail_limit_90k; /* ... a little behind this, where it should have ended */
 
 	struct tl_out out;
 	struct tl_change change;
@@ -494,6 +461,9 @@ void tl_leave(struct timeline *tl, int64_t now_us);
 /* Moves what is left to send of a source into the tail: main video up to left[VIDEO] (show pts),
  * main audio up to left[AUDIO], all else before left[DATA] (show dts). */
 void tl_tail_move(struct timeline *tl, struct tl_source *s, const int64_t left_90k[PACKET_KINDS]);
+/* Until the live source's sound has begun, that of the one left goes on where it would stop. When
+ * to come again; CLOCK_NEVER. */
+int64_t tl_tail_follow(struct timeline *tl, int64_t now_us);
 void tl_tail_pop(struct timeline *tl);
 void tl_tail_drop(struct timeline *tl, int handle, uint64_t before_seq);
 /* Notes why the live source is about to be left. The first cause stays until the change is done. */

@@ -309,8 +309,21 @@ static void source_part_equal_times(const struct tl_source *s, struct packet *p)
 	}
 }
 
-/* From a header, or from a frame that needs none. Another picture may have another frame rate; a
- * header that is only repeated tells nothing new. */
+/* Another picture may have another frame rate; how long sound lasts is known before it is heard. */
+static void source_begin_format(struct tl_source *s, enum packet_kind kind)
+{
+	const struct codec_params *params = &s->params[kind];
+	struct tl_flow *flow = &s->flows[kind];
+
+	if (kind == PACKET_VIDEO) {
+		s->best_fps_milli = 0;
+	} else if (flow->frames_learned == 0 && params->sample_rate > 0 &&
+		   params->frame_samples > 0) {
+		flow->frame_90k = (int64_t)params->frame_samples * MEDIA_HZ / params->sample_rate;
+	}
+}
+
+/* From a header, or from a frame that needs none; one that is only repeated tells nothing new. */
 static void source_learn_params(struct timeline *tl, struct tl_source *s, const struct packet *p,
 				const struct codec_params *params)
 {
@@ -327,9 +340,7 @@ static void source_learn_params(struct timeline *tl, struct tl_source *s, const 
 		return;
 	}
 	*known = next;
-	if (p->kind == PACKET_VIDEO) {
-		s->best_fps_milli = 0;
-	}
+	source_begin_format(s, (enum packet_kind)p->kind);
 	tl_reference_note_header(tl, s, p->arrival_us);
 }
 

@@ -30,11 +30,16 @@ static bool tail_takes(const struct tl_entry *e, int64_t map_90k,
 	return p->pts_90k + map_90k <= left_90k[p->kind] && (e->flags & TL_ENTRY_HOLE) == 0;
 }
 
+static struct tl_tail_item *tail_at(struct timeline *tl, unsigned n)
+{
+	return &tl->tail[(tl->tail_at + n) % TL_TAIL_MAX];
+}
+
 static void tail_append(struct timeline *tl, const struct tl_tail_item *item)
 {
 	const struct packet *p = &item->packet;
 
-	tl->tail[(tl->tail_at + tl->tail_count++) % TL_TAIL_MAX] = *item;
+	*tail_at(tl, tl->tail_count++) = *item;
 	item->source->tail_count++;
 	tl->tail_tracks[p->kind][p->track]++;
 	tl->tail_mask |= tl_track_bit(p->kind, p->track);
@@ -55,34 +60,116 @@ static uint64_t tail_unbegun_tracks(const struct tl_source *s)
 	return unbegun;
 }
 
-void tl_tail_move(struct timeline *tl, struct tl_source *s, const int64_t left_90k[PACKET_KINDS])
+/* The newest item to its place in order of dts. */
+static void tail_sort(struct timeline *tl)
 {
-	uint64_t tracks = s->index.waiting & ~tail_unbegun_tracks(s), n;
+	for (unsigned n = tl->tail_count - 1;
+	     n > 0 && tail_at(tl, n - 1)->packet.dts_90k > tail_at(tl, n)->packet.dts_90k; n--) {
+		struct tl_tail_item item = *tail_at(tl, n);
 
-	s->tail_map_90k = s->map_90k;
-	memcpy(tl->tail_until_90k, left_90k, sizeof(tl->tail_until_90k));
+		*tail_at(tl, n) = *tail_at(tl, n - 1);
+		*tail_at(tl, n - 1) = item;
+	}
+}
+
+/* Moves the heads of these tracks into the tail, as far as they belong there. */
+static void tail_gather(struct timeline *tl, struct tl_source *s, uint64_t tracks)
+{
+	uint64_t n;
+
 	while (tl->tail_count < TL_TAIL_MAX &&
 	       (n = tl_index_earliest(&s->index, tracks)) != TL_NONE) {
 		const struct tl_entry *e = tl_index_at(&s->index, n);
 		const struct packet *p = &e->packet;
 
-		if (tail_takes(e, s->map_90k, left_90k)) {
+		if (tail_takes(e, s->tail_map_90k, tl->tail_until_90k)) {
 			struct tl_tail_item item = { .packet = *p,
 						     .source = s,
 						     .handle = e->handle,
 						     .is_closed = (e->flags & TL_ENTRY_CLOSED) !=
 								  0 };
 
-			item.packet.dts_90k += s->map_90k;
-			item.packet.pts_90k += s->map_90k;
+			item.packet.dts_90k += s->tail_map_90k;
+			item.packet.pts_90k += s->tail_map_90k;
 			if (!tl_is_leading(s, p)) {
 				tail_append(tl, &item);
+				tail_sort(tl);
 			}
 			tl_source_pop(s, item.packet.kind, item.packet.track);
 		} else {
 			tracks &= ~tl_track_bit(p->kind, p->track);
 		}
 	}
+}
+
+void tl_tail_move(struct timeline *tl, struct tl_source *s, const int64_t left_90k[PACKET_KINDS])
+{
+	s->tail_map_90k = s->map_90k;
+	memcpy(tl->tail_until_90k, left_90k, sizeof(tl->tail_until_90k));
+	tail_gather(tl, s, s->index.waiting & ~tail_unbegun_tracks(s));
+	tl->tail_source = s->is_open ? s : NULL;
+	tl->tail_limit_90k = left_90k[PACKET_AUDIO];
+}
+
+/* The live source's own sound has come that goes on there. */
+static bool tail_has_heir(const struct timeline *tl, int64_t end_90k)
+{
+	const struct tl_source *live = tl->live;
+	uint64_t n = live->index.tracks[PACKET_AUDIO][0].head;
+
+	for (; n != TL_NONE; n = tl_index_at(&live->index, n)->next) {
+		const struct packet *p = &tl_index_at(&live->index, n)->packet;
+		int64_t misfit_90k = p->pts_90k + live->map_90k - end_90k;
+
+		if (misfit_90k >= -tl_audio_overlap(tl, live) &&
+		    p->dts_90k + live->map_90k >= tl->out.last_90k) {
+			return misfit_90k <= tl_audio_overlap(tl, live);
+		}
+	}
+	return false;
+}
+
+/* The head of the left source's sound, if it goes on where that of the show would stop. */
+static const struct packet *tail_next_sound(const struct timeline *tl, const struct tl_source *s)
+{
+	uint64_t n = s->index.tracks[PACKET_AUDIO][0].head;
+	int64_t end_90k = tl_out_end(tl, PACKET_AUDIO), pts_90k;
+	const struct packet *p;
+
+	if (n == TL_NONE || end_90k == TL_UNKNOWN) {
+		return NULL;
+	}
+	p = &tl_index_at(&s->index, n)->packet;
+	pts_90k = p->pts_90k + s->tail_map_90k;
+	return tl_abs(pts_90k - end_90k) > tl_audio_overlap(tl, s) ||
+			       pts_90k - TL_AUDIO_BEHIND_90k > tl->tail_limit_90k ||
+			       tail_has_heir(tl, end_90k)
+		       ? NULL
+		       : p;
+}
+
+int64_t tl_tail_follow(struct timeline *tl, int64_t now_us)
+{
+	const uint64_t audio = tl_track_bit(PACKET_AUDIO, 0);
+	const struct tl_source *live = tl->live;
+	struct tl_source *s = tl->tail_source;
+	const struct packet *p;
+	int64_t due_us;
+
+	if (s == NULL || live == NULL || tl->delay_us == 0 || (tl->tail_mask & audio) != 0 ||
+	    tl_source_is_copy(s) || s->index.tracks[PACKET_AUDIO][0].is_joining ||
+	    !live->flows[PACKET_AUDIO].is_present ||
+	    !live->index.tracks[PACKET_AUDIO][0].is_joining) {
+		return CLOCK_NEVER;
+	}
+	p = tail_next_sound(tl, s);
+	due_us = p != NULL ? tl_due_us(tl, p->dts_90k + s->tail_map_90k) : CLOCK_NEVER;
+	if (due_us > now_us) {
+		return due_us;
+	}
+	tl->tail_until_90k[PACKET_AUDIO] = p->pts_90k + s->tail_map_90k;
+	tail_gather(tl, s, audio);
+	return CLOCK_NEVER;
 }
 
 void tl_tail_pop(struct timeline *tl)
@@ -219,6 +306,7 @@ void tl_enter_audio(struct timeline *tl, struct tl_source *to, int64_t now_us)
 		tl_tail_move(tl, tl->live, left_90k);
 		tl->live->awaits_point = tl->live->drops_leading = false;
 		tl_source_clear(tl->live);
+		tl->tail_source = NULL; /* all that could go on has */
 	}
 	splice_go_live(tl, to, now_us);
 	to->awaits_point = true;
@@ -231,6 +319,7 @@ void tl_leave(struct timeline *tl, int64_t now_us)
 
 	tl_failback_left(tl, live, now_us);
 	tl->live = NULL;
+	tl->tail_source = NULL;
 	live->awaits_point = live->drops_leading = false;
 	if (!live->is_open) {
 		tl_source_clear(live);

@@ -272,6 +272,9 @@ static void timeline_remove(struct timeline *tl, unsigned slot)
 	} else if (s->group != NULL) {
 		tl->group_count--;
 	}
+	if (tl->tail_source == s) {
+		tl->tail_source = NULL;
+	}
 	tl_source_destroy(&tl->sources[slot]);
 }
 

@@ -223,6 +223,48 @@ static void a_mislearned_depth_is_given_up(void **state)
 	assert_int_equal(tl_flow_horizon(&flow), 42 * FRAME_90k);
 }
 
+static void a_depth_learned_anew_is_the_least_of_those_seen(void **state)
+{
+	struct tl_flow flow = { 0 };
+
+	push_frame(&flow, 0, 0, true, true);
+	for (int64_t n = 1; n <= 36; n++) { /* P are shown three frames later, B one */
+		struct tl_entry e = { .packet = { .dts_90k = n * FRAME_90k,
+						  .pts_90k = (n % 2 == 1 ? n + 3 : n + 1) *
+							     FRAME_90k } };
+
+		tl_flow_push(&flow, &e, 0, HOLE_90k);
+	}
+	assert_int_equal(flow.reorder_90k, 2 * FRAME_90k);
+}
+
+static void a_reference_lost_in_a_hole_leaves_the_depth_known(void **state)
+{
+	struct tl_flow flow = { 0 };
+
+	push_frame(&flow, 0, 1, true, true);
+	push_frame(&flow, 20, 20, false, true); /* B: what it waited for was lost */
+	assert_int_equal(flow.reorder_90k, FRAME_90k);
+	push_frame(&flow, 21, 24, false, false);
+	push_frame(&flow, 22, 22, false, false);
+	push_frame(&flow, 23, 23, false, true);
+	assert_int_equal(flow.reorder_90k, FRAME_90k);
+}
+
+static void a_leap_of_a_young_flow_is_none_of_its_frames(void **state)
+{
+	struct tl_flow flow = { 0 };
+
+	for (int64_t n = 0; n < 4; n++) {
+		push_frame(&flow, n, n, n == 0, true);
+	}
+	struct tl_entry e = { .packet = { .dts_90k = 3 * FRAME_90k + 600,
+					  .pts_90k = 3 * FRAME_90k + 600 } };
+
+	tl_flow_push(&flow, &e, 0, HOLE_90k);
+	assert_int_equal(flow.frame_90k, FRAME_90k);
+}
+
 static void a_hole_ends_the_horizon_until_it_is_behind(void **state)
 {
 	struct tl_flow flow = { 0 };
@@ -288,6 +330,9 @@ int main(void)
 		cmocka_unit_test(b_frames_close_where_the_group_is_whole),
 		cmocka_unit_test(a_constant_composition_offset_is_no_reordering),
 		cmocka_unit_test(a_mislearned_depth_is_given_up),
+		cmocka_unit_test(a_depth_learned_anew_is_the_least_of_those_seen),
+		cmocka_unit_test(a_reference_lost_in_a_hole_leaves_the_depth_known),
+		cmocka_unit_test(a_leap_of_a_young_flow_is_none_of_its_frames),
 		cmocka_unit_test(a_hole_ends_the_horizon_until_it_is_behind),
 		cmocka_unit_test(a_short_gap_is_no_hole),
 		cmocka_unit_test(patience_is_never_below_three_frames),
