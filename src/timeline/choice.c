@@ -3,25 +3,29 @@
  * Which source the show should be made of (timeline; pure). In this order: one that stays before
  * one that is leaving; the one an operator took; any encoder before a slate; healthy before
  * degraded; matching the reference format before not; without a gap before with one; the config's
- * order. When to go there is not decided here (decide.c).
+ * order. Where nobody runs, one that has sent more than the live one is better than silence. When
+ * to go there is not decided here (decide.c).
  */
 #include "cut.h"
 
-bool tl_can_go_on(const struct timeline *tl, const struct tl_source *s, int64_t now_us)
+/* It may be shown, whether anything comes from it now or not. */
+static bool choice_is_fit(const struct timeline *tl, const struct tl_source *s, int64_t now_us)
 {
-	const struct tl_flow *main = &s->flows[tl_source_main_kind(s)];
-
-	if (!s->is_open || !main->is_present || tl_source_talks_nonsense(s, now_us) ||
-	    tl_flow_is_silent(main, tl->config.stall_us, now_us)) {
+	if (!s->is_open || !s->flows[tl_source_main_kind(s)].is_present ||
+	    tl_source_talks_nonsense(s, now_us)) {
 		return false;
 	}
 	if (tl->config.on_mismatch == MISMATCH_REFUSE && !tl_is_compatible(tl, s)) {
 		return false;
 	}
-	if (s == tl->live) {
-		return tl_source_stuck(tl, s, now_us) == NULL;
-	}
-	return tl_source_is_settled(s, now_us) && s->point_dts_90k != TL_UNKNOWN;
+	return s == tl->live || (tl_source_is_settled(s, now_us) && s->point_dts_90k != TL_UNKNOWN);
+}
+
+bool tl_can_go_on(const struct timeline *tl, const struct tl_source *s, int64_t now_us)
+{
+	return choice_is_fit(tl, s, now_us) &&
+	       !tl_flow_is_silent(&s->flows[tl_source_main_kind(s)], tl->config.stall_us, now_us) &&
+	       (s != tl->live || tl_source_stuck(tl, s, now_us) == NULL);
 }
 
 struct rank {
@@ -37,6 +41,16 @@ static bool choice_is_safe(const struct timeline *tl, const struct tl_source *s,
 	uint64_t point = tl_point_before(tl, s, safe_90k, now_us);
 
 	return point != TL_NONE && tl_source_horizon_from(s, tl_point_pts(s, point)) >= safe_90k;
+}
+
+/* Silent now, it has sent more than the live one, which is silent as well: by the time that runs
+ * out it may be back. */
+static bool choice_has_more(const struct timeline *tl, const struct tl_source *s, int64_t safe_90k,
+			    int64_t now_us)
+{
+	return s != tl->live && choice_is_fit(tl, s, now_us) &&
+	       tl_source_horizon(s) > safe_90k + tl_90k(tl->config.hole_us) &&
+	       choice_is_safe(tl, s, safe_90k, now_us);
 }
 
 static struct rank choice_rank(const struct timeline *tl, const struct tl_source *s,
@@ -83,7 +97,8 @@ static bool rank_is_better(const struct rank *a, const struct rank *b)
 	return a->order < b->order;
 }
 
-struct tl_source *tl_choose(const struct timeline *tl, int64_t safe_90k, int64_t now_us)
+static struct tl_source *choice_best(const struct timeline *tl, bool among_silent, int64_t safe_90k,
+				     int64_t now_us)
 {
 	struct tl_source *best = NULL;
 	struct rank best_rank = { 0 };
@@ -92,7 +107,8 @@ struct tl_source *tl_choose(const struct timeline *tl, int64_t safe_90k, int64_t
 		struct tl_source *s = tl->sources[i];
 
 		if (s == NULL || tl_source_is_copy(s) || (tl->live == NULL && s->is_barred) ||
-		    !tl_can_go_on(tl, s, now_us)) {
+		    !(among_silent ? choice_has_more(tl, s, safe_90k, now_us)
+				   : tl_can_go_on(tl, s, now_us))) {
 			continue;
 		}
 		struct rank rank = choice_rank(tl, s, safe_90k, now_us);
@@ -103,4 +119,12 @@ struct tl_source *tl_choose(const struct timeline *tl, int64_t safe_90k, int64_t
 		}
 	}
 	return best;
+}
+
+struct tl_source *tl_choose(const struct timeline *tl, int64_t safe_90k, int64_t now_us)
+{
+	struct tl_source *best = choice_best(tl, false, safe_90k, now_us);
+
+	return best != NULL || safe_90k == TL_UNKNOWN ? best
+						      : choice_best(tl, true, safe_90k, now_us);
 }
