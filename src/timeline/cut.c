@@ -365,6 +365,15 @@ static int64_t cut_first_left_out(const struct timeline *tl, const struct tl_sou
 	return first_90k;
 }
 
+/* All has come that goes out before the point. */
+static bool cut_is_whole(const struct tl_source *live, const struct tl_cut *cut)
+{
+	const struct tl_flow *audio = &live->flows[PACKET_AUDIO];
+
+	return cut->is_clean && (!live->is_open || !audio->is_present ||
+				 audio->end_90k + live->map_90k > cut->left_90k[PACKET_AUDIO]);
+}
+
 int64_t tl_gate_us(const struct timeline *tl, const struct tl_source *s, uint64_t point)
 {
 	const struct packet *p = &tl_index_at(&s->index, point)->packet;
@@ -380,7 +389,7 @@ int64_t tl_gate_us(const struct timeline *tl, const struct tl_source *s, uint64_
 	}
 	cut = tl_find_cut(tl, s, point);
 	dts_90k = tl_min(cut.left_90k[PACKET_DATA], cut_first_left_out(tl, s, &cut));
-	if (cut.is_clean) { /* else what is missing before the point may still come */
+	if (cut_is_whole(tl->live, &cut)) { /* else what is missing may still come */
 		flow = &tl->live->flows[p->kind];
 		dts_90k = tl_min(dts_90k,
 				 tl_point_pts(s, point) - flow->reorder_90k - flow->frame_90k);

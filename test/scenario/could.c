@@ -18,7 +18,8 @@
 #define YOUNG_US 3000000      /* no claim on a feed that connected just before */
 #define DECISION_US 100000    /* from knowing to deciding */
 #define LATE_US 400000
-#define AROUND 40        /* packets */
+#define AROUND 40        /* packets ... */
+#define REORDERED 6      /* ... and pictures: so far ahead of its turn one may be sent */
 #define MARGIN_90k 13500 /* alignment of feeds that are not twins */
 #define ENTERED_90k 27000
 #define HELD_UP_US 50000    /* by more: the switch decided nothing meanwhile */
@@ -39,15 +40,37 @@ static enum packet_kind main_kind(const struct watch_connection *c)
 	return c->frame_90k[PACKET_VIDEO] > 0 ? PACKET_VIDEO : PACKET_AUDIO;
 }
 
+/* The packets around that one. Where there are few pictures a second, one that belongs beside it
+ * may be sent more than AROUND packets earlier or later: section 3's reordering is in frames. */
+static void find_around(const struct watch_connection *c, uint64_t seq, uint64_t *ret_from,
+			uint64_t *ret_to)
+{
+	uint64_t from = seq, to = seq;
+
+	for (unsigned pictures = 0; from > 0 && (seq - from < AROUND || pictures < REORDERED);) {
+		const struct packet *p = &c->packets[--from].packet;
+
+		pictures += packet_is_main(p) && p->kind == main_kind(c);
+	}
+	for (unsigned pictures = 0; to < c->count && (to - seq < AROUND || pictures < REORDERED);) {
+		const struct packet *p = &c->packets[to++].packet;
+
+		pictures += packet_is_main(p) && p->kind == main_kind(c);
+	}
+	*ret_from = from;
+	*ret_to = to;
+}
+
 /* Around that packet the connection is as an encoder makes it: dts rise by frames, and no kind is
  * far behind the other. */
 static bool is_orderly(const struct watch_connection *c, uint64_t seq)
 {
 	int64_t last_90k[PACKET_KINDS] = { 0 }, latest_90k = INT64_MIN;
 	bool has_last[PACKET_KINDS] = { false };
-	uint64_t from = seq > AROUND ? seq - AROUND : 0;
+	uint64_t from, to;
 
-	for (uint64_t i = from; i < c->count && i < seq + AROUND; i++) {
+	find_around(c, seq, &from, &to);
+	for (uint64_t i = from; i < to; i++) {
 		const struct packet *p = &c->packets[i].packet;
 		int64_t step_90k;
 
@@ -116,8 +139,9 @@ static bool left_goes_on(const struct watch *w, const struct watch_frame *left)
 {
 	const struct watch_connection *c = &w->connections[left->connection];
 	int64_t media_90k = left->pts_90k - left->map_90k;
-	uint64_t from = left->seq > AROUND ? left->seq - AROUND : 0;
+	uint64_t from, to;
 
+	find_around(c, left->seq, &from, &to);
 	for (uint64_t i = from; i < c->count && is_orderly(c, left->seq); i++) {
 		const struct watch_packet *p = &c->packets[i];
 		int64_t step_90k = p->packet.pts_90k - media_90k;
