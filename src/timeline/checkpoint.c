@@ -347,6 +347,19 @@ static void resume_twin(struct timeline *tl, struct tl_source *s,
 	}
 }
 
+bool tl_resume_splits(const struct timeline *tl, const struct tl_source *s, const struct packet *p)
+{
+	for (unsigned i = 0; tl->is_resuming && i < tl->resume.source_count; i++) {
+		const struct timeline_checkpoint_source *from = &tl->resume.sources[i];
+
+		if (from->feed == s->feed_id && from->incarnation == s->incarnation &&
+		    from->first_seq == p->source_seq && from->first_seq != s->first_seq) {
+			return true;
+		}
+	}
+	return false;
+}
+
 void tl_resume_source(struct timeline *tl, struct tl_source *s, uint64_t seq)
 {
 	const struct timeline_checkpoint_source *from =

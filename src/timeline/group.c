@@ -57,6 +57,14 @@ void tl_group_detach(struct tl_group *group, struct tl_source *copy)
 	if (group->leader == copy) {
 		group->leader = group->count > 0 ? group->copies[0] : NULL;
 	}
+	for (unsigned kind = 0; kind < PACKET_KINDS; kind++) {
+		for (unsigned track = 0; track < PACKET_TRACKS_MAX; track++) {
+			if (group->extra_from[kind][track] == copy) {
+				group->extra_from[kind][track] = NULL;
+			}
+		}
+		group->last[kind] = group->last[kind] == copy ? NULL : group->last[kind];
+	}
 	copy->group = NULL;
 	memset(copy->prints, 0, sizeof(copy->prints));
 	memset(copy->pairs, 0, sizeof(copy->pairs));

@@ -72,13 +72,19 @@ static enum verdict group_judge(const struct tl_group *group, struct tl_source *
 	return found->fingerprint == p->fingerprint ? VERDICT_SAME : VERDICT_OTHER;
 }
 
-/* The head of the copy is not the group's. False: that was once too often. */
+/* The head of the copy is not the group's, or not where it should be. False: that was once too
+ * often. */
 static bool group_strike(struct timeline *tl, struct tl_group *group, struct tl_source *c,
 			 unsigned kind, int64_t now_us)
 {
 	const struct packet *p = copy_head(c, kind);
 
-	if (group->count > 1 &&
+	enum tl_rejoin rejoin = tl_copy_rejoin(group, c, kind, true, now_us);
+
+	if (rejoin == TL_REJOIN_MOVED) {
+		return true;
+	}
+	if (rejoin == TL_REJOIN_NOT && group->count > 1 &&
 	    (++c->copy.strikes >= STRIKES_MAX || (p->flags & PACKET_KEY) != 0)) {
 		tl_group_part(tl, group, c, now_us);
 		return false;
@@ -111,7 +117,11 @@ static void copy_drop_passed(struct timeline *tl, struct tl_group *group, struct
 				}
 				continue;
 			}
-			c->copy.strikes = verdict == VERDICT_SAME ? 0 : c->copy.strikes;
+			if (verdict == VERDICT_SAME) {
+				c->copy.strikes = 0;
+				c->copy.is_odd &= p->source_seq < c->copy.odd_seq;
+				c->copy.hint_90k = 0;
+			}
 		}
 		tl_source_pop(c, kind, 0);
 	}
@@ -158,9 +168,8 @@ static void group_log(struct tl_group *group, const struct packet *p)
 	};
 }
 
-/* The head of the copy's track goes on. */
-static void group_commit(struct timeline *tl, struct tl_group *group, struct tl_source *c,
-			 unsigned kind, unsigned track, int64_t now_us)
+void tl_group_commit(struct timeline *tl, struct tl_group *group, struct tl_source *c,
+		     unsigned kind, unsigned track, int64_t now_us)
 {
 	struct tl_source *m = group->source;
 	struct tl_entry e = {
@@ -183,6 +192,7 @@ static void group_commit(struct timeline *tl, struct tl_group *group, struct tl_
 		group_log(group, p);
 		group->last[kind] = c;
 		c->copy.strikes = 0;
+		c->copy.is_odd &= p->source_seq < c->copy.odd_seq; /* else it is followed */
 	}
 	tl_source_append(tl, m, &e);
 	c->copy.keep_until = m->index.next;
@@ -227,6 +237,17 @@ static bool group_is_hole(const struct tl_group *group, unsigned kind, int64_t d
 	return flow->is_present && dts_90k - flow->last_dts_90k > flow->frame_90k * 3 / 2;
 }
 
+/* The frame's time does not follow from the one before: there is a hole, or its time moved. */
+static bool group_is_odd(const struct tl_group *group, const struct tl_source *c,
+			 const struct packet *p)
+{
+	const struct tl_flow *flow = &group->source->flows[p->kind];
+	int64_t step_90k = tl_copy_time(c, p) - flow->last_dts_90k;
+
+	return flow->is_present &&
+	       (step_90k * 2 > flow->frame_90k * 3 || step_90k * 2 < flow->frame_90k);
+}
+
 static int64_t group_due_us(const struct timeline *tl, const struct tl_group *group,
 			    int64_t dts_90k)
 {
@@ -242,7 +263,8 @@ static int64_t group_lead_at_us(const struct timeline *tl, const struct tl_group
 	const struct tl_flow *flow = &group->source->flows[other];
 	int64_t dts_90k = tl_copy_time(group->leader, p), behind_us = -1;
 
-	if (group_is_hole(group, p->kind, dts_90k)) {
+	if (tl->config.delay_us > 0 ? group_is_odd(group, group->leader, p)
+				    : group_is_hole(group, p->kind, dts_90k)) {
 		behind_us = group_behind_us(tl, group, p->kind, dts_90k, now_us);
 		if (behind_us >= 0 && tl->config.delay_us > 0) {
 			return group_due_us(tl, group, dts_90k);
@@ -325,6 +347,37 @@ static bool group_is_time(int64_t at_us, int64_t now_us, int64_t *wake_us)
 	return false;
 }
 
+/* Copies whose frames did not follow from those before: has their time moved? */
+static bool group_rejoin(struct tl_group *group, unsigned kind, int64_t now_us)
+{
+	const struct tl_flow *flow = &group->source->flows[kind];
+	bool has_moved = false;
+
+	for (unsigned i = 0; i < group->count; i++) {
+		struct tl_source *c = group->copies[i];
+		const struct packet *p = copy_head(c, kind);
+
+		if (p == NULL || p->type != PACKET_FRAME ||
+		    !(c->copy.is_odd || (c == group->leader && group_is_odd(group, c, p)))) {
+			continue;
+		}
+		switch (tl_copy_rejoin(group, c, kind, c->copy.is_odd, now_us)) {
+		case TL_REJOIN_MOVED:
+			has_moved = true;
+			break;
+		case TL_REJOIN_HINT:
+			if (tl_copy_time(c, p) + c->copy.hint_90k <= flow->last_dts_90k) {
+				tl_source_pop(c, kind, 0); /* it was merged already */
+				has_moved = true;
+			}
+			break;
+		case TL_REJOIN_NOT:
+			break;
+		}
+	}
+	return has_moved;
+}
+
 /* The next packet of the kind. False if there is none that may go on yet. */
 static bool group_merge_next(struct timeline *tl, struct tl_group *group, unsigned kind,
 			     int64_t now_us, int64_t *wake_us)
@@ -336,6 +389,9 @@ static bool group_merge_next(struct timeline *tl, struct tl_group *group, unsign
 
 	for (unsigned i = group->count; i-- > 0;) {
 		copy_drop_passed(tl, group, group->copies[i], kind, now_us);
+	}
+	if (group_rejoin(group, kind, now_us)) {
+		return true;
 	}
 	p = copy_head(group->leader, kind);
 	c = group_first(group, kind,
@@ -350,7 +406,7 @@ static bool group_merge_next(struct timeline *tl, struct tl_group *group, unsign
 		if (!group_is_time(at_us, now_us, wake_us)) {
 			return false;
 		}
-		group_commit(tl, group, group->leader, kind, 0, now_us);
+		tl_group_commit(tl, group, group->leader, kind, 0, now_us);
 		return true;
 	}
 	if (p != NULL) {
@@ -369,36 +425,9 @@ static bool group_merge_next(struct timeline *tl, struct tl_group *group, unsign
 		group_strike(tl, group, c, kind, now_us);
 	} else {
 		c->copy.filled += group->leader->is_open;
-		group_commit(tl, group, c, kind, 0, now_us);
+		tl_group_commit(tl, group, c, kind, 0, now_us);
 	}
 	return true;
-}
-
-/* Data, headers apart from the main tracks, and extra tracks are the leading copy's. */
-static void group_merge_others(struct timeline *tl, struct tl_group *group, int64_t now_us)
-{
-	const uint64_t main = tl_track_bit(PACKET_VIDEO, 0) | tl_track_bit(PACKET_AUDIO, 0);
-	const struct tl_source *m = group->source;
-	int64_t reached_90k = m->flows[tl_source_main_kind(m)].last_dts_90k;
-
-	for (unsigned i = 0; i < group->count; i++) {
-		struct tl_source *c = group->copies[i];
-		uint64_t n;
-
-		while ((n = tl_index_earliest(&c->index, c->index.waiting & ~main)) != TL_NONE) {
-			struct packet p = tl_index_at(&c->index, n)->packet;
-			const struct tl_track *to = &m->index.tracks[p.kind][p.track];
-
-			if (c == group->leader && (p.type != PACKET_FRAME || !to->has_frames ||
-						   tl_copy_time(c, &p) > to->last_dts_90k)) {
-				group_commit(tl, group, c, p.kind, p.track, now_us);
-			} else if (c == group->leader || tl_copy_time(c, &p) <= reached_90k) {
-				tl_source_pop(c, p.kind, p.track);
-			} else {
-				break;
-			}
-		}
-	}
 }
 
 /* What one copy had sent before a restart, and another one has brought since. */
@@ -435,7 +464,7 @@ int64_t tl_group_merge(struct timeline *tl, struct tl_group *group, int64_t now_
 			}
 		}
 	} while (is_moving);
-	group_merge_others(tl, group, now_us);
+	wake_us = tl_min(wake_us, tl_group_merge_extra(tl, group, now_us));
 	for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO && group->is_waiting; kind++) {
 		group->source->flows[kind].last_us = now_us; /* it is not silent: it waits */
 	}

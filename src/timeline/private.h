@@ -511,5 +511,7 @@ bool tl_is_leading(const struct tl_source *s, const struct packet *p);
 
 /* ---- checkpoint.c ---- */
 void tl_resume_source(struct timeline *tl, struct tl_source *s, uint64_t seq);
+/* The source's media time had begun anew with this packet. */
+bool tl_resume_splits(const struct timeline *tl, const struct tl_source *s, const struct packet *p);
 
 #endif

@@ -344,6 +344,23 @@ static void source_learn_params(struct timeline *tl, struct tl_source *s, const 
 	tl_reference_note_header(tl, s, p->arrival_us);
 }
 
+/* The connection goes on as another source. NULL: it did just before, so the packet is refused. */
+static struct tl_source *source_begin_anew(struct timeline *tl, struct tl_source *s,
+					   const struct packet *p, int64_t now_us)
+{
+	struct tl_source *next = NULL;
+
+	tl_gauge_now(&s->gauge, now_us)->jumps++;
+	s->jump_ms = source_jump_ms(&s->flows[p->kind], p);
+	if (p->arrival_us - s->split_us >= SECOND_US) {
+		next = tl_split_source(tl, s, p, now_us);
+	}
+	if (next == NULL) {
+		source_refuse_unusable(s, now_us);
+	}
+	return next;
+}
+
 int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const struct packet *p,
 		   const struct codec_params *params, int64_t now_us)
 {
@@ -373,18 +390,15 @@ int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const
 	if (q->type != PACKET_FRAME && !source_place_between_frames(s, q)) {
 		return 0;
 	}
-	if (packet_is_main(q) && source_jumps(&s->flows[q->kind], q)) {
-		struct tl_source *next = NULL;
-
+	if (packet_is_main(q) &&
+	    (source_jumps(&s->flows[q->kind], q) || tl_resume_splits(tl, s, q))) {
+		s = source_begin_anew(tl, s, q, now_us);
+		if (s == NULL) {
+			return -EINVAL;
+		}
+	}
+	if (tl_source_is_copy(s) && tl_copy_steps(s, q, now_us)) {
 		tl_gauge_now(&s->gauge, now_us)->jumps++;
-		s->jump_ms = source_jump_ms(&s->flows[q->kind], q);
-		if (q->arrival_us - s->split_us >= SECOND_US) {
-			next = tl_split_source(tl, s, q, now_us);
-		}
-		if (next == NULL) {
-			return source_refuse_unusable(s, now_us);
-		}
-		s = next;
 	}
 	source_part_equal_times(s, q);
 	if (q->type == PACKET_FRAME && !source_frame_is_in_order(s, q)) {

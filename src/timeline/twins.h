@@ -42,7 +42,8 @@ struct tl_pair {
 /* ---- group.c ---- */
 
 #define TL_COPIES_MAX 8u
-#define TL_LOG_FRAMES 1024u /* a power of two; per kind */
+#define TL_LOG_FRAMES 1024u  /* a power of two; per kind */
+#define TL_EXTRA_FRAMES 512u /* a power of two; of all the rest */
 
 /* What a source has as a copy in a group. */
 struct tl_copy {
@@ -51,11 +52,25 @@ struct tl_copy {
 	uint64_t keep_until;       /* the group's index holds entries of it before this number */
 	unsigned strikes;          /* frames in a row that are not the group's */
 	uint64_t filled;           /* frames it had, and the leading copy had not */
+	uint64_t same;             /* tracks that are what the group's was; bits as in tl_index */
+	bool is_odd;       /* its time may have moved: a frame did not follow the one before */
+	uint64_t odd_seq;  /* the first one that did not */
+	uint64_t hint_seq; /* a packet that lies elsewhere ... */
+	int64_t hint_90k;  /* ... by so much */
+	unsigned moves;    /* how often its time moved ... */
+	int64_t moved_us;  /* ... since then */
 };
 
 struct tl_logged {
 	uint64_t fingerprint;
 	int64_t dts_90k;
+};
+
+/* Of a track or message beside the main ones. */
+struct tl_extra_logged {
+	uint64_t fingerprint;
+	int64_t dts_90k;
+	uint8_t kind, track;
 };
 
 struct tl_group {
@@ -66,7 +81,10 @@ struct tl_group {
 	struct tl_logged log[PACKET_KINDS][TL_LOG_FRAMES];
 	uint64_t logged[PACKET_KINDS];              /* how many there were */
 	const struct tl_source *last[PACKET_KINDS]; /* whose frame was merged last */
-	int64_t sent_90k[PACKET_KINDS];             /* went out before a restart; TL_UNKNOWN */
+	struct tl_extra_logged extra_log[TL_EXTRA_FRAMES];
+	uint64_t extra_logged;
+	const struct tl_source *extra_from[PACKET_KINDS][PACKET_TRACKS_MAX]; /* who carries it */
+	int64_t sent_90k[PACKET_KINDS]; /* went out before a restart; TL_UNKNOWN */
 	bool is_resumed;
 	bool is_waiting; /* for a copy that is behind, to fill a hole */
 };
@@ -129,4 +147,25 @@ unsigned tl_group_order(const struct tl_source *s);
 
 /* Merges what can be merged by now. Returns when it wants to be called again. */
 int64_t tl_group_merge(struct timeline *tl, struct tl_group *group, int64_t now_us);
+/* The head of the copy's track goes on. */
+void tl_group_commit(struct timeline *tl, struct tl_group *group, struct tl_source *c,
+		     unsigned kind, unsigned track, int64_t now_us);
+
+/* ---- extra.c ---- */
+
+/* The same for all that is not of a main track. */
+int64_t tl_group_merge_extra(struct timeline *tl, struct tl_group *group, int64_t now_us);
+
+/* ---- rejoin.c ---- */
+
+enum tl_rejoin { TL_REJOIN_NOT, TL_REJOIN_HINT, TL_REJOIN_MOVED };
+
+/* The copy's head may not lie where it is claimed to. If its payload lies elsewhere, and so does
+ * that of another frame, the copy's time has moved by that, if it may. */
+enum tl_rejoin tl_copy_rejoin(const struct tl_group *group, struct tl_source *c, unsigned kind,
+			      bool may_move, int64_t now_us);
+/* Before a main frame of the copy is taken in: does it follow from the one before? One whose time
+ * lies before what was sent is taken to be the next all the same, as long as payloads do not tell
+ * otherwise: its encoder stepped back. True then. */
+bool tl_copy_steps(struct tl_source *c, const struct packet *p, int64_t now_us);
 #endif

@@ -222,6 +222,9 @@ static void encoder_make(struct encoder *e, enum encoder_stream stream)
 	int64_t late_ms = c->lag_ms;
 
 	do {
+		out->number = e->frame[stream];
+		out->shift_90k = (e->config.base_ms + e->shift_ms) * 90;
+		out->content = e->content;
 		encoder_make_any(e, stream, out);
 	} while (out->is_dropped || encoder_loses(e, stream) ||
 		 (c->keep > 1 && (out->packet.flags & PACKET_KEY) == 0 &&
@@ -362,13 +365,13 @@ int64_t encoder_next_us(struct encoder *e)
 	return at_us;
 }
 
-struct packet encoder_take(struct encoder *e)
+struct encoder_packet encoder_take(struct encoder *e)
 {
 	int64_t at_us;
 	unsigned stream = encoder_first_stream(e, &at_us);
-	struct packet p = e->next[stream].packet;
+	struct encoder_packet p = e->next[stream];
 
-	p.arrival_us = e->arrival_us = at_us;
+	p.packet.arrival_us = e->arrival_us = at_us;
 	e->next[stream].is_ready = false;
 	return p;
 }
@@ -399,14 +402,21 @@ void encoder_slow(struct encoder *e, double percent, int64_t now_us)
 void encoder_part(struct encoder *e, int64_t ms)
 {
 	e->audio_shift_ms += ms;
+	e->next[ENCODER_AUDIO].shift_90k += ms * 90;
 	e->next[ENCODER_AUDIO].packet.dts_90k += ms * 90;
 	e->next[ENCODER_AUDIO].packet.pts_90k += ms * 90;
+}
+
+void encoder_differ(struct encoder *e, uint64_t by)
+{
+	e->content = e->content * UINT64_C(0x9e3779b97f4a7c15) + by;
 }
 
 void encoder_jump(struct encoder *e, int64_t ms)
 {
 	e->shift_ms += ms;
 	for (unsigned stream = 0; stream < ENCODER_STREAMS; stream++) {
+		e->next[stream].shift_90k += ms * 90;
 		e->next[stream].packet.dts_90k += ms * 90;
 		e->next[stream].packet.pts_90k += ms * 90;
 	}

@@ -52,6 +52,8 @@ enum encoder_stream {
 
 struct encoder_packet {
 	struct packet packet;
+	uint64_t number, content; /* which of its track, and of what */
+	int64_t shift_90k;        /* its timestamps less the time in that */
 	int64_t arrival_us;
 	bool is_ready, is_dropped;
 };
@@ -79,9 +81,11 @@ void encoder_start(struct encoder *e, const struct encoder_config *config, uint6
 /* When the next packet arrives; INT64_MAX while stalled. */
 int64_t encoder_next_us(struct encoder *e);
 /* Takes it. */
-struct packet encoder_take(struct encoder *e);
+struct encoder_packet encoder_take(struct encoder *e);
 /* Media time stands still from `from_us` to `to_us`. */
 void encoder_freeze(struct encoder *e, int64_t from_us, int64_t to_us);
+/* What it encodes from here on is nobody else's. */
+void encoder_differ(struct encoder *e, uint64_t by);
 /* Its timestamps jump. */
 void encoder_jump(struct encoder *e, int64_t ms);
 /* Its picture and sound come at this share of real time from now on. */

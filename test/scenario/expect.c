@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ENDED_US 2000000
 #define ROUNDING_PERCENT 5 /* timestamps are whole ms, frames of audio are short */
 
 /* ---- now ---- */
@@ -104,6 +105,26 @@ static void expect_dropped(struct scenario *sc, unsigned feed, int64_t most)
 	}
 }
 
+/* Of an encode that is sent more than once, frames of any track that did not go out; a track that
+ * ended is lost as well. */
+static void expect_lost(struct scenario *sc, uint64_t most)
+{
+	const struct watch *w = &sc->stage.watch;
+	int64_t ended_us = sc->stage.now_us - w->config.delay_us - ENDED_US;
+
+	if (w->lost > most) {
+		MISS(sc, "line %d: %llu frames were lost", sc->line, (unsigned long long)w->lost);
+	}
+	for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
+		for (unsigned track = 0; track < PACKET_TRACKS_MAX; track++) {
+			if (w->has_last[kind][track] && w->last_sent_us[kind][track] < ended_us) {
+				MISS(sc, "line %d: kind %u track %u has ended", sc->line, kind,
+				     track);
+			}
+		}
+	}
+}
+
 /* How long frames waited from their coming to their going. */
 static void expect_held(struct scenario *sc, int64_t most_ms, int64_t from_us, int64_t to_us)
 {
@@ -148,6 +169,8 @@ void script_read_expect(struct scenario *sc, char *words[], unsigned count)
 		expect_held(sc, script_number(sc, words[3]), from_us, to_us);
 	} else if (strcmp(what, "splices") == 0 && count == 3) {
 		expect_splices(sc, script_number(sc, words[2]));
+	} else if (strcmp(what, "lost") == 0 && count == 4) {
+		expect_lost(sc, (uint64_t)script_number(sc, words[3]));
 	} else if (strcmp(what, "dropped") == 0 && count == 5) {
 		expect_dropped(sc, (unsigned)script_feed(sc, words[2]),
 			       script_number(sc, words[4]));

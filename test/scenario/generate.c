@@ -135,6 +135,18 @@ static void write_oddities(struct dice *d, unsigned feed)
 	fprintf(d->to, " connect=%d\n", (int)roll(d, 0, 4000));
 }
 
+/* The same encode as an earlier feed's, sent once more. */
+static void write_copy(struct dice *d, unsigned feed)
+{
+	fprintf(d->to, "feed %s twin=%s lag=%d jitter=%d base=%d connect=%d%s%s", feed_names[feed],
+		feed_names[roll(d, 0, feed - 1)], (int)roll(d, 10, chance(d, 80) ? 500 : 4000),
+		(int)roll(d, 0, 60), (int)roll(d, 0, 1000000),
+		(int)roll(d, 0, chance(d, 70) ? 3000 : 30000), chance(d, 50) ? " exact" : "",
+		chance(d, 15) ? " extra-audio" : "");
+	fprintf(d->to, "%s%s\n", chance(d, 10) ? " unordered" : "",
+		chance(d, 10) ? " data=700" : "");
+}
+
 /* ---- what happens ---- */
 
 static void happen_to_connection(struct dice *d, int64_t ms, const char *feed)
@@ -222,7 +234,37 @@ static void happen_to_show(struct dice *d, int64_t ms, const char *feed)
 	}
 }
 
-static void write_any(struct dice *d, uint64_t seed)
+/* What matters to who carries the same as others, more than to others. */
+static void happen_to_copy_of_many(struct dice *d, int64_t ms, const char *feed)
+{
+	switch (roll(d, 0, 5)) {
+	case 0:
+	case 1:
+		happen(d, ms, "kill %s", feed);
+		happen(d, ms + roll(d, 0, 2000), "set %s base=%d lag=%d", feed,
+		       chance(d, 50) ? 0 : (int)roll(d, 0, 1000000), (int)roll(d, 10, 1500));
+		happen(d, ms + roll(d, 2000, 4000), "connect %s", feed);
+		break;
+	case 2:
+		happen(d, ms, "lose %s %d %d", feed, (int)roll(d, 1, 40), (int)roll(d, 0, 2));
+		happen(d, ms + roll(d, 500, 6000), "lose %s 0 0", feed);
+		break;
+	case 3:
+		happen(d, ms, "hole %s %s %d", feed, chance(d, 50) ? "video" : "audio",
+		       (int)roll(d, 10, 2000));
+		break;
+	case 4:
+		happen(d, ms, "jump %s %d", feed,
+		       (int)(chance(d, 50) ? roll(d, -1900, 4900) : roll(d, -60, 60)));
+		break;
+	default:
+		if (chance(d, 30)) {
+			happen(d, ms, "differ %s", feed);
+		}
+	}
+}
+
+static void write_any(struct dice *d, uint64_t seed, bool has_copies)
 {
 	static const int delays_ms[] = { 0, 0, 300, 500, 1000, 3000, 3000, 6000 };
 	static const char *const modes[] = { "auto", "auto", "auto", "manual", "never" };
@@ -239,6 +281,10 @@ static void write_any(struct dice *d, uint64_t seed)
 	for (unsigned i = 0; i < d->feeds; i++) {
 		bool is_audio_only = chance(d, 3);
 
+		if (i > 0 && has_copies && chance(d, 65)) {
+			write_copy(d, i);
+			continue;
+		}
 		write_feed(d, feed_names[i], true, chance(d, 95) ? audio_hz : 44100,
 			   i < 2 ? 300 : 1000);
 		if (is_audio_only) {
@@ -253,7 +299,9 @@ static void write_any(struct dice *d, uint64_t seed)
 		if (d->is_starved && chance(d, 8)) {
 			happen(d, ms, "sleep %d", (int)roll(d, 10, 2500));
 		}
-		if (chance(d, 65)) {
+		if (has_copies && chance(d, 40)) {
+			happen_to_copy_of_many(d, ms, feed);
+		} else if (chance(d, 65)) {
 			happen_to_connection(d, ms, feed);
 		} else if (chance(d, 55)) {
 			happen_in_encoder(d, ms, feed);
@@ -356,10 +404,9 @@ static void write_twins(struct dice *d, uint64_t seed)
 const char *random_kind_str(enum random_kind kind)
 {
 	static const char *const names[] = {
-		[RANDOM_ANY] = "any",
-		[RANDOM_PROMISE] = "promise",
-		[RANDOM_TWINS] = "twins",
-		[RANDOM_STARVED] = "starved",
+		[RANDOM_ANY] = "any",       [RANDOM_PROMISE] = "promise",
+		[RANDOM_TWINS] = "twins",   [RANDOM_STARVED] = "starved",
+		[RANDOM_COPIES] = "copies",
 	};
 
 	return names[kind];
@@ -385,7 +432,7 @@ char *random_scenario(enum random_kind kind, uint64_t seed)
 	} else if (kind == RANDOM_TWINS) {
 		write_twins(d, seed);
 	} else {
-		write_any(d, seed);
+		write_any(d, seed, kind == RANDOM_COPIES);
 	}
 	fclose(d->to);
 	free(d);

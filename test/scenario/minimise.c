@@ -167,13 +167,19 @@ static char *text_with(const struct draft *d, unsigned line, char *with)
 	return draft_text(&other);
 }
 
+/* Nothing may be missing in it, if what it is bound to is given. */
+static bool is_promise(enum random_kind kind)
+{
+	return kind != RANDOM_ANY && kind != RANDOM_COPIES;
+}
+
 static bool is_bound(const struct draft *d, const char *setting)
 {
 	static const char *const bound[] = {
 		"delay=", "fps=", "gop=", "lag=", "audio=", "connect="
 	};
 
-	for (size_t i = 0; i < sizeof(bound) / sizeof(bound[0]) && d->kind != RANDOM_ANY; i++) {
+	for (size_t i = 0; i < sizeof(bound) / sizeof(bound[0]) && is_promise(d->kind); i++) {
 		if (strncmp(setting, bound[i], strlen(bound[i])) == 0) {
 			return true;
 		}
@@ -244,7 +250,7 @@ static bool shorten_time(struct draft *d)
 	bool has_shortened = false;
 	int64_t before_ms = 0;
 
-	if (d->kind != RANDOM_ANY) {
+	if (is_promise(d->kind)) {
 		return false;
 	}
 	for (unsigned i = 0; i < d->count; i++) {

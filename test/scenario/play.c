@@ -96,7 +96,7 @@ static bool do_fault(struct scenario *sc, const char *what, unsigned feed, char 
 	} else if (strcmp(what, "loss") == 0 && count == 1) {
 		stage_note_loss(st, feed, (unsigned)script_number(sc, words[0]));
 	} else if (strcmp(what, "differ") == 0) {
-		e->content ^= UINT64_C(1) << 40;
+		encoder_differ(e, (uint64_t)st->now_us + feed);
 	} else if (strcmp(what, "lapped") == 0) {
 		stage_overwrite(st, feed);
 	} else {
@@ -109,7 +109,8 @@ static bool do_fault(struct scenario *sc, const char *what, unsigned feed, char 
 static bool do_change(struct scenario *sc, const char *what, unsigned feed, char *words[],
 		      unsigned count)
 {
-	struct stage_feed *f = &sc->stage.feeds[feed];
+	struct stage *st = &sc->stage;
+	struct stage_feed *f = &st->feeds[feed];
 	struct encoder *e = &f->encoder;
 	unsigned width, height;
 
@@ -118,7 +119,7 @@ static bool do_change(struct scenario *sc, const char *what, unsigned feed, char
 			script_set_feed(sc, (int)feed, words[i]);
 		}
 	} else if (strcmp(what, "gop") == 0 && count == 1) {
-		e->content += UINT64_C(1) << 40; /* another encode from here on */
+		encoder_differ(e, (uint64_t)st->now_us + feed);
 		e->next_gop = (unsigned)script_positive(sc, words[0]);
 	} else if (strcmp(what, "drop") == 0 && count == 1) {
 		e->config.drop_percent = (unsigned)script_number(sc, words[0]);
@@ -128,7 +129,7 @@ static bool do_change(struct scenario *sc, const char *what, unsigned feed, char
 		e->config.jitter_ms = script_number(sc, words[0]);
 	} else if (strcmp(what, "header") == 0 && count == 1 &&
 		   sscanf(words[0], "%ux%u", &width, &height) == 2) {
-		e->content += UINT64_C(1) << 40; /* another encode from here on */
+		encoder_differ(e, (uint64_t)st->now_us + feed);
 		f->changes_header = true;
 		f->next_width = (uint16_t)width;
 		f->next_height = (uint16_t)height;

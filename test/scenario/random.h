@@ -15,6 +15,7 @@ enum random_kind {
 	RANDOM_TWINS,   /* one encode sent twice; one copy at a time has trouble, or both have holes
 			 * that they do not share: nothing may be missing, nothing spliced */
 	RANDOM_STARVED, /* one of the above, and now and then the switch gets no turn */
+	RANDOM_COPIES,  /* anything happens to anybody, and some carry what others do */
 	RANDOM_KINDS
 };
 

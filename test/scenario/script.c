@@ -207,7 +207,7 @@ static void set_twin(struct scenario *sc, struct stage_feed *f, int feed)
 {
 	struct encoder_config *of = &sc->stage.feeds[feed].config;
 
-	of->encode = (uint64_t)feed + 1;
+	of->encode = of->encode != 0 ? of->encode : (uint64_t)feed + 1;
 	f->config = *of;
 }
 

@@ -464,12 +464,17 @@ static int64_t stage_pump(struct stage *st)
 /* A packet on its way from the encoder to the ring, where two may change places. */
 static void stage_take_packet(struct stage *st, struct stage_feed *f)
 {
-	struct watch_packet p = { .packet = encoder_take(&f->encoder) };
+	struct encoder_packet made = encoder_take(&f->encoder);
+	struct watch_packet p = { .packet = made.packet,
+				  .encode = f->encoder.config.encode != 0 ? made.content : 0,
+				  .number = made.number,
+				  .shift_90k = made.shift_90k };
+
+	bool is_video = p.packet.kind == PACKET_VIDEO && packet_is_main(&p.packet);
 
 	if (st->gather_us > 0) {
 		p.packet.arrival_us = st->now_us;
 	}
-	bool is_video = p.packet.kind == PACKET_VIDEO && packet_is_main(&p.packet);
 
 	if (is_video && f->changes_header && (p.packet.flags & PACKET_KEY) != 0) {
 		f->changes_header = false;

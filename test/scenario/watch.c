@@ -15,6 +15,8 @@
 #define SOURCE_BYTES_MAX ((size_t)2 << 20)
 #define TIMELINE_BYTES_MAX ((size_t)512 << 10)
 #define SLATE_HOLD_US 2000000
+#define TWIN_SLACK_90k 360
+#define UNSURE_US 3000000
 
 void watch_fail(struct watch *w, const char *rule, int64_t now_us, const char *format, ...)
 {
@@ -45,7 +47,9 @@ static void *watch_grow(void *items, size_t *room, size_t count, size_t size)
 
 void watch_init(struct watch *w, const struct timeline_config *config)
 {
-	*w = (struct watch){ .config = *config, .last_90k = INT64_MIN };
+	*w = (struct watch){ .config = *config,
+			     .last_90k = INT64_MIN,
+			     .twin_moved_us = INT64_MIN / 2 };
 	watch_taken(w, 0);
 }
 
@@ -87,6 +91,9 @@ void watch_arrived(struct watch *w, unsigned connection, const struct watch_pack
 {
 	struct watch_connection *c = &w->connections[connection];
 
+	if (p->encode != 0 && c->count > 0 && p->shift_90k != c->packets[c->count - 1].shift_90k) {
+		w->twin_moved_us = p->packet.arrival_us;
+	}
 	c->packets = watch_grow(c->packets, &c->room, c->count, sizeof(*c->packets));
 	c->packets[c->count++] = *p;
 }
@@ -180,14 +187,39 @@ static bool are_twins(const struct watch_connection *a, const struct watch_conne
 	return a->encode != 0 && a->encode == b->encode;
 }
 
+/* Tracks beside the main ones have no rhythm that would tell at which of their frames timestamps
+ * moved. */
+static bool is_unsure(const struct watch *w, const struct packet *p, int64_t now_us)
+{
+	return p->track > 0 && now_us - w->twin_moved_us < w->config.delay_us + UNSURE_US;
+}
+
 static void check_splice(struct watch *w, unsigned connection, const struct packet *p,
 			 int64_t now_us)
 {
+	const struct watch_packet *in = &w->connections[connection].packets[p->source_seq];
 	bool is_other = !w->has_last[p->kind][p->track] ||
 			w->last_connection[p->kind][p->track] != connection;
+	bool is_twin = w->has_last[p->kind][p->track] && in->encode != 0 &&
+		       in->encode == w->last_encode[p->kind][p->track];
 
-	if (is_other && (p->flags & PACKET_SPLICE) == 0 &&
-	    !(w->has_last[p->kind][p->track] &&
+	if (is_twin && (p->flags & PACKET_SPLICE) == 0 &&
+	    in->number <= w->last_number[p->kind][p->track] && !is_unsure(w, p, now_us)) {
+		watch_fail(w, "encode", now_us, "kind %u track %u: frame %llu behind frame %llu",
+			   p->kind, p->track, (unsigned long long)in->number,
+			   (unsigned long long)w->last_number[p->kind][p->track]);
+	}
+	w->lost += is_twin && (p->flags & PACKET_SPLICE) == 0
+			   ? in->number - w->last_number[p->kind][p->track] - 1
+			   : 0;
+	w->last_sent_us[p->kind][p->track] = now_us;
+	w->last_encode[p->kind][p->track] = in->encode;
+	w->last_number[p->kind][p->track] = in->number;
+	/* Who encodes something else is a twin no more when that was seen: more sound may have gone
+	 * on with it, and main tracks go on behind a hole that another had filled. */
+	if (is_other && (p->flags & PACKET_SPLICE) == 0 && !is_twin &&
+	    !(((p->flags & PACKET_GAP) != 0 || (p->track > 0 && p->kind == PACKET_AUDIO)) &&
+	      w->has_last[p->kind][p->track] &&
 	      are_twins(&w->connections[w->last_connection[p->kind][p->track]],
 			&w->connections[connection]))) {
 		watch_fail(w, "splice", now_us, "kind %u track %u goes over to feed %u unsaid",
@@ -199,6 +231,20 @@ static void check_splice(struct watch *w, unsigned connection, const struct pack
 	}
 }
 
+/* Twins whose timestamps moved against each other are still one encode: its time is what goes on.
+ * Timestamps are whole ms on some sides. */
+static bool encode_is_constant(struct watch *w, struct watch_connection *c,
+			       const struct watch_packet *in, int64_t map_90k)
+{
+	int64_t encode_map_90k = map_90k + in->shift_90k;
+	int64_t own_90k = encode_map_90k - c->encode_map_90k,
+		show_90k = encode_map_90k - w->encode_map_90k;
+
+	c->encode_map_90k = w->encode_map_90k = encode_map_90k;
+	return in->encode != 0 && c->has_map &&
+	       (llabs(own_90k) <= TWIN_SLACK_90k || llabs(show_90k) <= TWIN_SLACK_90k);
+}
+
 /* Presentation is never moved but at a splice; dts may be squeezed upwards, so deep as pts. */
 static void check_constant(struct watch *w, struct watch_connection *c,
 			   const struct timeline_step *step, int64_t now_us)
@@ -206,6 +252,7 @@ static void check_constant(struct watch *w, struct watch_connection *c,
 	const struct packet *p = &step->packet, *in = &c->packets[step->seq].packet;
 	int64_t pts_90k = in->pts_90k > in->dts_90k ? in->pts_90k : in->dts_90k;
 	int64_t map_90k = p->pts_90k - pts_90k;
+	bool is_moved = encode_is_constant(w, c, &c->packets[step->seq], map_90k);
 
 	if (p->dts_90k - in->dts_90k < map_90k) {
 		watch_fail(w, "constant", now_us, "dts is moved back");
@@ -218,7 +265,7 @@ static void check_constant(struct watch *w, struct watch_connection *c,
 			w->connections[i].has_map &= &w->connections[i] == c ||
 						     !are_twins(&w->connections[i], c);
 		}
-	} else if (c->has_map) {
+	} else if (c->has_map && !is_moved && !is_unsure(w, p, now_us)) {
 		watch_fail(w, "constant", now_us, "kind %u track %u of feed %u is moved by %lld",
 			   p->kind, p->track, p->feed, (long long)(map_90k - c->map_90k));
 	}
@@ -325,11 +372,22 @@ static void check_failback(struct watch *w, const struct timeline_event *e, int6
 	w->returns++;
 }
 
+/* A feed that was no part of the show becomes the twin of another: its map is that one's. */
+static void watch_twins(struct watch *w, uint16_t feed)
+{
+	for (size_t i = 0; i < w->connection_count; i++) {
+		w->connections[i].has_map &= w->connections[i].feed != feed;
+	}
+}
+
 void watch_event(struct watch *w, const struct timeline_event *event, int64_t now_us)
 {
 	size_t room = w->event_room;
 
 	check_failback(w, event, now_us);
+	if (event->kind == TIMELINE_TWINS) {
+		watch_twins(w, event->to);
+	}
 	w->events = watch_grow(w->events, &w->event_room, w->event_count, sizeof(*w->events));
 	w->event_us = watch_grow(w->event_us, &room, w->event_count, sizeof(*w->event_us));
 	w->events[w->event_count] = *event;

@@ -9,8 +9,10 @@
  *   once        and leaves once
  *   sequence    a connection's packets leave each track in the order in which they came
  *   splice      a track goes over to another connection at a packet that says so, twins aside
+ *   encode      between twins, in the encode's order, each frame once
  *   access      and, if it is video, at a random-access point
- *   constant    between splices a connection's packets are all moved by one constant
+ *   constant    between splices a connection's packets are all moved by one constant, or, where the
+ *               timestamps of one of twins moved, what they carry is
  *   early       nothing leaves before it is due
  *   burst       nothing leaves faster than real time
  *   deadline    the next deadline lies ahead, and at one time there is an end of steps
@@ -34,6 +36,9 @@ struct watch_packet {
 	struct packet packet;
 	struct codec_params params;
 	bool has_params;
+	uint64_t encode;   /* twins have the same; 0: one of its own */
+	uint64_t number;   /* its place in that, in order of sending, of its track */
+	int64_t shift_90k; /* its timestamps less the time in that */
 	bool is_sent;
 	bool is_lost; /* overwritten in its ring */
 };
@@ -48,8 +53,9 @@ struct watch_connection {
 	int64_t frame_90k[PACKET_KINDS]; /* how long its frames last; 0: it has none */
 	struct watch_packet *packets;    /* by their number in the ring */
 	size_t count, room;
-	int64_t map_90k;     /* show - media since the last splice ... */
-	int64_t old_map_90k; /* ... and before it, for what was still to be sent */
+	int64_t map_90k;        /* show - media since the last splice ... */
+	int64_t old_map_90k;    /* ... and before it, for what was still to be sent */
+	int64_t encode_map_90k; /* show - time in the encode that twins share */
 	bool has_map;
 	uint64_t next_seq[PACKET_KINDS][PACKET_TRACKS_MAX];
 };
@@ -91,6 +97,12 @@ struct watch {
 	int64_t last_90k; /* dts sent last, over all tracks */
 	int64_t last_dts_90k[PACKET_KINDS][PACKET_TRACKS_MAX];
 	unsigned last_connection[PACKET_KINDS][PACKET_TRACKS_MAX];
+	uint64_t last_encode[PACKET_KINDS][PACKET_TRACKS_MAX];
+	uint64_t last_number[PACKET_KINDS][PACKET_TRACKS_MAX];
+	int64_t last_sent_us[PACKET_KINDS][PACKET_TRACKS_MAX];
+	uint64_t lost;          /* frames of an encode that were left out, of any track */
+	int64_t encode_map_90k; /* of what was sent last */
+	int64_t twin_moved_us;  /* when timestamps of one of twins last moved */
 	bool has_last[PACKET_KINDS][PACKET_TRACKS_MAX];
 	int64_t window_us, window_90k; /* video sent within the window */
 	int64_t returned_us[TIMELINE_FEEDS_MAX];
