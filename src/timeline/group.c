@@ -41,6 +41,9 @@ static void group_attach(struct timeline *tl, struct tl_group *group, struct tl_
 {
 	c->group = group;
 	c->copy = (struct tl_copy){ .offset_90k = offset_90k };
+	for (unsigned kind = 0; kind < PACKET_KINDS; kind++) {
+		c->copy.placed_90k[kind] = INT64_MIN;
+	}
 	group->copies[group->count++] = c;
 	tl->feeds[c->feed].was_twin = true;
 	tl_twins_forget(tl, c->slot);

@@ -119,6 +119,7 @@ static void copy_drop_passed(struct timeline *tl, struct tl_group *group, struct
 			}
 			if (verdict == VERDICT_SAME) {
 				c->copy.strikes = 0;
+				c->copy.placed_90k[kind] = tl_copy_time(c, p);
 				c->copy.is_odd &= p->source_seq < c->copy.odd_seq;
 				c->copy.hint_90k = 0;
 			}
@@ -191,6 +192,7 @@ void tl_group_commit(struct timeline *tl, struct tl_group *group, struct tl_sour
 		group_pause(tl, group, c, p, now_us);
 		group_log(group, p);
 		group->last[kind] = c;
+		c->copy.placed_90k[kind] = p->dts_90k;
 		c->copy.strikes = 0;
 		c->copy.is_odd &= p->source_seq < c->copy.odd_seq; /* else it is followed */
 	}

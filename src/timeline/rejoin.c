@@ -7,7 +7,7 @@
  *    group    | v5 | v6 | v7 | v8 |              by the log, and by what other copies bring
  *    copy          | v5 | v6 | v7 | v8 |         the same payloads, all so much later: it moved
  *
- * Two payloads that are found in one place only, and are so far away, are enough. Were that wrong,
+ * Two payloads that are found in one place only, behind what the copy brought before, and are so far away, are enough. Were that wrong,
  * the next frames would not fit again, and a copy that moves too often parts like any other that
  * does not fit. Nothing else of it changes: what waits of it keeps its place.
  */
@@ -105,8 +105,8 @@ static bool copy_misses(const struct tl_group *group, const struct tl_source *c,
 		}
 	}
 	by_90k = places.dts_90k - tl_copy_time(c, p);
-	if (!places.has_one || places.has_more || tl_abs(by_90k) <= TL_TWIN_SLACK_90k ||
-	    tl_abs(by_90k) > MOVE_MAX_90k) {
+	if (!places.has_one || places.has_more || places.dts_90k <= c->copy.placed_90k[p->kind] ||
+	    tl_abs(by_90k) <= TL_TWIN_SLACK_90k || tl_abs(by_90k) > MOVE_MAX_90k) {
 		return false;
 	}
 	*ret_by_90k = by_90k;

@@ -19,25 +19,40 @@
  */
 #include "private.h"
 
-#define SAMPLED 3u /* bits of the fingerprint that are 0 in frames looked at */
+#define SAMPLED 3u    /* bits of the fingerprint that are 0 in frames looked at */
+#define PRINTS_SET 4u /* places a fingerprint may take */
 #define SCORE_MAX 32
 #define COUNT_MAX 1000
-#define MATCHES_MIN 8   /* of video and audio together */
-#define MATCHES_EACH 2  /* of each, where both have both ... */
-#define MATCHES_LONE 64 /* ... or so many of one, if the other says nothing: silence, black */
+#define MATCHES_MIN 8         /* of video and audio together */
+#define MATCHES_EACH 2        /* of each, where both have both ... */
+#define MATCHES_LONE 32       /* ... or so many of one, if the other says nothing: silence, black */
+#define MATCHES_LONE_AGAIN 16 /* of feeds that were twins before */
 #define REFINE 8
 #define GOP_DEFAULT_90k 180000
 #define GOP_MAX_90k 900000
 #define LAG_SPARE_US 2000000 /* beyond the delay: what rings hold for sure */
 
-static struct tl_print *twins_print(struct tl_source *s, uint64_t fingerprint)
-{
-	return &s->prints[(fingerprint / (SAMPLED + 1)) % TL_PRINTS];
-}
-
 static bool print_is(const struct tl_print *print, const struct packet *p)
 {
 	return print->kind == p->kind && print->fingerprint == p->fingerprint;
+}
+
+/* Where the frame is in the table, or else the place for it, which is that of the one of its set
+ * that was not seen for longest: what repeats stays, so that it is known to. */
+static struct tl_print *twins_print(struct tl_source *s, const struct packet *p)
+{
+	uint64_t set = p->fingerprint / (SAMPLED + 1) % (TL_PRINTS / PRINTS_SET);
+	struct tl_print *first = &s->prints[set * PRINTS_SET], *oldest = first;
+
+	for (struct tl_print *print = first; print < first + PRINTS_SET; print++) {
+		if (print_is(print, p)) {
+			return print;
+		}
+		if (print->kind == 0 || (oldest->kind != 0 && print->dts_90k < oldest->dts_90k)) {
+			oldest = print;
+		}
+	}
+	return oldest;
 }
 
 static struct tl_pair *twins_pair(struct tl_source *a, struct tl_source *b)
@@ -61,6 +76,12 @@ static int64_t pair_offset(const struct tl_pair *pair, const struct tl_source *s
 	return s->slot < other->slot ? pair->offset_90k : -pair->offset_90k;
 }
 
+static bool twins_were(const struct timeline *tl, const struct tl_source *a,
+		       const struct tl_source *b)
+{
+	return tl->feeds[a->feed].was_twin && tl->feeds[b->feed].was_twin;
+}
+
 /* Time for all that can repeat to do so: two GOPs. Feeds that were twins before need not prove
  * it again. */
 static int64_t twins_proof_us(const struct timeline *tl, const struct tl_source *a,
@@ -68,7 +89,7 @@ static int64_t twins_proof_us(const struct timeline *tl, const struct tl_source 
 {
 	int64_t gop_90k = tl_max(a->gop_90k, b->gop_90k);
 
-	if (tl->feeds[a->feed].was_twin && tl->feeds[b->feed].was_twin) {
+	if (twins_were(tl, a, b)) {
 		return 0;
 	}
 	if (gop_90k <= 0 || tl_source_main_kind(a) != PACKET_VIDEO) {
@@ -89,9 +110,10 @@ static void count_up(uint16_t *count)
 	*count = (uint16_t)(*count + (*count < COUNT_MAX));
 }
 
-static bool pair_is_proven(const struct tl_pair *pair, const struct tl_source *a,
-			   const struct tl_source *b)
+static bool pair_is_proven(const struct timeline *tl, const struct tl_pair *pair,
+			   const struct tl_source *a, const struct tl_source *b)
 {
+	unsigned lone = twins_were(tl, a, b) ? MATCHES_LONE_AGAIN : MATCHES_LONE;
 	unsigned total = pair->matches[PACKET_VIDEO] + pair->matches[PACKET_AUDIO];
 
 	for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
@@ -100,7 +122,7 @@ static bool pair_is_proven(const struct tl_pair *pair, const struct tl_source *a
 			return false;
 		}
 		if (a->flows[kind].is_present && pair->matches[kind] < MATCHES_EACH &&
-		    total < MATCHES_LONE) {
+		    total < lone) {
 			return false;
 		}
 	}
@@ -127,7 +149,7 @@ static void twins_found(struct timeline *tl, const struct tl_source *s,
 static void twins_compare(struct timeline *tl, struct tl_source *s, struct tl_source *other,
 			  const struct packet *p)
 {
-	const struct tl_print *print = twins_print(other, p->fingerprint);
+	const struct tl_print *print = twins_print(other, p);
 	struct tl_pair *pair = twins_pair(s, other);
 	int64_t offset_90k, gone_90k = p->dts_90k + pair_offset(pair, s, other);
 	bool is_proof = pair->score > 0 &&
@@ -162,7 +184,8 @@ static void twins_compare(struct timeline *tl, struct tl_source *s, struct tl_so
 		if (is_proof) {
 			count_up(&pair->matches[p->kind]);
 		}
-		if (pair_is_proven(pair, s, other) && twins_are_near(tl, s, other, offset_90k)) {
+		if (pair_is_proven(tl, pair, s, other) &&
+		    twins_are_near(tl, s, other, offset_90k)) {
 			twins_found(tl, s, other);
 		}
 	}
@@ -183,9 +206,10 @@ void tl_twins_look(struct timeline *tl, struct tl_source *s, const struct packet
 	    tl->config.feeds[s->feed].is_slate) {
 		return;
 	}
-	own = twins_print(s, p->fingerprint);
+	own = twins_print(s, p);
 	if (print_is(own, p)) {
 		own->is_repeated = true;
+		own->dts_90k = p->dts_90k;
 		return;
 	}
 	*own = (struct tl_print){ .fingerprint = p->fingerprint,

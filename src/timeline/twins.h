@@ -47,18 +47,19 @@ struct tl_pair {
 
 /* What a source has as a copy in a group. */
 struct tl_copy {
-	int64_t offset_90k;        /* media + offset = the group's media */
-	uint64_t at[PACKET_KINDS]; /* how far it has been compared with the log */
-	uint64_t keep_until;       /* the group's index holds entries of it before this number */
-	unsigned strikes;          /* frames in a row that are not the group's */
-	uint64_t filled;           /* frames it had, and the leading copy had not */
-	uint64_t same;             /* tracks that are what the group's was; bits as in tl_index */
-	bool is_odd;       /* its time may have moved: a frame did not follow the one before */
-	uint64_t odd_seq;  /* the first one that did not */
-	uint64_t hint_seq; /* a packet that lies elsewhere ... */
-	int64_t hint_90k;  /* ... by so much */
-	unsigned moves;    /* how often its time moved ... */
-	int64_t moved_us;  /* ... since then */
+	int64_t offset_90k;               /* media + offset = the group's media */
+	uint64_t at[PACKET_KINDS];        /* how far it has been compared with the log */
+	int64_t placed_90k[PACKET_KINDS]; /* a later frame of it lies behind that (group's time) */
+	uint64_t keep_until; /* the group's index holds entries of it before this number */
+	unsigned strikes;    /* frames in a row that are not the group's */
+	uint64_t filled;     /* frames it had, and the leading copy had not */
+	uint64_t same;       /* tracks that are what the group's was; bits as in tl_index */
+	bool is_odd;         /* its time may have moved: a frame did not follow the one before */
+	uint64_t odd_seq;    /* the first one that did not */
+	uint64_t hint_seq;   /* a packet that lies elsewhere ... */
+	int64_t hint_90k;    /* ... by so much */
+	unsigned moves;      /* how often its time moved ... */
+	int64_t moved_us;    /* ... since then */
 };
 
 struct tl_logged {

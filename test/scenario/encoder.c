@@ -60,9 +60,26 @@ static int64_t encoder_time_90k(const struct encoder *e, double ms)
 	       (e->config.is_exact ? (int64_t)(ms * 90 + 0.5) : (int64_t)(ms + 0.5) * 90);
 }
 
+/* After how many frames what is carried repeats; 0: never. */
+static unsigned encoder_period(const struct encoder *e, enum encoder_stream stream)
+{
+	return stream == ENCODER_AUDIO   ? e->config.same_audio
+	       : stream == ENCODER_VIDEO ? e->config.same_video
+					 : 0;
+}
+
+/* Silence is the same whoever encodes it. */
+static uint64_t encoder_content(const struct encoder *e, enum encoder_stream stream)
+{
+	return encoder_period(e, stream) > 0 ? e->config.encode : e->content;
+}
+
 static uint64_t encoder_fingerprint(const struct encoder *e, enum encoder_stream stream, uint64_t n)
 {
-	uint64_t x = e->content * UINT64_C(0x9e3779b97f4a7c15) + n * ENCODER_STREAMS + stream;
+	unsigned period = encoder_period(e, stream);
+	uint64_t x = period > 0 ? n % period * ENCODER_STREAMS + stream
+				: e->content * UINT64_C(0x9e3779b97f4a7c15) + n * ENCODER_STREAMS +
+					  stream;
 
 	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
 	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
@@ -224,7 +241,7 @@ static void encoder_make(struct encoder *e, enum encoder_stream stream)
 	do {
 		out->number = e->frame[stream];
 		out->shift_90k = (e->config.base_ms + e->shift_ms) * 90;
-		out->content = e->content;
+		out->content = encoder_content(e, stream);
 		encoder_make_any(e, stream, out);
 	} while (out->is_dropped || encoder_loses(e, stream) ||
 		 (c->keep > 1 && (out->packet.flags & PACKET_KEY) == 0 &&

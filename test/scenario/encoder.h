@@ -28,12 +28,14 @@ struct encoder_config {
 	unsigned audio_hz;     /* 0: no audio */
 	int64_t audio_late_ms; /* audio starts with this timestamp */
 	int64_t lag_ms, jitter_ms;
-	int64_t base_ms;       /* first timestamp */
-	int64_t burst_ms;      /* this much media comes at once at the start */
-	double ppm;            /* its clock runs fast by this much */
-	unsigned keep;         /* one packet in so many is made (long runs); 0, 1: all */
-	uint64_t encode;       /* twins have the same, which never ends; 0: one of its own */
-	int64_t encode_us;     /* when that began */
+	int64_t base_ms;   /* first timestamp */
+	int64_t burst_ms;  /* this much media comes at once at the start */
+	double ppm;        /* its clock runs fast by this much */
+	unsigned keep;     /* one packet in so many is made (long runs); 0, 1: all */
+	uint64_t encode;   /* twins have the same, which never ends; 0: one of its own */
+	int64_t encode_us; /* when that began */
+	unsigned same_audio,
+		same_video;    /* what is carried repeats after so many frames; 0: never */
 	bool is_exact;         /* MPEG-TS: times are not rounded to ms */
 	unsigned lose_percent; /* so many packets never arrive ... */
 	unsigned lose_turn;    /* ... 1: of odd stretches of 8 only, 2: of even ones, 0: of all */

@@ -135,6 +135,14 @@ static void write_oddities(struct dice *d, unsigned feed)
 	fprintf(d->to, " connect=%d\n", (int)roll(d, 0, 4000));
 }
 
+/* Silence and tones: the sound repeats, whoever encodes it. */
+static void write_sameness(struct dice *d)
+{
+	if (chance(d, 20)) {
+		fprintf(d->to, " same-audio=%d", (int)(chance(d, 40) ? 1 : roll(d, 2, 800)));
+	}
+}
+
 /* The same encode as an earlier feed's, sent once more. */
 static void write_copy(struct dice *d, unsigned feed)
 {
@@ -290,6 +298,9 @@ static void write_any(struct dice *d, uint64_t seed, bool has_copies)
 		if (is_audio_only) {
 			fprintf(d->to, " fps=0");
 		}
+		if (has_copies) {
+			write_sameness(d);
+		}
 		write_oddities(d, i);
 	}
 	for (int i = 0; i < 80; i++) {
@@ -385,6 +396,7 @@ static void write_twins(struct dice *d, uint64_t seed)
 	fprintf(d->to, "show delay=%d seed=%" PRIu64 " wake-late=%d\n",
 		lag_ms + 100 + jitter_ms + 250, seed, chance(d, 30) ? (int)roll(d, 1, 30) : 0);
 	write_feed(d, "primary", false, chance(d, 70) ? 48000 : 44100, 30);
+	write_sameness(d);
 	fprintf(d->to, "%s\n", is_first_later ? " connect=2500" : "");
 	fprintf(d->to, "feed backup twin=primary lag=%d jitter=%d base=%d%s connect=%d\n",
 		30 + lag_ms, jitter_ms, (int)roll(d, 0, 1000000), chance(d, 50) ? " exact" : "",

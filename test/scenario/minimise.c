@@ -175,9 +175,8 @@ static bool is_promise(enum random_kind kind)
 
 static bool is_bound(const struct draft *d, const char *setting)
 {
-	static const char *const bound[] = {
-		"delay=", "fps=", "gop=", "lag=", "audio=", "connect="
-	};
+	static const char *const bound[] = { "delay=", "fps=",     "gop=", "lag=",
+					     "audio=", "connect=", "twin=" };
 
 	for (size_t i = 0; i < sizeof(bound) / sizeof(bound[0]) && is_promise(d->kind); i++) {
 		if (strncmp(setting, bound[i], strlen(bound[i])) == 0) {

@@ -159,9 +159,14 @@ static bool set_number(struct stage_feed *f, const char *name, double value)
 	const struct {
 		const char *name;
 		unsigned *to;
-	} counts[] = { { "gop", &c->gop },           { "bframes", &c->bframes },
-		       { "audio", &c->audio_hz },    { "leading", &c->leading },
-		       { "drop", &c->drop_percent }, { "data", &c->data_ms },
+	} counts[] = { { "gop", &c->gop },
+		       { "bframes", &c->bframes },
+		       { "audio", &c->audio_hz },
+		       { "leading", &c->leading },
+		       { "drop", &c->drop_percent },
+		       { "data", &c->data_ms },
+		       { "same-audio", &c->same_audio },
+		       { "same-video", &c->same_video },
 		       { "keep", &c->keep } };
 
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {

@@ -17,6 +17,7 @@
 #define SLATE_HOLD_US 2000000
 #define TWIN_SLACK_90k 360
 #define UNSURE_US 3000000
+#define PARTING_US 3000000
 
 void watch_fail(struct watch *w, const char *rule, int64_t now_us, const char *format, ...)
 {
@@ -49,7 +50,8 @@ void watch_init(struct watch *w, const struct timeline_config *config)
 {
 	*w = (struct watch){ .config = *config,
 			     .last_90k = INT64_MIN,
-			     .twin_moved_us = INT64_MIN / 2 };
+			     .twin_moved_us = INT64_MIN / 2,
+			     .twin_parted_us = INT64_MIN / 2 };
 	watch_taken(w, 0);
 }
 
@@ -93,6 +95,10 @@ void watch_arrived(struct watch *w, unsigned connection, const struct watch_pack
 
 	if (p->encode != 0 && c->count > 0 && p->shift_90k != c->packets[c->count - 1].shift_90k) {
 		w->twin_moved_us = p->packet.arrival_us;
+	}
+	if (p->encode != 0 && p->encode != c->encode) {
+		w->twin_parted_us = c->has_differed ? w->twin_parted_us : p->packet.arrival_us;
+		c->has_differed = true;
 	}
 	c->packets = watch_grow(c->packets, &c->room, c->count, sizeof(*c->packets));
 	c->packets[c->count++] = *p;
@@ -194,6 +200,16 @@ static bool is_unsure(const struct watch *w, const struct packet *p, int64_t now
 	return p->track > 0 && now_us - w->twin_moved_us < w->config.delay_us + UNSURE_US;
 }
 
+/* Who encodes something else is a twin no more when that was seen, which takes frames of both. */
+static bool was_twin(const struct watch *w, unsigned connection, const struct packet *p,
+		     int64_t now_us)
+{
+	return w->has_last[p->kind][p->track] &&
+	       now_us - w->twin_parted_us < w->config.delay_us + PARTING_US &&
+	       are_twins(&w->connections[w->last_connection[p->kind][p->track]],
+			 &w->connections[connection]);
+}
+
 static void check_splice(struct watch *w, unsigned connection, const struct packet *p,
 			 int64_t now_us)
 {
@@ -215,13 +231,8 @@ static void check_splice(struct watch *w, unsigned connection, const struct pack
 	w->last_sent_us[p->kind][p->track] = now_us;
 	w->last_encode[p->kind][p->track] = in->encode;
 	w->last_number[p->kind][p->track] = in->number;
-	/* Who encodes something else is a twin no more when that was seen: more sound may have gone
-	 * on with it, and main tracks go on behind a hole that another had filled. */
 	if (is_other && (p->flags & PACKET_SPLICE) == 0 && !is_twin &&
-	    !(((p->flags & PACKET_GAP) != 0 || (p->track > 0 && p->kind == PACKET_AUDIO)) &&
-	      w->has_last[p->kind][p->track] &&
-	      are_twins(&w->connections[w->last_connection[p->kind][p->track]],
-			&w->connections[connection]))) {
+	    !was_twin(w, connection, p, now_us)) {
 		watch_fail(w, "splice", now_us, "kind %u track %u goes over to feed %u unsaid",
 			   p->kind, p->track, p->feed);
 	}

@@ -47,8 +47,9 @@ struct watch_connection {
 	uint16_t feed;
 	uint32_t incarnation;
 	bool is_open, is_slate;
-	bool is_odd;     /* not in the format of the first feed */
-	uint64_t encode; /* twins have the same; 0: one of its own */
+	bool is_odd;       /* not in the format of the first feed */
+	uint64_t encode;   /* twins have the same; 0: one of its own */
+	bool has_differed; /* carries something else now */
 	int64_t opened_us, closed_us;
 	int64_t frame_90k[PACKET_KINDS]; /* how long its frames last; 0: it has none */
 	struct watch_packet *packets;    /* by their number in the ring */
@@ -102,7 +103,8 @@ struct watch {
 	int64_t last_sent_us[PACKET_KINDS][PACKET_TRACKS_MAX];
 	uint64_t lost;          /* frames of an encode that were left out, of any track */
 	int64_t encode_map_90k; /* of what was sent last */
-	int64_t twin_moved_us;  /* when timestamps of one of twins last moved */
+	int64_t twin_moved_us;  /* when timestamps of one of twins last moved ... */
+	int64_t twin_parted_us; /* ... and when one began to carry something else */
 	bool has_last[PACKET_KINDS][PACKET_TRACKS_MAX];
 	int64_t window_us, window_90k; /* video sent within the window */
 	int64_t returned_us[TIMELINE_FEEDS_MAX];
