@@ -314,6 +314,7 @@ static void group_follow_leader(struct timeline *tl, struct tl_group *group)
 	m->lag = c->lag;
 	m->disorder = c->disorder;
 	m->latest = c->latest;
+	m->age = c->age;
 	if (tl_lag_is_known(&m->lag)) {
 		m->lag.min_us = tl_copy_lag_us(c);
 		m->latest.min_us += tl_us(c->copy.offset_90k);

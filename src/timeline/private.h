@@ -189,7 +189,7 @@ struct tl_source {
 	bool is_leaving; /* its feed is taken away: carries the show only while nobody else can */
 	char cause[TIMELINE_TEXT_MAX / 2]; /* why it was closed, or is leaving */
 	int64_t opened_us;
-	int64_t arrival_us;              /* of the last packet */
+	int64_t arrival_us, pushed_us;   /* of the last packet */
 	int64_t first_us;                /* of the first frame */
 	uint64_t first_seq;              /* where its media time began; 0: with the connection */
 	uint64_t next_seq;               /* to be pushed */
@@ -202,6 +202,7 @@ struct tl_source {
 	int64_t map_90k;        /* show = media + map */
 	struct tl_lag disorder; /* how far dts falls behind another track's, negative (90 kHz) */
 	struct tl_lag latest;   /* dts - arrival: how late packets come at worst */
+	struct tl_lag age;      /* how long after their arrival they are here at best */
 	unsigned tail_count;    /* its packets in the tail */
 	int64_t tail_map_90k;   /* their map */
 
@@ -391,7 +392,9 @@ struct timeline {
 	struct timeline_event events[TL_EVENTS_MAX];
 	unsigned event_at, event_count;
 	char why[TIMELINE_TEXT_MAX];
-	uint16_t why_feed; /* id of the feed it speaks of, 0: the live one */
+	uint16_t why_feed;  /* id of the feed it speaks of, 0: the live one */
+	uint16_t next_feed; /* which the show is to go to, 0: none ... */
+	int64_t next_at_us; /* ... not before; CLOCK_NEVER: when an operator says so */
 
 	int64_t decided_us; /* decide() ran with this clock ... */
 	bool is_dirty;      /* ... and something was pushed since */

@@ -51,6 +51,7 @@ int tl_source_create(struct timeline *tl, int handle, unsigned feed, uint32_t in
 	tl_lag_reset(&s->lag);
 	tl_lag_reset(&s->disorder);
 	tl_lag_reset(&s->latest);
+	tl_lag_reset(&s->age);
 	*ret = s;
 	return 0;
 }
@@ -157,7 +158,7 @@ static void source_learn_lag(const struct timeline *tl, struct tl_source *s, con
 }
 
 /* Muxers send in order of dts. Where one does not, what comes early waits for what comes late:
- * tl_source_ordered_us(). */
+ * tl_source_ordered_us(). Arrival may be that at a network's edge, `age` before it is here. */
 static void source_learn_disorder(struct tl_source *s, const struct packet *p)
 {
 	int64_t behind_90k = tl_source_has_frames(s) ? source_latest_dts(s) - p->dts_90k : 0;
@@ -167,6 +168,7 @@ static void source_learn_disorder(struct tl_source *s, const struct packet *p)
 	}
 	tl_lag_put(&s->disorder, tl_min(0, -behind_90k), p->arrival_us);
 	tl_lag_put(&s->latest, tl_us(p->dts_90k) - p->arrival_us, p->arrival_us);
+	tl_lag_put(&s->age, s->pushed_us - p->arrival_us, p->arrival_us);
 }
 
 /* A weak point (HEVC CRA, H.264 recovery point) counts where no IDR came for two GOPs. */
@@ -377,6 +379,7 @@ int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const
 	q->pts_90k = tl_max(q->pts_90k, q->dts_90k);
 	q->arrival_us = tl_max(s->arrival_us, tl_min(q->arrival_us, now_us));
 	s->arrival_us = q->arrival_us;
+	s->pushed_us = now_us;
 	if (s->packets == 0 && s->first_seq == 0) {
 		tl_resume_source(tl, s, seq);
 	}
@@ -587,5 +590,6 @@ int64_t tl_source_ordered_us(const struct tl_source *s, int64_t dts_90k, int64_t
 		return arrival_us;
 	}
 	return tl_max(arrival_us,
-		      tl_min(arrival_us + TL_DISORDER_MAX_US, tl_us(dts_90k) - s->latest.usual_us));
+		      tl_min(arrival_us + TL_DISORDER_MAX_US, tl_us(dts_90k) - s->latest.usual_us) +
+			      s->age.usual_us);
 }

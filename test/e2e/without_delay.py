@@ -4,8 +4,10 @@
 
 import time
 
-from lib import flv
+from lib import encoders, flv
 from lib.encoders import GOP_SECONDS
+from lib.process import eventually
+from lib.relay import Relay, recording
 from lib.show import Show, expect
 from lib.stage import case, main
 
@@ -70,6 +72,21 @@ def media_reaches_the_platform_as_fast_as_it_comes(stage):
     verdict = flv.Verdict(flv.read(show.platform.the_recording()), show.clips)
     expect(verdict, "primary")
     verdict.assert_unbroken()
+
+
+@case
+def sound_that_mpegts_gathers_is_whole(stage):
+    clip, path = encoders.clip(stage, "primary"), stage.path("show.flv")
+    relay = Relay(stage, [recording("record", path)], delay_ms=0, srt={"latency_ms": 200})
+    encoders.srt(stage, "primary", clip, relay.url("primary", "srt"))
+    relay.wait_live("primary")
+    eventually(lambda: relay.status()["timeline_90k"] > 9 * 90000, "nine seconds of the show")
+    relay.process.stop()
+    sound = [clip.places[frame.digest] for frame in flv.read(path).of(flv.AUDIO)
+             if frame.dts > 4000] # how late it comes has been seen by then
+    lost = sound[-1] - sound[0] + 1 - len(sound)
+    if lost or len(sound) < 150:
+        raise AssertionError(f"{lost} frames of sound are lost beside {len(sound)}")
 
 
 if __name__ == "__main__":

@@ -175,7 +175,9 @@ static void encoder_make_audio(struct encoder *e, enum encoder_stream stream,
 {
 	const struct encoder_config *c = &e->config;
 	uint64_t n = e->frame[stream]++;
+	double frame_ms = SAMPLES * 1000.0 / c->audio_hz;
 	double ms = (double)c->audio_late_ms + (double)n * SAMPLES * 1000 / c->audio_hz;
+	uint64_t heap = c->heap_ms > frame_ms ? (uint64_t)(c->heap_ms / frame_ms) : 1;
 	int64_t dts_90k = encoder_time_90k(e, ms) +
 			  (stream == ENCODER_AUDIO ? e->audio_shift_ms * 90 : 0);
 
@@ -189,8 +191,8 @@ static void encoder_make_audio(struct encoder *e, enum encoder_stream stream,
 		.size = 350,
 		.fingerprint = encoder_fingerprint(e, stream, n),
 	};
-	/* a muxer holds audio until the video of the same dts is there */
-	out->arrival_us = encoder_capture_us(e, ms + SAMPLES * 1000.0 / c->audio_hz +
+	/* a muxer holds audio until the video of the same dts is there, and the heap is whole */
+	out->arrival_us = encoder_capture_us(e, ms + (double)(heap - n % heap) * frame_ms +
 							(c->fps > 0 ? c->bframes * 1000.0 / c->fps
 								    : 0));
 }

@@ -36,7 +36,9 @@ struct encoder_config {
 	int64_t encode_us; /* when that began */
 	unsigned same_audio,
 		same_video;    /* what is carried repeats after so many frames; 0: never */
-	bool is_exact;         /* MPEG-TS: times are not rounded to ms */
+	bool is_exact;         /* MPEG-TS: times are not rounded to ms ... */
+	unsigned heap_ms;      /* ... and so much sound is sent at once */
+	unsigned dated_ms;     /* SRT: packets are there so long after the time they bear */
 	unsigned lose_percent; /* so many packets never arrive ... */
 	unsigned lose_turn;    /* ... 1: of odd stretches of 8 only, 2: of even ones, 0: of all */
 	uint16_t width, height;

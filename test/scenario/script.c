@@ -167,6 +167,8 @@ static bool set_number(struct stage_feed *f, const char *name, double value)
 		       { "data", &c->data_ms },
 		       { "same-audio", &c->same_audio },
 		       { "same-video", &c->same_video },
+		       { "heap", &c->heap_ms },
+		       { "dated", &c->dated_ms },
 		       { "keep", &c->keep } };
 
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {

@@ -475,7 +475,7 @@ static void stage_take_packet(struct stage *st, struct stage_feed *f)
 	if (st->gather_us > 0) {
 		p.packet.arrival_us = st->now_us;
 	}
-
+	p.packet.arrival_us -= f->encoder.config.dated_ms * INT64_C(1000);
 	if (is_video && f->changes_header && (p.packet.flags & PACKET_KEY) != 0) {
 		f->changes_header = false;
 		f->encoder.config.width = f->next_width;
