@@ -223,6 +223,8 @@ struct timeline_status {
 	uint16_t taken;          /* feed an operator holds, 0 auto */
 	char why[TIMELINE_TEXT_MAX]; /* why this feed is live; or what became of the last one */
 	uint16_t why_feed;       /* the feed that says something of, if it is not the live one */
+	uint16_t next_feed;      /* well, and to be gone to without a gap; 0 none */
+	int64_t next_at_us;      /* but not before; CLOCK_NEVER: when the operator says so */
 	int64_t now_90k;         /* show time of the last packet sent */
 	struct format reference; /* what feeds are held against; empty: none yet */
 	uint16_t reference_feed; /* whose it was, 0 none */

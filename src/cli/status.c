@@ -282,6 +282,30 @@ static void print_headline(const struct terminal *t, const json_t *show)
 			      : "");
 }
 
+/* "; goes to primary in 23 s" */
+static void print_next(const struct terminal *t, const json_t *show, const json_t *next)
+{
+	const char *order = text_of(next, "order");
+	char feed[64], name[64];
+	int64_t in_s = number_of(next, "in_s");
+
+	if (!json_is_object(next)) {
+		return;
+	}
+	terminal_copy(feed, sizeof(feed), text_of(next, "feed"));
+	terminal_copy(name, sizeof(name), text_of(show, "name"));
+	if (strcmp(order, "auto") == 0) {
+		fprintf(t->out, "; %s is well: `understudy auto %s` goes there", feed, name);
+	} else if (strcmp(order, "take") == 0) {
+		fprintf(t->out, "; %s is well: `understudy take %s %s` goes there", feed, name,
+			feed);
+	} else if (in_s > 0) {
+		fprintf(t->out, "; goes to %s in %lld s", feed, (long long)in_s);
+	} else {
+		fprintf(t->out, "; goes to %s as soon as that leaves no gap", feed);
+	}
+}
+
 static void print_live(const struct terminal *t, const json_t *show)
 {
 	char live[64], why[256], taken[64];
@@ -299,6 +323,7 @@ static void print_live(const struct terminal *t, const json_t *show)
 	if (is_taken) {
 		fprintf(t->out, "; the operator holds %s, `understudy auto` gives it back", taken);
 	}
+	print_next(t, show, json_object_get(show, "next"));
 	fputs("\n\n", t->out);
 }
 

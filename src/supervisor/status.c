@@ -214,6 +214,27 @@ static void say_why(const struct show *show, char *to, size_t size)
 	}
 }
 
+/* Where the show is to go, when, or at whose word. */
+static json_t *next_json(const struct show *show)
+{
+	const struct timeline_status *t = &show->status.timeline;
+	const struct feed *feed = feed_by_id((struct show *)show, t->next_feed);
+	int64_t in_us = t->next_at_us - clock_monotonic_us();
+	bool is_ordered = t->next_at_us == CLOCK_NEVER;
+	bool is_manual = show->config->failover.return_mode == RETURN_MANUAL;
+
+	if (feed == NULL) {
+		return json_null();
+	}
+	return json_pack("{s:s, s:o, s:s?}", "feed", feed->config->name, "in_s",
+			 is_ordered ? json_null()
+				    : json_integer(in_us > 0 ? (in_us + 999999) / 1000000 : 0),
+			 "order",
+			 !is_ordered ? NULL
+			 : is_manual ? "auto"
+				     : "take");
+}
+
 static json_t *show_json(const struct show *show)
 {
 	const struct timeline_status *t = &show->status.timeline;
@@ -231,11 +252,12 @@ static json_t *show_json(const struct show *show)
 	}
 	say_why(show, why, sizeof(why));
 	return json_pack(
-		"{s:s, s:b, s:b, s:b, s:o, s:s, s:s, s:o, s:I, s:i, s:o, s:o, s:o, s:o, s:o}",
+		"{s:s, s:b, s:b, s:b, s:o, s:s, s:o, s:s, s:o, s:I, s:i, s:o, s:o, s:o, s:o, "
+		"s:o}",
 		"name", show->config->name, "on_air", show->is_started && t->is_on, "started",
 		show->is_started, "practice", show->practice != NULL, "live",
-		live != NULL ? json_string(live->config->name) : json_null(), "why", why, "admin",
-		taken != NULL ? "take" : "auto", "taken",
+		live != NULL ? json_string(live->config->name) : json_null(), "why", why, "next",
+		next_json(show), "admin", taken != NULL ? "take" : "auto", "taken",
 		taken != NULL ? json_string(taken->config->name) : json_null(), "timeline_90k",
 		(json_int_t)t->now_90k, "delay_ms", (int)show->config->delay_ms, "feeds", feeds,
 		"destinations", destinations, "warnings", warnings_json(show), "reference",

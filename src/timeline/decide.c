@@ -227,14 +227,25 @@ static int64_t decide_slack_90k(const struct timeline *tl, const struct tl_sourc
 	       s->flows[PACKET_VIDEO].reorder_90k;
 }
 
+/* For people: what the show waits for. */
+static void decide_note_next(struct timeline *tl, const struct tl_source *to, int64_t at_us)
+{
+	if (at_us != CLOCK_NEVER || tl->feeds[to->feed].healthy_us != TL_UNKNOWN) {
+		tl->next_feed = to->feed_id;
+		tl->next_at_us = at_us;
+	}
+}
+
 static void decide_change(struct timeline *tl, struct tl_source *best, int64_t now_us)
 {
 	const char *cause = NULL;
 	char text[TIMELINE_TEXT_MAX];
 	bool is_forced, is_wish;
+	int64_t at_us = decide_change_at_us(tl, best, now_us, &cause);
 	uint64_t point;
 
-	if (!decide_is_open(tl, decide_change_at_us(tl, best, now_us, &cause), now_us)) {
+	decide_note_next(tl, best, at_us);
+	if (!decide_is_open(tl, at_us, now_us)) {
 		return;
 	}
 	point = tl_point_next(tl, best, now_us);
@@ -300,6 +311,7 @@ static void decide_source(struct timeline *tl, int64_t now_us)
 	struct tl_source *live = tl->live, *best;
 	const struct tl_flow *stuck;
 
+	tl->next_feed = 0;
 	if (live == NULL) {
 		decide_begin(tl, now_us);
 		return;

@@ -66,6 +66,8 @@ void timeline_get_status(const struct timeline *tl, int64_t now_us, struct timel
 	ret->taken = tl->taken;
 	text_copy(ret->why, sizeof(ret->why), tl->why);
 	ret->why_feed = tl->why_feed;
+	ret->next_feed = tl->next_feed;
+	ret->next_at_us = tl->next_at_us;
 	ret->now_90k = tl->out.has_begun ? tl->out.last_90k : 0;
 	ret->reference = tl->reference;
 	ret->reference_feed = tl->reference_feed < tl->config.feed_count

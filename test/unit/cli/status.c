@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include <understudy/text.h>
+
 #include "status.h"
 
 #define NOW_MS 1795200000000ll
@@ -146,6 +148,33 @@ static void an_operators_hold_is_shown(void **state)
 	free(out);
 }
 
+static void assert_next(const char *next, const char *words)
+{
+	char json[512];
+
+	text_format(json, sizeof(json),
+		    "{\"shows\":[{\"name\":\"a\",\"live\":\"backup\",\"next\":%s}]}", next);
+	char *out = render(json, false, NOW_MS);
+
+	if (strstr(out, words) == NULL) {
+		fail_msg("\"%s\" does not say \"%s\"", out, words);
+	}
+	free(out);
+}
+
+static void where_the_show_goes_next_is_said(void **state)
+{
+	assert_next("null", "live: backup\n");
+	assert_next("{\"feed\":\"primary\",\"in_s\":23,\"order\":null}",
+		    "live: backup; goes to primary in 23 s\n");
+	assert_next("{\"feed\":\"primary\",\"in_s\":0,\"order\":null}",
+		    "; goes to primary as soon as that leaves no gap\n");
+	assert_next("{\"feed\":\"primary\",\"in_s\":null,\"order\":\"auto\"}",
+		    "; primary is well: `understudy auto a` goes there\n");
+	assert_next("{\"feed\":\"primary\",\"in_s\":null,\"order\":\"take\"}",
+		    "; primary is well: `understudy take a primary` goes there\n");
+}
+
 static void foreign_text_cannot_steer_the_terminal(void **state)
 {
 	char *out = render(
@@ -221,6 +250,7 @@ int main(void)
 		cmocka_unit_test(on_a_narrow_terminal_long_rows_end_on_a_line_of_their_own),
 		cmocka_unit_test(colours_change_no_letter),
 		cmocka_unit_test(an_operators_hold_is_shown),
+		cmocka_unit_test(where_the_show_goes_next_is_said),
 		cmocka_unit_test(foreign_text_cannot_steer_the_terminal),
 		cmocka_unit_test(anything_may_be_missing_or_of_another_kind),
 		cmocka_unit_test(long_text_is_cut_at_a_character),

@@ -324,6 +324,27 @@ static void why_a_feed_is_live_tells_of_which_one_it_speaks(void **state)
 	timeline_destroy(&tl);
 }
 
+static void what_the_show_waits_for_is_said(void **state)
+{
+	struct timeline *tl = timeline_create(&two_feeds, START_US);
+	int first, second = timeline_open(tl, 9, 1, START_US);
+	struct timeline_status status;
+
+	run(tl, second, 0, 60);
+	timeline_get_status(tl, START_US + 60 * FRAME_US, &status);
+	assert_int_equal(status.next_feed, 0);
+	first = timeline_open(tl, 7, 2, START_US + 60 * FRAME_US);
+	for (int64_t frame = 60; frame < 180; frame++) {
+		push(tl, first, frame);
+		run(tl, second, frame, frame + 1);
+	}
+	timeline_get_status(tl, START_US + 180 * FRAME_US, &status);
+	assert_int_equal(status.live, 9);
+	assert_int_equal(status.next_feed, 7);
+	assert_in_range(status.next_at_us, START_US + 30000000, START_US + 35000000);
+	timeline_destroy(&tl);
+}
+
 static void headers_in_force_are_never_sent_again(void **state)
 {
 	struct timeline *tl = timeline_create(&two_feeds, START_US);
@@ -501,6 +522,7 @@ int main(void)
 		cmocka_unit_test(a_source_that_is_to_go_ends_at_once_before_the_show_begins),
 		cmocka_unit_test(a_source_that_is_to_go_may_be_given_back_or_end_by_itself),
 		cmocka_unit_test(why_a_feed_is_live_tells_of_which_one_it_speaks),
+		cmocka_unit_test(what_the_show_waits_for_is_said),
 		cmocka_unit_test(headers_in_force_are_never_sent_again),
 		cmocka_unit_test(a_header_that_changes_is_sent_in_its_place),
 		cmocka_unit_test(extra_tracks_and_data_travel_with_the_live_source),
