@@ -16,7 +16,8 @@
 #include "private.h"
 
 #define LEARN_OVER 16 /* frames the mean of their duration is taken over */
-#define ODD_STEPS_MAX 3
+#define SHORT_STEPS_MAX 3
+#define LONG_STEPS_MAX 8
 #define OPEN_FRAMES_MAX 32 /* none closed for so long: the depth was mislearned */
 #define FRAME_DEFAULT_90k 3000
 #define PATIENCE_FRAMES 3
@@ -25,13 +26,16 @@
 #define HEAPS_OVER 4  /* the mean of how much does is taken over */
 #define HEAP_MAX_US 500000
 
-/* Single odd steps are dropped frames; several in a row are another frame rate. */
+/* Single odd steps, nearer to two frames than to one, are dropped frames; several in a row are
+ * another frame rate. Encoders that are short of time drop several in a row, too. */
 static void flow_learn_frame(struct tl_flow *flow, int64_t step_90k, bool is_hole)
 {
-	bool is_odd = is_hole || (flow->frames_learned > 0 && (step_90k > 2 * flow->frame_90k ||
-							       2 * step_90k < flow->frame_90k));
+	bool is_known = flow->frames_learned > 0;
+	bool is_longer = is_hole || (is_known && 4 * step_90k > 7 * flow->frame_90k);
+	bool is_odd = is_longer || (is_known && 7 * step_90k < 4 * flow->frame_90k);
+	unsigned most = is_known && is_longer ? LONG_STEPS_MAX : SHORT_STEPS_MAX;
 
-	if (is_odd && ++flow->odd_steps < ODD_STEPS_MAX) {
+	if (is_odd && ++flow->odd_steps < most) {
 		return;
 	}
 	if (is_odd) {
