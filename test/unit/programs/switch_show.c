@@ -127,6 +127,20 @@ static void a_take_is_obeyed(void **state)
 	scene_destroy(s);
 }
 
+static void a_switch_that_got_no_turn_leaves_nothing_out(void **state)
+{
+	struct scene *s = scene_create(300);
+
+	scene_add(s, true);
+	scene_run(s, 1000);
+	assert_int_equal(kill(s->worker.pid, SIGSTOP), 0);
+	scene_run(s, 900);
+	assert_int_equal(kill(s->worker.pid, SIGCONT), 0);
+	scene_run(s, 1500);
+	check_unbroken(&s->show, 45);
+	scene_destroy(s);
+}
+
 static void a_switch_that_was_asleep_is_lapped_and_goes_on(void **state)
 {
 	struct scene *s = scene_create(300);
@@ -204,6 +218,7 @@ int main(void)
 		cmocka_unit_test(the_backup_goes_on_when_the_primary_freezes),
 		cmocka_unit_test(a_show_without_video_can_be_joined_anywhere),
 		cmocka_unit_test(a_take_is_obeyed),
+		cmocka_unit_test(a_switch_that_got_no_turn_leaves_nothing_out),
 		cmocka_unit_test(a_switch_that_was_asleep_is_lapped_and_goes_on),
 		cmocka_unit_test(readers_are_woken_for_each_batch),
 		cmocka_unit_test(a_feed_of_nonsense_is_not_chosen),
