@@ -25,6 +25,9 @@
 #define PROGRAM_FD 4
 #define MESSAGES_PER_WAKE 64
 #define ORDERS_MAX 1024
+/* So late we look only if we were held up ourselves: what a worker tells may lie there unread, and
+ * it may have been held up with us (a machine that stood still for a while). */
+#define HELD_UP_US 500000
 
 /* How many times `watchdog_s` a worker may tell nothing until it counts as hanging; nearly all of
  * these report once a second. Some wait for disks or in libraries; slates and probes tell their
@@ -174,6 +177,17 @@ static unsigned child_patience_s(const struct child *child)
 	return patience[child->role] * child->supervisor->config->watchdog_s;
 }
 
+/* It lives: the time within which it has to tell something begins anew. */
+static void child_heard(struct child *child)
+{
+	const struct timeval silence = { .tv_sec = child_patience_s(child) };
+
+	if (silence.tv_sec > 0) {
+		child->watch_us = clock_monotonic_us() + (int64_t)silence.tv_sec * 1000000;
+		evtimer_add(child->watch, &silence);
+	}
+}
+
 static void child_is_silent(evutil_socket_t fd, short what, void *context)
 {
 	struct child *child = context;
@@ -181,18 +195,12 @@ static void child_is_silent(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
+	if (clock_monotonic_us() - child->watch_us > HELD_UP_US) {
+		child_heard(child);
+		return;
+	}
 	text_format(why, sizeof(why), "it has told nothing for %u s", child_patience_s(child));
 	child_kill(child, why);
-}
-
-/* It lives: the time within which it has to tell something begins anew. */
-static void child_heard(struct child *child)
-{
-	const struct timeval silence = { .tv_sec = child_patience_s(child) };
-
-	if (silence.tv_sec > 0) {
-		evtimer_add(child->watch, &silence);
-	}
 }
 
 void child_hear(struct child *child)

@@ -76,7 +76,8 @@ struct child {
 	pid_t pid;
 	int control_fd, log_fd;
 	struct event *control_event, *log_event, *writable, *deadline;
-	struct event *watch; /* goes off if it tells nothing */
+	struct event *watch; /* goes off if it tells nothing ... */
+	int64_t watch_us;    /* ... until then */
 	TAILQ_HEAD(, order) orders;
 	unsigned order_count;
 	int64_t started_us;

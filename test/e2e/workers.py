@@ -4,6 +4,7 @@
 
 import os
 import signal
+import time
 
 from lib import flv
 from lib.process import children_of, eventually
@@ -87,6 +88,21 @@ def killed_recorder_starts_a_file_that_is_whole(stage):
         verdict = flv.Verdict(flv.read(stage.path(name)), show.clips)
         verdict.assert_unbroken()
 
+
+
+@case
+def a_supervisor_that_was_held_up_blames_no_worker(stage):
+    show = Show(stage, watchdog_s=2)
+    before = {role: show.relay.workers(role) for role in ("relay-rtmp", "switch", "ingest-rtmp")}
+    os.kill(show.relay.process.pid, signal.SIGSTOP)
+    time.sleep(2.7) # longer than any of them may be silent
+    os.kill(show.relay.process.pid, signal.SIGCONT)
+    show.platform.wait_media()
+    time.sleep(2.2) # another such time: nobody is late to tell of it
+    after = {role: show.relay.workers(role) for role in before}
+    if after != before:
+        raise AssertionError(f"workers were ended: {before}, {after}")
+    show.verdict()
 
 
 @case
