@@ -20,6 +20,11 @@ int64_t clock_monotonic_us(void)
 	return clock_read_us(CLOCK_MONOTONIC);
 }
 
+int64_t clock_next_beat_us(int64_t after_us, int64_t every_us)
+{
+	return (after_us / every_us + 1) * every_us;
+}
+
 int64_t clock_wall_us(void)
 {
 	return clock_read_us(CLOCK_REALTIME);

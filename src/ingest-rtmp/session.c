@@ -284,6 +284,11 @@ static bool session_is_gathering(const struct session *s)
 	return s->phase == SESSION_LIVE && s->gather_us > 0;
 }
 
+static int64_t session_gather_us(const struct session *s)
+{
+	return clock_next_beat_us(s->gathered_us, s->gather_us);
+}
+
 void session_step(struct session *s)
 {
 	s->gathered_us = clock_monotonic_us();
@@ -460,7 +465,7 @@ void session_tick(struct session *s)
 		session_status(s, now_us);
 	}
 	session_flush(s);
-	if (session_is_gathering(s) && now_us - s->gathered_us >= s->gather_us) {
+	if (session_is_gathering(s) && now_us >= session_gather_us(s)) {
 		session_step(s);
 	}
 }
@@ -476,8 +481,8 @@ int64_t session_deadline(const struct session *s)
 	if (s->status_us + STATUS_US < at_us) {
 		at_us = s->status_us + STATUS_US;
 	}
-	if (session_is_gathering(s) && s->gathered_us + s->gather_us < at_us) {
-		at_us = s->gathered_us + s->gather_us;
+	if (session_is_gathering(s) && session_gather_us(s) < at_us) {
+		at_us = session_gather_us(s);
 	}
 	return at_us;
 }

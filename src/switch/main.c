@@ -163,7 +163,7 @@ static void program_arm(struct program *p, int64_t at_us, bool is_polled, int64_
 {
 	at_us = earlier(at_us, report_deadline(&p->report));
 	if (p->round_us > 0) {
-		int64_t round_us = now_us + p->round_us;
+		int64_t round_us = clock_next_beat_us(now_us, p->round_us);
 
 		at_us = is_polled || at_us < round_us ? round_us : at_us;
 	} else if (is_polled) {
