@@ -142,7 +142,7 @@ static const struct packet *tail_next_sound(const struct timeline *tl, const str
 	p = &tl_index_at(&s->index, n)->packet;
 	pts_90k = p->pts_90k + s->tail_map_90k;
 	return tl_abs(pts_90k - end_90k) > tl_audio_overlap(tl, s) ||
-			       pts_90k - TL_AUDIO_BEHIND_90k > tl->tail_limit_90k ||
+			       pts_90k - tl_90k(tl->config.stall_us) > tl->tail_limit_90k ||
 			       tail_has_heir(tl, end_90k)
 		       ? NULL
 		       : p;
