@@ -388,7 +388,10 @@ int64_t tl_gate_us(const struct timeline *tl, const struct tl_source *s, uint64_
 		return tl_due_us(tl, p->dts_90k + s->map_90k);
 	}
 	cut = tl_find_cut(tl, s, point);
-	dts_90k = tl_min(cut.left_90k[PACKET_DATA], cut_first_left_out(tl, s, &cut));
+	dts_90k = cut.left_90k[PACKET_DATA];
+	if (cut.gap_90k == 0) { /* else all that there is before the point goes out */
+		dts_90k = tl_min(dts_90k, cut_first_left_out(tl, s, &cut));
+	}
 	if (cut_is_whole(tl->live, &cut)) { /* else what is missing may still come */
 		flow = &tl->live->flows[p->kind];
 		dts_90k = tl_min(dts_90k,

@@ -103,6 +103,18 @@ static struct pick_candidate pick_candidate(const struct timeline *tl, const str
 	return c;
 }
 
+/* Up to here (media) no sound of the source has still to go out: it came, or, while that of the
+ * feed left goes on, is not wanted. */
+static int64_t pick_sound_dts(const struct timeline *tl, const struct tl_source *s, int64_t now_us)
+{
+	int64_t came_90k = tl_source_main_dts(tl, s, PACKET_AUDIO, now_us);
+	int64_t end_90k = tl_out_end(tl, PACKET_AUDIO);
+
+	return !s->index.tracks[PACKET_AUDIO][0].is_joining || end_90k == TL_UNKNOWN
+		       ? came_90k
+		       : tl_max(came_90k, end_90k - tl_audio_overlap(tl, s) - s->map_90k - 1);
+}
+
 /* What is not main, or is squeezed upwards, must not be sent ahead of main frames that have still
  * to come: these could not go out behind it any more. What is no further than the show has got
  * anyway is ahead of nothing; messages wait all the same. */
@@ -116,8 +128,11 @@ static bool pick_runs_ahead(const struct timeline *tl, const struct tl_source *s
 	if (p->kind != PACKET_DATA && !is_main && c->packet.dts_90k <= tl->out.last_90k) {
 		return false;
 	}
-	return (!is_main || (p->kind == PACKET_VIDEO && dts_90k > p->dts_90k)) &&
-	       dts_90k > tl_source_main_dts(tl, s, is_main ? PACKET_AUDIO : PACKET_KINDS, now_us);
+	if (is_main) {
+		return p->kind == PACKET_VIDEO && dts_90k > p->dts_90k &&
+		       dts_90k > pick_sound_dts(tl, s, now_us);
+	}
+	return dts_90k > tl_source_main_dts(tl, s, PACKET_KINDS, now_us);
 }
 
 /* Without a delay a packet is due when it came. Where audio and video come out of order, what is
@@ -363,35 +378,36 @@ static void pick_from_live(struct timeline *tl, struct tl_source *s, const struc
 bool tl_pick(struct timeline *tl, int64_t now_us, struct timeline_step *ret, int64_t *ret_due_us)
 {
 	for (;;) {
-		int64_t sound_us = tl_tail_follow(tl, now_us);
 		struct tl_source *s = tl->live;
 		struct tl_tail_item tail;
-		bool has_tail = pick_tail(tl, now_us, &tail);
+		bool is_tail = pick_tail(tl, now_us, &tail);
 		struct pick_candidate c = pick_live(tl, s, now_us);
-		int64_t due_us;
+		int64_t due_us = CLOCK_NEVER, dts_90k = TL_UNKNOWN, sound_us;
 
 		if (c.n != TL_NONE && !pick_passes(tl, s, &c, now_us)) {
 			continue;
 		}
-		if (c.n == TL_NONE && !has_tail) {
-			*ret_due_us = sound_us;
-			return false;
+		if (c.n != TL_NONE && (!is_tail || c.packet.dts_90k < tail.packet.dts_90k)) {
+			is_tail = false;
+			dts_90k = c.packet.dts_90k;
+			due_us = pick_due_us(tl, s, &c.packet, now_us);
+		} else if (is_tail) {
+			dts_90k = tail.packet.dts_90k;
+			due_us = tl->delay_us > 0 ? tl_due_us(tl, dts_90k) : now_us;
 		}
-		if (c.n != TL_NONE && has_tail && c.packet.dts_90k >= tail.packet.dts_90k) {
-			c.n = TL_NONE;
+		sound_us = tl_tail_follow(tl, due_us <= now_us ? dts_90k : TL_UNKNOWN, now_us);
+		if (sound_us <= now_us) {
+			continue;
 		}
-		due_us = c.n != TL_NONE     ? pick_due_us(tl, s, &c.packet, now_us)
-			 : tl->delay_us > 0 ? tl_due_us(tl, tail.packet.dts_90k)
-					    : now_us;
 		if (due_us > now_us) {
 			*ret_due_us = tl_min(due_us, sound_us);
 			return false;
 		}
-		if (c.n != TL_NONE) {
-			pick_from_live(tl, s, &c, ret);
-		} else {
+		if (is_tail) {
 			tl_tail_pop(tl);
 			pick_send(tl, tail.source, tail.handle, &tail.packet, tail.is_closed, ret);
+		} else {
+			pick_from_live(tl, s, &c, ret);
 		}
 		return true;
 	}

@@ -464,9 +464,10 @@ void tl_leave(struct timeline *tl, int64_t now_us);
 /* Moves what is left to send of a source into the tail: main video up to left[VIDEO] (show pts),
  * main audio up to left[AUDIO], all else before left[DATA] (show dts). */
 void tl_tail_move(struct timeline *tl, struct tl_source *s, const int64_t left_90k[PACKET_KINDS]);
-/* Until the live source's sound has begun, that of the one left goes on where it would stop. When
- * to come again; CLOCK_NEVER. */
-int64_t tl_tail_follow(struct timeline *tl, int64_t now_us);
+/* Until the live source's sound has begun, that of the one left goes on where the show's would
+ * stop: when something behind it is about to leave (TL_UNKNOWN: nothing is), or it is late. now_us
+ * if some is in the tail now; else when to come again, CLOCK_NEVER. */
+int64_t tl_tail_follow(struct timeline *tl, int64_t leaving_90k, int64_t now_us);
 void tl_tail_pop(struct timeline *tl);
 void tl_tail_drop(struct timeline *tl, int handle, uint64_t before_seq);
 /* Notes why the live source is about to be left. The first cause stays until the change is done. */

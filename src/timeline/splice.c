@@ -17,6 +17,8 @@
 
 #include "cut.h"
 
+#define SOUND_WAIT_US 100000 /* for the new feed's, before the left one's goes on */
+
 /* ---- the tail ---- */
 
 static bool tail_takes(const struct tl_entry *e, int64_t map_90k,
@@ -60,15 +62,22 @@ static uint64_t tail_unbegun_tracks(const struct tl_source *s)
 	return unbegun;
 }
 
-/* The newest item to its place in order of dts. */
+static bool tail_goes_before(const struct packet *p, const struct packet *other)
+{
+	return p->dts_90k < other->dts_90k && (p->kind != other->kind || p->track != other->track);
+}
+
+/* The newest item to its place in order of dts; a track keeps its own. */
 static void tail_sort(struct timeline *tl)
 {
-	for (unsigned n = tl->tail_count - 1;
-	     n > 0 && tail_at(tl, n - 1)->packet.dts_90k > tail_at(tl, n)->packet.dts_90k; n--) {
-		struct tl_tail_item item = *tail_at(tl, n);
+	for (unsigned n = tl->tail_count - 1; n > 0; n--) {
+		struct tl_tail_item item = *tail_at(tl, n), *before = tail_at(tl, n - 1);
 
-		*tail_at(tl, n) = *tail_at(tl, n - 1);
-		*tail_at(tl, n - 1) = item;
+		if (!tail_goes_before(&item.packet, &before->packet)) {
+			break;
+		}
+		*tail_at(tl, n) = *before;
+		*before = item;
 	}
 }
 
@@ -148,13 +157,13 @@ static const struct packet *tail_next_sound(const struct timeline *tl, const str
 		       : p;
 }
 
-int64_t tl_tail_follow(struct timeline *tl, int64_t now_us)
+int64_t tl_tail_follow(struct timeline *tl, int64_t leaving_90k, int64_t now_us)
 {
 	const uint64_t audio = tl_track_bit(PACKET_AUDIO, 0);
 	const struct tl_source *live = tl->live;
 	struct tl_source *s = tl->tail_source;
 	const struct packet *p;
-	int64_t due_us;
+	int64_t dts_90k, at_us;
 
 	if (s == NULL || live == NULL || tl->delay_us == 0 || (tl->tail_mask & audio) != 0 ||
 	    tl_source_is_copy(s) || s->index.tracks[PACKET_AUDIO][0].is_joining ||
@@ -163,13 +172,17 @@ int64_t tl_tail_follow(struct timeline *tl, int64_t now_us)
 		return CLOCK_NEVER;
 	}
 	p = tail_next_sound(tl, s);
-	due_us = p != NULL ? tl_due_us(tl, p->dts_90k + s->tail_map_90k) : CLOCK_NEVER;
-	if (due_us > now_us) {
-		return due_us;
+	if (p == NULL) {
+		return CLOCK_NEVER;
+	}
+	dts_90k = p->dts_90k + s->tail_map_90k;
+	at_us = tl_due_us(tl, dts_90k) + SOUND_WAIT_US;
+	if (leaving_90k <= dts_90k && at_us > now_us) {
+		return at_us;
 	}
 	tl->tail_until_90k[PACKET_AUDIO] = p->pts_90k + s->tail_map_90k;
 	tail_gather(tl, s, audio);
-	return CLOCK_NEVER;
+	return (tl->tail_mask & audio) != 0 ? now_us : CLOCK_NEVER;
 }
 
 void tl_tail_pop(struct timeline *tl)
