@@ -24,7 +24,7 @@ static void warn_of_delay(const struct show *show, const struct feed *feed, json
 	int64_t needed_ms = s->format.gop_ms + beside_ms;
 	bool suits_usual = GOP_USUAL_MS + beside_ms <= (int64_t)config->delay_ms;
 
-	if (s->format.gop_ms == 0 || config->delay_ms == 0 ||
+	if (s->state == FEED_OFFLINE || s->format.gop_ms == 0 || config->delay_ms == 0 ||
 	    needed_ms <= (int64_t)config->delay_ms) {
 		return;
 	}

@@ -92,12 +92,13 @@ void tl_feed_learn_format(struct tl_feed *f, const struct tl_source *s, int64_t 
 {
 	struct format now = source_format(s, now_us);
 	bool is_young = now_us - s->gauge.first_us < WINDOW_US;
+	bool is_other = f->format.is_measured != 0 && !format_has_same_headers(&now, &f->format);
 
 	if (f->incarnation != s->incarnation) {
 		f->incarnation = s->incarnation;
 		f->format = (struct format){ 0 };
 		f->clean_us = now_us;
-	} else if (s->acute != 0 || !format_has_same_headers(&now, &f->format)) {
+	} else if (s->acute != 0 || is_other) {
 		f->clean_us = now_us + WINDOW_US;
 	}
 	if (f->format.is_measured == 0 || (is_young && now_us >= f->clean_us)) {

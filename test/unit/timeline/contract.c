@@ -324,6 +324,35 @@ static void why_a_feed_is_live_tells_of_which_one_it_speaks(void **state)
 	timeline_destroy(&tl);
 }
 
+static void what_a_young_feed_is_made_of_is_corrected_at_once(void **state)
+{
+	struct timeline *tl = timeline_create(&two_feeds, START_US);
+	int source = timeline_open(tl, 7, 1, START_US);
+	struct codec_params params = { .codec = CODEC_AVC, .width = 640, .height = 360 };
+	struct timeline_status status;
+
+	for (int64_t frame = 0; frame < 360; frame++) {
+		struct packet p = video(frame), config = { .kind = PACKET_VIDEO,
+							   .type = PACKET_CONFIG,
+							   .codec = CODEC_AVC,
+							   .dts_90k = p.dts_90k,
+							   .pts_90k = p.dts_90k,
+							   .arrival_us = p.arrival_us };
+
+		if (frame == 5) { /* the header comes late */
+			timeline_push(tl, source, 5, &config, &params, p.arrival_us);
+		}
+		p.size = frame < 180 ? 1000 : 3000;
+		timeline_push(tl, source, (uint64_t)frame + 6, &p, NULL, p.arrival_us);
+		while (step_at(tl, p.arrival_us).action != TIMELINE_WAIT) {
+		}
+	}
+	timeline_get_status(tl, START_US + 360 * FRAME_US, &status);
+	assert_int_equal(status.feeds[0].format.video.width, 640);
+	assert_in_range(status.feeds[0].format.video_kbps, 470, 490);
+	timeline_destroy(&tl);
+}
+
 static void what_the_show_waits_for_is_said(void **state)
 {
 	struct timeline *tl = timeline_create(&two_feeds, START_US);
@@ -522,6 +551,7 @@ int main(void)
 		cmocka_unit_test(a_source_that_is_to_go_ends_at_once_before_the_show_begins),
 		cmocka_unit_test(a_source_that_is_to_go_may_be_given_back_or_end_by_itself),
 		cmocka_unit_test(why_a_feed_is_live_tells_of_which_one_it_speaks),
+		cmocka_unit_test(what_a_young_feed_is_made_of_is_corrected_at_once),
 		cmocka_unit_test(what_the_show_waits_for_is_said),
 		cmocka_unit_test(headers_in_force_are_never_sent_again),
 		cmocka_unit_test(a_header_that_changes_is_sent_in_its_place),
