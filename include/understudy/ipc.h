@@ -29,7 +29,7 @@
  *   switch        <- SWITCH_START(show ring [,old ring])     -> RING_READY, SWITCH_STATUS,
  *                                                               SWITCH_EVENT
  *                 <- SOURCE_OPEN(ring [,wake]), SOURCE_CLOSE -> SOURCE_RELEASED
- *                 <- READER_ADD(wake), READER_REMOVE, TAKE,
+ *                 <- SOURCE_LEAVING, READER_ADD(wake), READER_REMOVE, TAKE,
  *                    SWITCH_HEALTH, SWITCH_SETTLE, SOURCE_LOSS
  *   relay-rtmp    <- RELAY_START(ring [,wake [,trust]])      -> DESTINATION_STATUS, RESOLVE_ASK
  *                 <- SHOW_RING(ring [,wake]), DESTINATION_ADD, DESTINATION_REMOVE, RESOLVE_ANSWER,
@@ -80,7 +80,8 @@ enum ipc_type {
 	IPC_INGEST_STATUS, IPC_INGEST_CLOSED, IPC_FEED_PACE,
 	IPC_SRT_START, IPC_SRT_FEEDS, IPC_SRT_ACCEPTED, IPC_SRT_CARRY, IPC_SRT_DROP,
 	IPC_CALLER_STATUS, IPC_SRT_CLOSED, IPC_STREAM_START, IPC_TS_STATUS,
-	IPC_SWITCH_START, IPC_SOURCE_OPEN, IPC_SOURCE_CLOSE, IPC_SOURCE_RELEASED,
+	IPC_SWITCH_START, IPC_SOURCE_OPEN, IPC_SOURCE_CLOSE, IPC_SOURCE_LEAVING,
+	IPC_SOURCE_RELEASED,
 	IPC_READER_ADD, IPC_READER_REMOVE, IPC_TAKE, IPC_SWITCH_HEALTH, IPC_SWITCH_SETTLE,
 	IPC_SOURCE_LOSS, IPC_SWITCH_STATUS, IPC_SWITCH_EVENT,
 	IPC_RELAY_START, IPC_SHOW_RING, IPC_DESTINATION_ADD, IPC_DESTINATION_REMOVE,
@@ -267,6 +268,12 @@ struct ipc_source_loss {
 /* fds: feed ring (sealed, to read), wake-up unless the show has a delay */
 struct ipc_source_open { uint16_t feed, reserved; uint32_t incarnation; };
 struct ipc_source_close { uint16_t feed, reserved; uint32_t incarnation; char cause[IPC_TEXT]; };
+/* timeline_set_leaving(); SOURCE_RELEASED follows when the show has left it */
+struct ipc_source_leaving {
+	uint16_t feed, is_leaving;
+	uint32_t incarnation;
+	char cause[IPC_TEXT];
+};
 struct ipc_source_released { uint16_t feed, reserved; uint32_t incarnation; };
 /* fds: eventfd to signal after each batch */
 struct ipc_reader_add { uint32_t reader; };

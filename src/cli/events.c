@@ -94,6 +94,7 @@ static enum paint paint_kind(const char *kind)
 		{ "feed_lost", PAINT_WARN },       { "feed_connected", PAINT_GOOD },
 		{ "destination_down", PAINT_BAD }, { "destination_up", PAINT_GOOD },
 		{ "worker_died", PAINT_BAD },      { "held_up", PAINT_WARN },
+		{ "leave", PAINT_STANDBY },
 	};
 
 	for (size_t i = 0; i < sizeof(paints) / sizeof(paints[0]); i++) {

@@ -140,13 +140,13 @@ static const char *mark_of(const char *kind)
 	static const struct {
 		const char *kind, *mark;
 	} marks[] = {
-		{ "failover", "bad" },        { "failback", "good" },
-		{ "take", "note" },           { "gap", "bad" },
-		{ "off_air", "bad" },         { "on_air", "good" },
-		{ "fault", "fault" },         { "fault_over", "fault" },
-		{ "worker_died", "bad" },     { "reconnect", "note" },
-		{ "held_up", "bad" },         { "destination_down", "bad" },
-		{ "destination_up", "good" },
+		{ "failover", "bad" },    { "failback", "good" },
+		{ "take", "note" },       { "gap", "bad" },
+		{ "off_air", "bad" },     { "on_air", "good" },
+		{ "fault", "fault" },     { "fault_over", "fault" },
+		{ "worker_died", "bad" }, { "reconnect", "note" },
+		{ "held_up", "bad" },     { "destination_down", "bad" },
+		{ "leave", "note" },      { "destination_up", "good" },
 	};
 
 	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {

@@ -93,11 +93,15 @@ static void add_text(char *to, size_t size, const char *text)
 
 static void format_health(struct table_cell *cell, const json_t *feed)
 {
-	char text[TABLE_CELL] = "";
+	char text[TABLE_CELL] = "", leaving[TABLE_CELL];
 	const char *state = text_of(feed, "state");
 	const json_t *item;
 	size_t i;
 
+	if (json_is_string(json_object_get(feed, "leaving"))) {
+		text_format(leaving, sizeof(leaving), "leaving: %s", text_of(feed, "leaving"));
+		add_text(text, sizeof(text), leaving);
+	}
 	json_array_foreach(json_object_get(feed, "health"), i, item) {
 		add_text(text, sizeof(text), text_of(item, "text"));
 	}

@@ -105,6 +105,10 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 	[IPC_SOURCE_CLOSE] = { BODY(ipc_source_close), .fields = {
 		TEXT(ipc_source_close, cause),
 	} },
+	[IPC_SOURCE_LEAVING] = { BODY(ipc_source_leaving), .fields = {
+		LIMIT(ipc_source_leaving, is_leaving, 1),
+		TEXT(ipc_source_leaving, cause),
+	} },
 	[IPC_SOURCE_RELEASED] = { BODY(ipc_source_released) },
 	[IPC_READER_ADD] = { BODY(ipc_reader_add), .fds_min = 1, .fds_max = 1 },
 	[IPC_READER_REMOVE] = { BODY(ipc_reader_remove) },

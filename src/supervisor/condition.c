@@ -251,7 +251,9 @@ bool condition_can_be_shown(const struct feed *feed, char *why, size_t size)
 {
 	const struct timeline_feed_status *s = status_of_feed(feed->show, feed->id);
 
-	if (feed_current(feed) == NULL) {
+	if (leave_cause(feed) != NULL) {
+		text_format(why, size, "it is leaving: %s", leave_cause(feed));
+	} else if (feed_current(feed) == NULL) {
 		text_copy(why, size,
 			  pull_is_pulled(feed) ? "nothing comes from where it is fetched"
 					       : "no encoder is connected to it");

@@ -278,6 +278,7 @@ static void connection_exited(struct child *child, const char *cause)
 	const char *why = c->cause[0] != '\0' ? c->cause : cause;
 	srt_drop(c->srt_port, c->caller);
 	resolver_forget(sup, child);
+	struct feed *feed = c->source != NULL ? c->source->feed : NULL;
 	if (c->source != NULL && c->pulled != NULL && !c->source->is_ready) {
 		source_release(c->source); /* said below, once and not at each try */
 	} else if (c->source != NULL) {
@@ -293,8 +294,12 @@ static void connection_exited(struct child *child, const char *cause)
 		pull_ended(c, why);
 	}
 	connection_free(c);
-	if (!sup->is_ending) {
-		listener_update(sup);
+	if (sup->is_ending) {
+		return;
+	}
+	listener_update(sup);
+	if (feed != NULL) {
+		feed_settle(feed);
 	}
 }
 

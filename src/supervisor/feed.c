@@ -94,6 +94,16 @@ void feed_destroy(struct feed *feed, const char *cause)
 	free(feed);
 }
 
+void feed_settle(struct feed *feed)
+{
+	struct supervisor *sup = feed->show->supervisor;
+
+	if (feed->is_leaving && TAILQ_EMPTY(&feed->sources)) {
+		feed_destroy(feed, "its feed was removed from the configuration");
+	}
+	leave_settle(sup);
+}
+
 struct feed *feed_find(struct show *show, const char *name)
 {
 	struct feed *feed;
@@ -137,7 +147,8 @@ struct source *feed_connected(const struct feed *feed)
 
 	TAILQ_FOREACH_REVERSE(source, &feed->sources, source_list, entry)
 	{
-		if (source->connection != NULL && !source->connection->child->is_stopping) {
+		if (source->connection != NULL && !source->is_leaving &&
+		    !source->connection->child->is_stopping) {
 			return source;
 		}
 	}
@@ -208,6 +219,7 @@ static struct source *source_create(struct feed *feed, struct connection *c)
 		return NULL;
 	}
 	*source = (struct source){ .feed = feed,
+				   .config = feed->config,
 				   .connection = c,
 				   .ring_fd = ring_fd,
 				   .wake_fd = source_new_wake(feed->show),
@@ -266,6 +278,8 @@ void source_announce(struct source *source)
 	if (source->is_closed) {
 		text_copy(close.cause, sizeof(close.cause), source->cause);
 		child_send(switcher, IPC_SOURCE_CLOSE, &close, NULL, 0);
+	} else if (source->is_leaving) {
+		leave_tell(source);
 	}
 }
 
@@ -300,6 +314,7 @@ void source_close(struct source *source, const char *cause)
 	if (source->is_closed) {
 		return;
 	}
+	leave_forget(source);
 	source->is_closed = true;
 	text_copy(source->cause, sizeof(source->cause), cause);
 	if (show->switcher != NULL && source->is_ready && !source->is_withheld) {
@@ -315,6 +330,7 @@ void source_close(struct source *source, const char *cause)
 
 void source_release(struct source *source)
 {
+	leave_forget(source);
 	if (source->connection != NULL) {
 		source->connection->source = NULL;
 	}

@@ -160,6 +160,7 @@ static void restore_source(struct feed *feed, const json_t *json)
 		abort();
 	}
 	*s = (struct source){ .feed = feed,
+			      .config = feed->config,
 			      .incarnation = (uint32_t)get_integer(json, "incarnation"),
 			      .ring_fd = restore_fd(json, "ring"),
 			      .wake_fd = restore_fd(json, "wake"),

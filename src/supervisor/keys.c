@@ -77,7 +77,8 @@ struct feed *keys_find_feed(struct supervisor *sup, const char *app, const char 
 	candidates_collect(&candidates, app, stream);
 	TAILQ_FOREACH(show, &sup->shows, entry) {
 		TAILQ_FOREACH(feed, &show->feeds, entry) {
-			for (unsigned i = 0; i < candidates.count && feed->config->key != NULL;
+			for (unsigned i = 0;
+			     i < candidates.count && feed->config->key != NULL && !feed->is_leaving;
 			     i++) {
 				if (key_is_equal(feed->config->key, candidates.text[i])) {
 					found = feed;

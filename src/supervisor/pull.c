@@ -324,17 +324,33 @@ void pull_start(struct feed *feed)
 	}
 }
 
-void pull_stop(struct feed *feed, const char *cause)
+static void pull_forget(struct pull *pull)
 {
-	struct pull *pull = &feed->pull;
-
 	if (pull->retry != NULL) {
 		event_free(pull->retry);
 		pull->retry = NULL;
 	}
-	pull_let_go(feed, cause);
 	pull->restart = (struct restart){ 0 };
 	pull->trouble[0] = '\0';
+}
+
+void pull_stop(struct feed *feed, const char *cause)
+{
+	pull_let_go(feed, cause);
+	pull_forget(&feed->pull);
+}
+
+void pull_retire(struct feed *feed, const char *cause)
+{
+	struct connection *c = feed->pull.connection;
+
+	if (c == NULL || c->source == NULL || !c->source->is_ready) {
+		pull_stop(feed, cause);
+		return;
+	}
+	feed->pull.connection = NULL;
+	pull_forget(&feed->pull);
+	source_leave(c->source, cause);
 }
 
 void pull_ready(struct connection *c)
@@ -350,6 +366,9 @@ void pull_ended(struct connection *c, const char *why)
 	struct feed *feed = c->pulled;
 	bool was_ready = c->ready_us != 0;
 
+	if (feed->pull.connection != c) {
+		return; /* it was to go, and another fetches the feed */
+	}
 	feed->pull.connection = NULL;
 	if (c->supervisor->is_ending) {
 		return;

@@ -39,6 +39,9 @@ void pull_place(const struct config_feed *config, char *to, size_t size);
 void pull_start(struct feed *feed);
 /* Ends the worker, and all trying; its source is closed with `cause`. */
 void pull_stop(struct feed *feed, const char *cause);
+/* The same for a feed that is changed or removed: what comes of it goes when the show has left it
+ * (leave.c). */
+void pull_retire(struct feed *feed, const char *cause);
 /* The recording is not the one any more that the worker was given. */
 bool pull_has_changed(const struct feed *feed);
 /* What the connection's worker has found out of its recording. */

@@ -312,6 +312,12 @@ static void become(const struct supervisor *sup, int state_fd, bool check_only)
 	unsetenv(STATE_VARIABLE);
 }
 
+static void reexec_postpone(struct supervisor *sup)
+{
+	sup->is_reexec_due = true;
+	log_info("re-execution waits until the feeds that are leaving are gone");
+}
+
 void reexec_begin(struct supervisor *sup)
 {
 	if (sup->validator != 0) {
@@ -324,6 +330,11 @@ void reexec_begin(struct supervisor *sup)
 		sup->config_fd = files_snapshot(sup->options.config_path, CONFIG_BYTES_MAX);
 	}
 	if (!reload_config(sup)) {
+		supervisor_drop_snapshot(sup);
+		return;
+	}
+	if (leave_is_pending(sup)) {
+		reexec_postpone(sup);
 		supervisor_drop_snapshot(sup);
 		return;
 	}
@@ -367,6 +378,10 @@ static bool has_orders_waiting(const struct supervisor *sup)
 static void hand_over(struct supervisor *sup)
 {
 	resolver_finish(sup);
+	if (leave_is_pending(sup)) { /* a slate was replaced meanwhile */
+		reexec_postpone(sup);
+		return;
+	}
 	if (has_orders_waiting(sup)) {
 		log_error(
 			"not re-executed: a worker has not taken all of its orders yet; try again");

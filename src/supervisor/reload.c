@@ -5,8 +5,9 @@
  *
  *   destination removed or re-addressed   unpublished (the operator ended it there)
  *   its manners changed (retry, hold ...) connected anew; the broadcast goes on
- *   feed removed, or its key changed      its encoder is disconnected
- *   pulled feed's source changed          it is fetched anew
+ *   feed removed, or its key changed      its encoder is disconnected when the show has left it
+ *                                         (leave.c)
+ *   pulled feed's source changed          it is fetched anew; what is fetched goes likewise
  *   feeds, delay, fill, failover changed  the switch is replaced and goes on where it was
  *   failover.health changed               the switch is told
  *   listener changed                      the new one must open before the old one closes, unless
@@ -68,52 +69,119 @@ static bool is_same_pull(const struct config_feed *a, const struct config_feed *
 	       a->max_kbps == b->max_kbps && a->allow_private == b->allow_private;
 }
 
+/* Why what comes by that connection is not the feed any more; NULL: it is. */
+static const char *feed_misfit(const struct source *source, const struct config_feed *to)
+{
+	const struct config_feed *from = source->config;
+	const struct connection *c = source->connection;
+
+	if (to == NULL) {
+		return "its feed was removed from the configuration";
+	}
+	if (c->pulled != NULL) {
+		return is_same_pull(from, to) ? NULL : "its source was changed";
+	}
+	if (c->is_srt && !is_same_text(from->passphrase, to->passphrase)) {
+		return "its passphrase was changed";
+	}
+	if (c->is_srt && from->srt_port != to->srt_port) {
+		return "its SRT port was changed";
+	}
+	return is_same_text(from->key, to->key) ? NULL : "its stream key was changed";
+}
+
+/* What was to go may stay, if nothing has taken its place. */
+static void feed_give_back(struct feed *feed, const struct config_feed *to)
+{
+	struct source *source;
+
+	TAILQ_FOREACH_REVERSE(source, &feed->sources, source_list, entry)
+	{
+		if (feed_connected(feed) == NULL && source->is_leaving &&
+		    feed_misfit(source, to) == NULL) {
+			source->config = to;
+			source_stay(source);
+		}
+	}
+}
+
+/* `to` is NULL if the feed was removed. */
+static void sync_feed(struct feed *feed, const struct config_feed *to)
+{
+	bool was_removed = feed->is_leaving;
+	struct source *source;
+
+	if (pull_is_pulled(feed) &&
+	    (to == NULL || !is_same_pull(feed->config, to) || pull_has_changed(feed))) {
+		pull_retire(feed, to == NULL ? "its feed was removed from the configuration"
+					     : "its source was changed");
+	}
+	TAILQ_FOREACH(source, &feed->sources, entry) {
+		const char *misfit = source->connection != NULL ? feed_misfit(source, to) : NULL;
+
+		if (misfit != NULL) {
+			source_leave(source, misfit);
+		} else if (!source->is_leaving) {
+			source->config = to;
+		}
+	}
+	feed->is_leaving = to == NULL;
+	if (to == NULL) {
+		return;
+	}
+	/* A file that was changed leaves for itself, unless it was to go for another reason. */
+	if (to->file == NULL || was_removed) {
+		feed_give_back(feed, to);
+	}
+	if (to->source != SOURCE_SLATE) {
+		slate_forget(feed);
+	}
+	feed->config = to;
+	slate_find(feed);
+}
+
+static void remove_feed(struct feed *feed)
+{
+	struct show *show = feed->show;
+
+	if (show->taken_feed == feed->id) {
+		show->taken_feed = 0;
+	}
+	slate_forget(feed);
+	sync_feed(feed, NULL);
+	if (TAILQ_EMPTY(&feed->sources)) {
+		feed_destroy(feed, "its feed was removed from the configuration");
+	}
+}
+
 static void sync_feeds(struct show *show, const struct config_show *config)
 {
+	struct feed_list ordered = TAILQ_HEAD_INITIALIZER(ordered);
 	struct feed *feed, *next;
 
 	for (feed = TAILQ_FIRST(&show->feeds); feed != NULL; feed = next) {
 		const struct config_feed *to = config_find_feed(config, feed->config->name);
-		struct source *source = feed_current(feed);
 
 		next = TAILQ_NEXT(feed, entry);
 		if (to == NULL) {
-			if (show->taken_feed == feed->id) {
-				show->taken_feed = 0;
-			}
-			feed_destroy(feed, "its feed was removed from the configuration");
-			continue;
+			remove_feed(feed);
+		} else {
+			sync_feed(feed, to);
 		}
-		if (pull_is_pulled(feed) &&
-		    (!is_same_pull(feed->config, to) || pull_has_changed(feed))) {
-			pull_stop(feed, "its source was changed");
-		} else if (source != NULL && source->connection != NULL &&
-			   source->connection->is_srt &&
-			   !is_same_text(feed->config->passphrase, to->passphrase)) {
-			connection_end(source->connection, "its passphrase was changed");
-		} else if (source != NULL && source->connection != NULL &&
-			   source->connection->is_srt && feed->config->srt_port != to->srt_port) {
-			connection_end(source->connection, "its SRT port was changed");
-		} else if (!is_same_text(feed->config->key, to->key) && source != NULL &&
-			   source->connection != NULL) {
-			connection_end(source->connection, "its stream key was changed");
-		}
-		if (to->source != SOURCE_SLATE) {
-			slate_forget(feed);
-		}
-		feed->config = to;
-		slate_find(feed);
 	}
+	/* In the order of preference; behind them those that are leaving. */
 	for (unsigned i = 0; i < config->feeds_count; i++) {
-		/* Keeps the list in the order of preference. */
 		feed = feed_find(show, config->feeds[i].name);
 		if (feed == NULL) {
-			feed_create(show, &config->feeds[i]);
-		} else {
+			feed = feed_create(show, &config->feeds[i]);
+		}
+		if (feed != NULL) {
 			TAILQ_REMOVE(&show->feeds, feed, entry);
-			TAILQ_INSERT_TAIL(&show->feeds, feed, entry);
+			TAILQ_INSERT_TAIL(&ordered, feed, entry);
 		}
 	}
+	TAILQ_CONCAT(&ordered, &show->feeds, entry);
+	TAILQ_CONCAT(&show->feeds, &ordered, entry);
 }
 
 static bool is_same_endpoint(const struct config_endpoint *a, const struct config_endpoint *b)
@@ -208,6 +276,23 @@ static void sync_destinations(struct show *show, const struct config_show *confi
 	}
 }
 
+/* How long the show takes to get there is the timeline's affair. */
+static void tell_delay(struct show *show, uint32_t delay_ms)
+{
+	uint32_t was_ms = show->config->delay_ms;
+
+	if (delay_ms < was_ms) {
+		events_add(show->supervisor, show->config->name, "delay", NULL,
+			   "the delay goes from %u to %u ms, by 5 ms a second (%u s): nothing is "
+			   "left out",
+			   was_ms, delay_ms, (was_ms - delay_ms) / 5);
+	} else if (delay_ms > was_ms) {
+		events_add(show->supervisor, show->config->name, "delay", NULL,
+			   "the delay goes from %u to %u ms: the show stands still for %u ms, once",
+			   was_ms, delay_ms, delay_ms - was_ms);
+	}
+}
+
 void show_sync(struct show *show, const struct config_show *config)
 {
 	bool keeps_switch = is_same_for_switch(show->config, config);
@@ -215,6 +300,7 @@ void show_sync(struct show *show, const struct config_show *config)
 				       sizeof(config->failover.health)) == 0;
 
 	practice_end(show);
+	tell_delay(show, config->delay_ms);
 	sync_feeds(show, config);
 	sync_destinations(show, config);
 	show->config = config;
@@ -347,11 +433,12 @@ bool reload_config(struct supervisor *sup)
 		config->ring_max_bytes = old->ring_max_bytes;
 	}
 	secrets_collect(&sup->secrets, config);
+	leave_keep_config(sup, old);
 	reload_listeners(sup, config);
 	reload_shows(sup, config);
 	sup->config = config;
 	srt_tell_feeds(sup);
-	config_destroy(&old);
+	leave_settle(sup);
 	log_info("config reloaded");
 	notify_send("READY=1");
 	return true;

@@ -113,6 +113,11 @@ static void secrets_add_url(struct secrets *s, const char *url)
 void secrets_collect(struct secrets *s, const struct config *config)
 {
 	secrets_finish(s);
+	secrets_keep(s, config);
+}
+
+void secrets_keep(struct secrets *s, const struct config *config)
+{
 	for (unsigned i = 0; i < config->shows_count; i++) {
 		const struct config_show *show = &config->shows[i];
 

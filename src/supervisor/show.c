@@ -104,7 +104,7 @@ void show_note_loss(struct show *show, const struct source *source,
 static void switch_describe(const struct show *show, struct ipc_switch_start *start)
 {
 	const struct config_show *config = show->config;
-	struct feed *feed;
+	const struct feed *feed;
 
 	*start = (struct ipc_switch_start){
 		.delay_us = (int64_t)config->delay_ms * 1000,
@@ -123,14 +123,17 @@ static void switch_describe(const struct show *show, struct ipc_switch_start *st
 		.fills_silence = config->fill == FILL_SILENCE,
 	};
 	text_copy(start->show, sizeof(start->show), config->name);
-	for (unsigned i = 0; i < config->feeds_count && i < TIMELINE_FEEDS_MAX; i++) {
-		feed = feed_find((struct show *)show, config->feeds[i].name);
+	/* In the order of preference; those that are leaving come last. */
+	TAILQ_FOREACH(feed, &show->feeds, entry) {
+		if (start->feed_count == TIMELINE_FEEDS_MAX) {
+			break;
+		}
 		struct ipc_feed *to = &start->feeds[start->feed_count++];
 
 		to->id = feed->id;
-		to->is_slate = config->feeds[i].file != NULL;
-		to->offset_ms = config->feeds[i].offset_ms;
-		text_copy(to->name, sizeof(to->name), config->feeds[i].name);
+		to->is_slate = feed->config->file != NULL;
+		to->offset_ms = feed->config->offset_ms;
+		text_copy(to->name, sizeof(to->name), feed->config->name);
 	}
 }
 
@@ -282,6 +285,11 @@ static const char *event_kind(const struct show *show, const struct timeline_eve
 	if (e->is_wish) {
 		return show->taken_feed != 0 && show->taken_feed == e->to ? "take" : "failback";
 	}
+	const struct feed *from = feed_by_id((struct show *)show, e->from);
+
+	if (from != NULL && e->from != e->to && leave_is_under_way(from)) {
+		return "leave";
+	}
 	return e->from == e->to ? "reconnect" : "failover";
 }
 
@@ -364,14 +372,17 @@ static void switch_released(struct show *show, const struct ipc_source_released 
 		return;
 	}
 	TAILQ_FOREACH(source, &feed->sources, entry) {
-		if (source->incarnation != released->incarnation || !source->is_closed) {
+		if (source->incarnation != released->incarnation) {
 			continue;
 		}
-		if (source == feed_connected(feed)) {
+		if (leave_released(source)) {
+			/* nothing more of it */
+		} else if (source == feed_connected(feed)) {
 			source->is_withheld = true; /* pulled; its encoder is still there */
 		} else {
 			source_release(source);
 		}
+		feed_settle(feed);
 		return;
 	}
 }
@@ -472,6 +483,7 @@ void show_end(struct show *show)
 	struct feed *feed;
 
 	show->is_started = false;
+	leave_all(show, "the show was ended");
 	TAILQ_FOREACH(feed, &show->feeds, entry) {
 		pull_stop(feed, "the show was ended");
 	}

@@ -269,7 +269,7 @@ static void slate_use(struct feed *feed, uint32_t length_ms)
 		   json_pack("{s:s}", "feed", feed->config->name),
 		   "feed %s: a slate of the show's format is ready (%u ms)", feed->config->name,
 		   length_ms);
-	pull_stop(feed, "a new slate takes its place");
+	pull_retire(feed, "a new slate takes its place");
 	pull_start(feed);
 }
 

@@ -63,7 +63,8 @@ static bool is_let_in(const struct srt_port *port, const struct feed *feed)
 	char name[SRT_PORT_NAME];
 
 	port_name(name, feed->show->config->name, feed->config);
-	return feed->config->key != NULL && strcmp(port->name, name) == 0;
+	return !port->is_leaving && !feed->is_leaving && feed->config->key != NULL &&
+	       strcmp(port->name, name) == 0;
 }
 
 const struct srt_port *srt_port_of(const struct supervisor *sup, const struct feed *feed)
@@ -328,11 +329,25 @@ static struct srt_port *port_find(struct supervisor *sup, const char *name)
 	struct srt_port *port;
 
 	TAILQ_FOREACH(port, &sup->srt_ports, entry) {
-		if (strcmp(port->name, name) == 0) {
+		if (!port->is_leaving && strcmp(port->name, name) == 0) {
 			return port;
 		}
 	}
 	return NULL;
+}
+
+/* At once, or when those who are to go by it have gone. */
+static void port_retire(struct srt_port *port)
+{
+	const struct connection *c;
+
+	TAILQ_FOREACH(c, &port->supervisor->connections, entry) {
+		if (c->srt_port == port && c->source != NULL && c->source->is_leaving) {
+			port->is_leaving = true;
+			return;
+		}
+	}
+	port_close(port);
 }
 
 /* Opens the port or moves it. If that fails the old one, if any, goes on. */
@@ -353,7 +368,7 @@ static int port_open(struct supervisor *sup, const char *name, const char *addre
 		return fd;
 	}
 	if (old != NULL) {
-		port_close(old);
+		port_retire(old);
 	}
 	srt_start(srt_adopt(sup, name, address, fd));
 	return 0;
@@ -414,7 +429,7 @@ int srt_sync(struct supervisor *sup, const struct config *config)
 	for (port = TAILQ_FIRST(&sup->srt_ports); port != NULL; port = next) {
 		next = TAILQ_NEXT(port, entry);
 		if (!is_configured(port, config)) {
-			port_close(port);
+			port_retire(port);
 		}
 	}
 	if (config->srt == NULL) {
@@ -427,4 +442,22 @@ int srt_sync(struct supervisor *sup, const struct config *config)
 		result = result < 0 ? result : opened;
 	}
 	return result;
+}
+
+void srt_settle(struct supervisor *sup)
+{
+	struct srt_port *port, *next;
+	bool has_closed = false;
+
+	for (port = TAILQ_FIRST(&sup->srt_ports); port != NULL; port = next) {
+		next = TAILQ_NEXT(port, entry);
+		if (port->is_leaving) {
+			port_close(port);
+			has_closed = true;
+		}
+	}
+	if (has_closed) { /* another port may have waited for its number */
+		srt_sync(sup, sup->config);
+		srt_tell_feeds(sup);
+	}
 }

@@ -118,6 +118,14 @@ static void twin_to_json(const struct feed *feed, const struct timeline_feed_sta
 	json_object_set_new(json, "filled", json_integer((json_int_t)s->filled));
 }
 
+/* What the operator wants of it; `state` is what it does. */
+static const char *feed_admin(const struct feed *feed)
+{
+	return leave_cause(feed) != NULL            ? "leaving"
+	       : feed->show->taken_feed == feed->id ? "taken"
+						    : "auto";
+}
+
 static json_t *feed_json(const struct feed *feed)
 {
 	const struct timeline_feed_status *s = status_of_feed(feed->show, feed->id);
@@ -148,8 +156,8 @@ static json_t *feed_json(const struct feed *feed)
 				    ? json_integer(s->format.gop_ms)
 				    : json_null());
 	json_object_set_new(json, "warnings", condition_warnings_json(feed));
-	json_object_set_new(json, "admin",
-			    json_string(feed->show->taken_feed == feed->id ? "taken" : "auto"));
+	json_object_set_new(json, "admin", json_string(feed_admin(feed)));
+	json_object_set_new(json, "leaving", text_or_null(leave_cause(feed)));
 	json_object_set_new(json, "since",
 			    s->since_us > 0 ? status_since_json(s->since_us) : json_null());
 	return json;
@@ -163,7 +171,7 @@ static json_t *srt_json(const struct ipc_srt_status *s)
 			 "dropped", (json_int_t)s->dropped);
 }
 
-/* What the operator wants of it; `state` is what it does. */
+/* Likewise. */
 static const char *destination_admin(const struct destination *d)
 {
 	return d->is_paused ? "paused" : d->show->is_started ? "on" : "held";

@@ -463,6 +463,7 @@ static void supervisor_finish(struct supervisor *sup)
 		event_free(sup->ending);
 	}
 	secrets_finish(&sup->secrets);
+	leave_drop_configs(sup);
 	config_destroy(&sup->config);
 	json_decref(sup->events);
 	explicit_bzero(sup->generated, sizeof(sup->generated));
@@ -530,6 +531,7 @@ int supervisor_run(const struct supervisor_options *options)
 	TAILQ_INIT(&sup->shows);
 	TAILQ_INIT(&sup->faults);
 	LIST_INIT(&sup->preflights);
+	LIST_INIT(&sup->old_configs);
 	log_owner = sup;
 	log_set_sink(log_stamped);
 	supervisor_hold_signals(true);

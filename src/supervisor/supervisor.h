@@ -178,6 +178,7 @@ struct srt_port {
 	TAILQ_ENTRY(srt_port) entry;
 	struct supervisor *supervisor;
 	struct child *child; /* ingest-srt */
+	bool is_leaving;     /* closed with the last connection of it that is to go */
 	int fd;
 	char name[SRT_PORT_NAME];          /* "": for all feeds; SHOW/FEED: for that one alone */
 	char address[IPC_NAME + IPC_HOST]; /* as configured */
@@ -194,6 +195,8 @@ int srt_sync(struct supervisor *sup, const struct config *config);
 /* Takes over a port that was opened by our predecessor before re-execution. */
 struct srt_port *srt_adopt(struct supervisor *sup, const char *name, const char *address, int fd);
 void srt_finish(struct supervisor *sup);
+/* Nobody is leaving any more: closes what was kept open for those who were. */
+void srt_settle(struct supervisor *sup);
 /* Where the feed's encoder may call by SRT, or NULL. */
 const struct srt_port *srt_port_of(const struct supervisor *sup, const struct feed *feed);
 /* Gives each ingest-srt the table of those who may publish there. */
@@ -216,10 +219,15 @@ struct source {
 	TAILQ_ENTRY(source) entry;
 	struct feed *feed;
 	struct connection *connection; /* NULL once it is gone */
+	const struct config_feed
+		*config; /* it was let in by, and still fits if it is not leaving */
 	uint32_t incarnation;
 	int ring_fd, wake_fd; /* wake_fd -1 in a show with a delay */
 	bool is_ready;        /* mapped and sealed by its writer, checked by us */
 	bool is_closed;
+	bool is_leaving;   /* to go when the show can do without it (leave.c) ... */
+	bool is_returning; /* ... and not any more, of which the switch may have heard too late */
+	struct event *leave_end;
 	bool is_withheld; /* unknown to the switch, while a rehearsal has its feed pulled */
 	char cause[IPC_TEXT];
 };
@@ -237,6 +245,7 @@ struct feed {
 	struct pull pull;
 	struct account account;
 	struct slate slate;
+	bool is_leaving; /* not in the config any more; its last connection still is there */
 };
 TAILQ_HEAD(feed_list, feed);
 
@@ -330,11 +339,14 @@ void show_sync(struct show *show, const struct config_show *config);
 
 struct feed *feed_create(struct show *show, const struct config_feed *config);
 void feed_destroy(struct feed *feed, const char *cause);
+/* One of its sources is gone: it may have been the last of a feed that was removed, which is
+ * destroyed then. */
+void feed_settle(struct feed *feed);
 struct feed *feed_find(struct show *show, const char *name);
 struct feed *feed_by_id(struct show *show, uint16_t id);
 /* The feed's open source or NULL. */
 struct source *feed_current(const struct feed *feed);
-/* The newest source with an encoder behind it, open or not; or NULL. */
+/* The newest source with an encoder behind it that is not leaving, open or not; or NULL. */
 struct source *feed_connected(const struct feed *feed);
 /* A new ring for a connection whose key was accepted; ends the earlier connection. NULL if
  * refused (`reason` says why, for the encoder's user). */
@@ -349,6 +361,31 @@ int source_new_wake(const struct show *show);
 /* After the delay was changed: how much of the past the feeds' rings have to hold now, and how
  * often encoders are listened to. */
 void show_tell_pace(struct show *show);
+
+/* ---- leave.c: connections that a reload takes away ---- */
+
+/* It goes when the show has left it; at once if nobody sees it. */
+void source_leave(struct source *source, const char *cause);
+/* It may stay, as another reload has it. */
+void source_stay(struct source *source);
+/* Tells the switch whether it is leaving. */
+void leave_tell(const struct source *source);
+/* It ends in another way. */
+void leave_forget(struct source *source);
+/* The switch has released it. False: it was closed before, and is the caller's. */
+bool leave_released(struct source *source);
+/* The show has ended: nobody has to wait. */
+void leave_all(struct show *show, const char *cause);
+/* Why the feed is leaving, or what comes of it; NULL: it is not. */
+const char *leave_cause(const struct feed *feed);
+/* A connection of the feed is leaving. */
+bool leave_is_under_way(const struct feed *feed);
+bool leave_is_pending(const struct supervisor *sup);
+/* Keeps what was replaced (taken) for as long as somebody is leaving, and its secrets secret. */
+void leave_keep_config(struct supervisor *sup, struct config *config);
+void leave_drop_configs(struct supervisor *sup);
+/* Somebody is gone. If nobody is leaving any more, what waited for that is done. */
+void leave_settle(struct supervisor *sup);
 
 struct destination *destination_create(struct show *show, const struct config_destination *config);
 void destination_remove(struct destination *d, bool unpublish);
@@ -433,6 +470,8 @@ struct secrets {
 	size_t count, room;
 };
 void secrets_collect(struct secrets *s, const struct config *config);
+/* Those of this one, too. */
+void secrets_keep(struct secrets *s, const struct config *config);
 void secrets_finish(struct secrets *s);
 /* Replaces every secret in a line by stars, in place (the line never grows). */
 void secrets_redact(const struct secrets *s, char *line);
@@ -482,6 +521,7 @@ void notify_send(const char *message);
 /* Of rehearsals: see rehearsal.h. */
 TAILQ_HEAD(fault_list, fault);
 LIST_HEAD(preflight_list, preflight);
+LIST_HEAD(old_config_list, old_config); /* leave.c */
 
 struct supervisor {
 	struct supervisor_options options;
@@ -515,6 +555,8 @@ struct supervisor {
 	pid_t validator;    /* 0 = none runs */
 	int config_fd;      /* the file as it was when a re-execution began; else -1 */
 	bool is_reload_due; /* ordered meanwhile */
+	bool is_reexec_due; /* when nobody is leaving any more */
+	struct old_config_list old_configs;
 };
 
 #endif

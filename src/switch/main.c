@@ -262,6 +262,17 @@ static void program_close(struct program *p, const struct ipc_source_close *orde
 	}
 }
 
+static void program_leave(struct program *p, const struct ipc_source_leaving *order)
+{
+	struct slot *slot = program_find(p, order->feed, order->incarnation);
+
+	if (slot != NULL) { /* else it has left */
+		timeline_set_leaving(p->timeline, slot->source->handle, order->is_leaving != 0,
+				     order->cause);
+		p->has_changed = true;
+	}
+}
+
 static void program_note_loss(struct program *p, const struct ipc_source_loss *loss)
 {
 	struct slot *slot = program_find(p, loss->feed, loss->incarnation);
@@ -322,6 +333,9 @@ static void program_obey(struct program *p, struct ipc_message *m)
 		break;
 	case IPC_SOURCE_CLOSE:
 		program_close(p, (const void *)m->body);
+		break;
+	case IPC_SOURCE_LEAVING:
+		program_leave(p, (const void *)m->body);
 		break;
 	case IPC_READER_ADD:
 		program_add_reader(p, m);

@@ -3,6 +3,7 @@
 """SIGHUP: what changed in the config changes, and the connections of the rest stay."""
 
 import os
+import signal
 import time
 
 from lib import encoders, flv
@@ -50,9 +51,62 @@ def removed_feed_is_disconnected_and_said_to_be(stage):
     del show.relay.show["feeds"][1]
     show.relay.reload_and_wait()
     eventually(lambda: not show.backup.is_running(), "the feed's encoder to be ended")
-    if "feed_lost show=main: feed backup: its feed was removed" not in show.relay.log():
+    if "feed_left show=main: feed backup: its feed was removed" not in show.relay.log():
         raise AssertionError("nobody was told")
     show.platform.wait_media(60000)
+    expect(show.verdict(), "primary")
+
+
+def take_the_live_feed_away(stage):
+    """Nobody else can carry the show, so it stays with the feed that is not in the config."""
+    show = Show(stage)
+    show.backup.kill()
+    show.relay.wait_feed("backup", "offline")
+    removed = show.relay.show["feeds"].pop(0)
+    switches = show.relay.workers("switch")
+    show.relay.reload_and_wait()
+    show.relay.wait_worker("switch", other_than=switches)
+    show.relay.wait_status(lambda s: show.relay.feed("primary", s)["admin"] == "leaving"
+                           and show.relay.feed("primary", s)["state"] == "live",
+                           "the feed to be shown as leaving, and live")
+    if "leaving: its feed was removed" not in show.relay.command("status"):
+        raise AssertionError("the status does not say so to people")
+    return show, removed
+
+
+@case
+def removed_live_feed_is_left_when_another_can_carry_the_show(stage):
+    show, _ = take_the_live_feed_away(stage)
+    late = show.start("primary") # nobody may publish to it any more
+    eventually(lambda: not late.is_running(), "the removed feed's key to be refused")
+    lines = len(show.relay.process.stderr)
+    os.kill(show.relay.process.pid, signal.SIGUSR2)
+    show.relay.process.wait_line(lambda line: "re-execution waits" in line, "that to wait",
+                                 since=lines, lines=show.relay.process.stderr)
+    show.start("backup")
+    show.fail_over()
+    eventually(lambda: not show.primary.is_running(), "the removed feed's encoder to be ended")
+    show.relay.process.wait_line(lambda line: "re-executed" in line, "it to come after all",
+                                 since=lines, lines=show.relay.process.stderr)
+    if "leave show=main: primary -> backup: its feed was removed" not in show.relay.log():
+        raise AssertionError("nobody was told")
+    show.platform.wait_media()
+    expect(show.verdict(), "primary", "backup")
+
+
+@case
+def removed_live_feed_that_is_given_back_was_never_away(stage):
+    show, removed = take_the_live_feed_away(stage)
+    old = show.relay.kill_worker("switch")
+    show.relay.wait_worker("switch", other_than=[old])
+    show.relay.show["feeds"].insert(0, removed)
+    show.relay.reload_and_wait()
+    show.relay.wait_status(lambda s: show.relay.feed("primary", s)["admin"] == "auto"
+                           and show.relay.feed("primary", s)["state"] == "live",
+                           "the feed to be as before")
+    show.platform.wait_media(60000)
+    if not show.primary.is_running():
+        raise AssertionError("its encoder was ended")
     expect(show.verdict(), "primary")
 
 

@@ -320,6 +320,16 @@ static inline void scene_close(struct scene *s, const struct feed *f)
 	stage_send(&s->worker, IPC_SOURCE_CLOSE, &order, NULL, 0);
 }
 
+static inline void scene_take_away(struct scene *s, const struct feed *f)
+{
+	struct ipc_source_leaving order = { .feed = f->id,
+					    .incarnation = f->incarnation,
+					    .is_leaving = 1,
+					    .cause = "its feed was removed" };
+
+	stage_send(&s->worker, IPC_SOURCE_LEAVING, &order, NULL, 0);
+}
+
 /* Lets the feeds run in real time. */
 static inline void scene_run(struct scene *s, int64_t ms)
 {

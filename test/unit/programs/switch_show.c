@@ -141,6 +141,28 @@ static void a_switch_that_got_no_turn_leaves_nothing_out(void **state)
 	scene_destroy(s);
 }
 
+static void a_feed_that_is_to_go_is_released_when_another_is_shown(void **state)
+{
+	struct scene *s = scene_create(500);
+	struct feed *primary = scene_add(s, true), *backup;
+
+	scene_run(s, 1100);
+	scene_take_away(s, primary);
+	scene_run(s, 300);
+	assert_int_equal(s->status.timeline.live, 1); /* there is no other */
+	assert_int_equal(s->released, 0);
+	backup = scene_add(s, true);
+	for (int i = 0; i < 50 && s->released == 0; i++) {
+		scene_run(s, 100);
+	}
+	assert_int_equal(s->released, 1u << 1);
+	scene_close(s, primary); /* which nobody knows there any more */
+	scene_run(s, 300);
+	assert_int_equal(s->status.timeline.live, backup->id);
+	check_unbroken(&s->show, 30);
+	scene_destroy(s);
+}
+
 static void a_switch_that_was_asleep_is_lapped_and_goes_on(void **state)
 {
 	struct scene *s = scene_create(300);
@@ -219,6 +241,7 @@ int main(void)
 		cmocka_unit_test(a_show_without_video_can_be_joined_anywhere),
 		cmocka_unit_test(a_take_is_obeyed),
 		cmocka_unit_test(a_switch_that_got_no_turn_leaves_nothing_out),
+		cmocka_unit_test(a_feed_that_is_to_go_is_released_when_another_is_shown),
 		cmocka_unit_test(a_switch_that_was_asleep_is_lapped_and_goes_on),
 		cmocka_unit_test(readers_are_woken_for_each_batch),
 		cmocka_unit_test(a_feed_of_nonsense_is_not_chosen),

@@ -125,6 +125,25 @@ static void a_key_that_begins_another_does_not_bare_its_end(void **state)
 	assert_string_equal(line, "no feed has the key ***");
 }
 
+static void keys_of_an_old_config_stay_secret_while_it_is_kept(void **state)
+{
+	struct config_feed feed = { .name = "a", .key = "s3cret/key" }; /* begins another one */
+	struct config_show show = { .name = "main", .feeds = &feed, .feeds_count = 1 };
+	const struct config old = { .shows = &show, .shows_count = 1 };
+	struct secrets secrets = { .count = 0 };
+	char line[] = "s3cret/key and s3cret/key+1", later[] = "s3cret/key";
+
+	(void)state;
+	secrets_collect(&secrets, &old);
+	secrets_keep(&secrets, &config);
+	secrets_redact(&secrets, line);
+	assert_string_equal(line, "*** and ***");
+	secrets_collect(&secrets, &config);
+	secrets_redact(&secrets, later);
+	secrets_finish(&secrets);
+	assert_string_equal(later, "s3cret/key");
+}
+
 static void the_last_of_very_many_keys_is_replaced_as_well(void **state)
 {
 	enum { MANY = 2000 };
@@ -159,6 +178,7 @@ int main(void)
 			password_and_query_of_a_pulled_url_are_secrets_and_its_words_are_not),
 		cmocka_unit_test(the_key_in_a_pulled_stream_id_is_a_secret),
 		cmocka_unit_test(a_key_that_begins_another_does_not_bare_its_end),
+		cmocka_unit_test(keys_of_an_old_config_stay_secret_while_it_is_kept),
 		cmocka_unit_test(the_last_of_very_many_keys_is_replaced_as_well),
 	};
 
