@@ -99,6 +99,16 @@ static void judge_encoder(const json_t *feed, const char *subject, int64_t now_m
 	judge_age(feed, subject, now_ms, to);
 }
 
+/* Of a feed that is fetched or played: while the show is not started, nobody can mend that. */
+static bool waits_for_start(const json_t *show, const json_t *feed)
+{
+	const json_t *first = json_array_get(json_object_get(feed, "health"), 0);
+
+	return json_is_false(json_object_get(show, "started")) && is_state(feed, "offline") &&
+	       strcmp(text_of(first, "signal"), "pull") == 0 &&
+	       json_is_false(json_object_get(first, "acute"));
+}
+
 static void judge_slate(const json_t *feed, const char *subject, struct findings *to)
 {
 	if (is_ready(feed)) {
@@ -216,7 +226,9 @@ void preflight_feeds(const json_t *show, const struct explain_facts *facts,
 		const json_t *feed = feed_named(show, facts->feeds[i].name);
 
 		text_format(subject, sizeof(subject), "feed %s", facts->feeds[i].name);
-		if (feed != NULL && facts->feeds[i].is_slate) {
+		if (feed != NULL && waits_for_start(show, feed)) {
+			findings_add(to, FINDING_NOTE, subject, "comes once the show is started");
+		} else if (feed != NULL && facts->feeds[i].is_slate) {
 			judge_slate(feed, subject, to);
 		} else if (feed != NULL) {
 			judge_encoder(feed, subject, now_ms, to);

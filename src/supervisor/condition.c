@@ -38,6 +38,7 @@ static void add_pull(json_t *list, const struct feed *feed)
 	const struct pull *pull = &feed->pull;
 	const struct source *source = feed_current(feed);
 	const char *text = NULL;
+	bool is_acute = true;
 
 	if (pull->trouble[0] != '\0') {
 		text = pull->trouble;
@@ -48,12 +49,12 @@ static void add_pull(json_t *list, const struct feed *feed)
 			       ? "the slate is being made"
 			       : "no slate yet: it is made to match the first encoder that comes";
 	} else if (pull->connection == NULL && pull_is_pulled(feed)) {
-		text = feed->show->is_started ? "not fetched now"
-					      : "fetched once the show is started";
+		is_acute = feed->show->is_started;
+		text = is_acute ? "not fetched now" : "fetched once the show is started";
 	}
 	if (text != NULL) {
 		json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "signal", "pull", "text",
-						      text, "acute", true));
+						      text, "acute", is_acute));
 	}
 }
 

@@ -6,7 +6,7 @@ import json
 
 from lib import encoders
 from lib.platforms import Nginx, Wire, certificate, free_port, tls_server
-from lib.relay import Relay, destination, recording
+from lib.relay import KEYS, Relay, destination, recording
 from lib.show import Show
 from lib.stage import case, main
 
@@ -48,12 +48,15 @@ def what_is_missing_is_found_with_advice(stage):
     tls = Wire(stage, good.port, tls_server(chain, key))
     relay = Relay(stage, [destination("nobody", f"rtmp://127.0.0.1:{free_port()}/live"),
                           destination("untrusted", tls.url), destination("good", good.url)],
-                  delay_ms=1000, autostart=False)
+                  delay_ms=1000, autostart=False,
+                  feeds=[{"name": name, "key": key} for name, key in KEYS.items()]
+                  + [{"name": "slate", "file": encoders.clip(stage, "slate").path}])
     encoders.ffmpeg(stage, "primary", encoders.clip(stage, "primary"), relay.url("primary"))
     relay.wait_feed("primary", "live", "standby")
     findings = preflight(relay, 1)
     stage.note(json.dumps(findings))
     for judgement, subject, words in (
+            ("note", "feed slate", "once the show is started"),
             ("bad", "feed backup", "start its encoder"), ("bad", "", "no second encoder"),
             ("bad", "destination nobody", "refused"),
             ("bad", "destination untrusted", "certificate"),
