@@ -168,7 +168,9 @@ static void source_learn_disorder(struct tl_source *s, const struct packet *p)
 	}
 	tl_lag_put(&s->disorder, tl_min(0, -behind_90k), p->arrival_us);
 	tl_lag_put(&s->latest, tl_us(p->dts_90k) - p->arrival_us, p->arrival_us);
-	tl_lag_put(&s->age, s->pushed_us - p->arrival_us, p->arrival_us);
+	if (p->arrival_us >= s->opened_us) { /* others waited for a switch, not in the network */
+		tl_lag_put(&s->age, s->pushed_us - p->arrival_us, p->arrival_us);
+	}
 }
 
 /* A weak point (HEVC CRA, H.264 recovery point) counts where no IDR came for two GOPs. */
@@ -591,5 +593,5 @@ int64_t tl_source_ordered_us(const struct tl_source *s, int64_t dts_90k, int64_t
 	}
 	return tl_max(arrival_us,
 		      tl_min(arrival_us + TL_DISORDER_MAX_US, tl_us(dts_90k) - s->latest.usual_us) +
-			      s->age.usual_us);
+			      (tl_lag_is_known(&s->age) ? s->age.usual_us : 0));
 }
