@@ -149,7 +149,7 @@ static void take_format(const json_t *feed, char *to, size_t size)
 	}
 }
 
-static void take_feed(const json_t *json, struct explain_feed *ret)
+static void take_feed(const json_t *json, bool is_started, struct explain_feed *ret)
 {
 	const json_t *video = json_object_get(json, "video");
 	double fps = json_number_value(json_object_get(video, "fps"));
@@ -167,6 +167,9 @@ static void take_feed(const json_t *json, struct explain_feed *ret)
 	ret->is_slate = strcmp(kind, "slate") == 0;
 	take_text(json, "name", ret->name, sizeof(ret->name));
 	take_text(json, "state", ret->state, sizeof(ret->state));
+	if (ret->is_slate && !is_started && strcmp(ret->state, "offline") == 0) {
+		text_copy(ret->state, sizeof(ret->state), "awaited");
+	}
 	take_health(json, ret->health, sizeof(ret->health));
 	take_mismatch(json, true, ret->mismatch, sizeof(ret->mismatch));
 	take_mismatch(json, false, ret->differs, sizeof(ret->differs));
@@ -217,7 +220,8 @@ bool explain_from_json(const json_t *json, struct explain_facts *ret)
 	take_text(json, "taken", ret->taken, sizeof(ret->taken));
 	json_array_foreach(json_object_get(json, "feeds"), i, feed) {
 		if (ret->feed_count < TIMELINE_FEEDS_MAX) {
-			take_feed(feed, &ret->feeds[ret->feed_count++]);
+			take_feed(feed, !json_is_false(json_object_get(json, "started")),
+				  &ret->feeds[ret->feed_count++]);
 		}
 	}
 	return true;

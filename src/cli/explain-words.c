@@ -116,8 +116,12 @@ static void say_feed(struct explanation *e, const struct explain_feed *feed)
 
 	TITLE(item, "%s", feed->name);
 	SAY(item, "%s%s", feed->state, feed->is_slate ? " (a slate)" : "");
+	if (strcmp(feed->state, "awaited") == 0) {
+		SAY(item, ", played once the show is started");
+		return;
+	}
 	if (strcmp(feed->state, "offline") == 0) {
-		SAY(item, ", no encoder is connected");
+		SAY(item, feed->is_slate ? ", it cannot be played" : ", no encoder is connected");
 		return;
 	}
 	if (feed->format[0] != '\0') {

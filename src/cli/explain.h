@@ -29,7 +29,7 @@ struct explain_feed {
 	bool is_inactive; /* of a kind that this version does not carry out */
 	int64_t offset_ms;
 	/* measured; without a running relay the state is empty and the rest unknown */
-	char state[16];  /* "live", "standby", "degraded", "stalled", "offline" */
+	char state[16];  /* "live", "standby", "degraded", "stalled", "offline", "awaited" */
 	char format[96]; /* "H.264 1920x1080, AAC 48 kHz" */
 	char health[TIMELINE_TEXT_MAX];
 	char mismatch[TIMELINE_TEXT_MAX]; /* what makes it incompatible with the others ... */

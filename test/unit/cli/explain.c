@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include <understudy/text.h>
+
 #include "explain.h"
 
 /* clang-format off */
@@ -374,6 +376,23 @@ static void a_take_and_a_manual_return_are_told(void **state)
 
 /* ---- what may come in ---- */
 
+static void a_slate_is_counted_on_before_the_show_is_started(void **state)
+{
+	static const char show[] =
+		"{\"name\":\"main\",\"started\":%s,\"delay_ms\":3500,\"failover\":{},\"feeds\":["
+		"{\"name\":\"primary\",\"kind\":\"publish\",\"state\":\"standby\"},"
+		"{\"name\":\"board\",\"kind\":\"slate\",\"state\":\"offline\"}]}";
+	struct explain_facts facts;
+	char text[512];
+
+	text_format(text, sizeof(text), show, "false");
+	facts_of(text, &facts);
+	assert_says(&facts, "all_gone", "board (a slate)");
+	text_format(text, sizeof(text), show, "true");
+	facts_of(text, &facts);
+	assert_says(&facts, "all_gone", "Then picture and sound stop");
+}
+
 static void foreign_text_cannot_steer_the_terminal(void **state)
 {
 	static struct explain_facts facts;
@@ -451,6 +470,7 @@ int main(void)
 		cmocka_unit_test(without_a_standby_nothing_is_promised),
 		cmocka_unit_test(sound_of_another_format_changes_with_the_picture),
 		cmocka_unit_test(a_take_and_a_manual_return_are_told),
+		cmocka_unit_test(a_slate_is_counted_on_before_the_show_is_started),
 		cmocka_unit_test(foreign_text_cannot_steer_the_terminal),
 		cmocka_unit_test(anything_may_be_missing_or_of_another_kind),
 		cmocka_unit_test(programs_get_the_same_words_and_the_numbers),
