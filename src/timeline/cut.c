@@ -34,8 +34,8 @@ static struct step cut_step(int64_t left_90k, int64_t right_90k)
 
 	if (step.least_90k > step.most_90k) { /* 24 and 60 fps */
 		step.least_90k = step.most_90k = (tl_max(left_90k, right_90k) +
-						  3 * tl_min(left_90k, right_90k)) /
-						 4;
+						  2 * tl_min(left_90k, right_90k)) /
+						 3;
 	}
 	step.best_90k = tl_max(step.least_90k, tl_min(step.most_90k, left_90k));
 	return step;
@@ -255,6 +255,17 @@ static bool cut_begins_pictures(const struct timeline *tl, const struct tl_sourc
 	       tl_source_main_kind(tl->live) == PACKET_AUDIO;
 }
 
+/* How long the last frame sent lasts. After a restart that of the feed before may be all that is
+ * known of it, where the left one tells it anew. */
+static int64_t cut_left_frame(const struct timeline *tl, const struct tl_source *left,
+			      enum packet_kind kind)
+{
+	return left != NULL && left->flows[kind].frames_learned > 0 &&
+			       !left->index.tracks[kind][0].is_joining
+		       ? left->flows[kind].frame_90k
+		       : tl->out.frame_90k[kind];
+}
+
 /* Where the point is put, and what its kind's frame before it is. */
 static struct tl_cut cut_place(const struct timeline *tl, const struct tl_source *to,
 			       uint64_t point)
@@ -273,7 +284,7 @@ static struct tl_cut cut_place(const struct timeline *tl, const struct tl_source
 	if (left == to || (left != NULL && left->awaits_point && kind == PACKET_VIDEO)) {
 		left = NULL; /* what was sent is another's */
 	}
-	step = cut_step(tl->out.frame_90k[kind], to->flows[kind].frame_90k);
+	step = cut_step(cut_left_frame(tl, left, kind), to->flows[kind].frame_90k);
 	cut = cut_search(tl, left, kind, step.best_90k, pts_90k);
 	cut.point = point;
 	if (to == tl->live && to->awaits_point) { /* its audio runs: it stays where it is */

@@ -276,15 +276,20 @@ void tl_source_append(struct timeline *tl, struct tl_source *s, struct tl_entry 
 	}
 }
 
-/* Headers and data have no place of their own in the flow: they stay near the frames. */
+/* Headers and data have no place of their own in the flow: they stay near the frames, headers
+ * behind those of their track, which may be far behind another. */
 static bool source_place_between_frames(const struct tl_source *s, struct packet *p)
 {
-	int64_t latest_90k = source_latest_dts(s);
+	const struct tl_track *track = &s->index.tracks[p->kind][p->track];
+	int64_t latest_90k = source_latest_dts(s), least_90k = latest_90k;
 
 	if (!tl_source_has_frames(s)) {
 		return false;
 	}
-	p->dts_90k = tl_max(latest_90k, tl_min(p->dts_90k, latest_90k + HEADER_AHEAD_90k));
+	if (p->kind != PACKET_DATA && track->has_frames) {
+		least_90k = track->last_dts_90k;
+	}
+	p->dts_90k = tl_max(least_90k, tl_min(p->dts_90k, latest_90k + HEADER_AHEAD_90k));
 	p->pts_90k = tl_max(p->pts_90k, p->dts_90k);
 	return true;
 }
