@@ -7,9 +7,10 @@
  *    group    | v5 | v6 | v7 | v8 |              by the log, and by what other copies bring
  *    copy          | v5 | v6 | v7 | v8 |         the same payloads, all so much later: it moved
  *
- * Two payloads that are found in one place only, behind what the copy brought before, and are so far away, are enough. Were that wrong,
- * the next frames would not fit again, and a copy that moves too often parts like any other that
- * does not fit. Nothing else of it changes: what waits of it keeps its place.
+ * Two payloads that are found in one place only, behind what the copy brought before, and are so
+ * far away, are enough. Were that wrong, the next frames would not fit again, and a copy that
+ * moves too often parts like any other that does not fit. Nothing else of it changes: what waits
+ * of it keeps its place.
  */
 #include "private.h"
 
