@@ -105,6 +105,22 @@ static void expect_dropped(struct scenario *sc, unsigned feed, int64_t most)
 	}
 }
 
+/* How long nothing was sent. */
+static void expect_pause(struct scenario *sc, int64_t most_ms, int64_t from_us, int64_t to_us)
+{
+	const struct watch *w = &sc->stage.watch;
+
+	for (size_t i = 1; i < w->frame_count; i++) {
+		int64_t pause_us = w->frames[i].sent_us - w->frames[i - 1].sent_us;
+
+		if (w->frames[i].sent_us >= from_us && w->frames[i].sent_us <= to_us &&
+		    pause_us > most_ms * 1000) {
+			MISS(sc, "line %d: a pause of %lld ms at show %.3f", sc->line,
+			     (long long)pause_us / 1000, (double)w->frames[i].pts_90k / MEDIA_HZ);
+		}
+	}
+}
+
 /* Of an encode that is sent more than once, frames of any track that did not go out; a track that
  * ended is lost as well. */
 static void expect_lost(struct scenario *sc, uint64_t most)
@@ -167,6 +183,8 @@ void script_read_expect(struct scenario *sc, char *words[], unsigned count)
 		expect_gap(sc, PACKET_AUDIO, script_number(sc, words[3]), from_us, to_us);
 	} else if (strcmp(what, "held") == 0 && count > 3) {
 		expect_held(sc, script_number(sc, words[3]), from_us, to_us);
+	} else if (strcmp(what, "pause") == 0 && count > 3) {
+		expect_pause(sc, script_number(sc, words[3]), from_us, to_us);
 	} else if (strcmp(what, "splices") == 0 && count == 3) {
 		expect_splices(sc, script_number(sc, words[2]));
 	} else if (strcmp(what, "lost") == 0 && count == 4) {
