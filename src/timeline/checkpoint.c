@@ -394,3 +394,11 @@ void tl_resume_source(struct timeline *tl, struct tl_source *s, uint64_t seq)
 		s->enter_90k = tl->out.last_90k;
 	}
 }
+
+void tl_resume_frame(struct timeline *tl, const struct tl_source *s, const struct packet *p)
+{
+	if (s == tl->live && packet_is_main(p) && p->kind != PACKET_DATA &&
+	    p->source_seq == s->sent_seq[p->kind] && !s->index.tracks[p->kind][0].is_joining) {
+		tl->out.frame_90k[p->kind] = s->flows[p->kind].frame_90k;
+	}
+}
