@@ -11,7 +11,7 @@
  *   index   index.c    the packets of a source that may still be sent, one FIFO per track
  *   flow    flow.c     main video or main audio of a source: frame time, reordering, horizon
  *   gauge   gauge.c    what came in each of the last 20 s: bytes, frames, holes, trouble
- *   source  source.c   one connection: an index, its flows, its lag
+ *   source  source.c   one connection: an index, its flows, its lag; what it forgets: drop.c
  *   twins   twins.c    sources that carry the same encode, recognised by their fingerprints
  *   group   group.c    twins as one source that is no connection; merged in merge.c
  *   signal  health.c   something that is wrong with a source, with thresholds and a hold time
