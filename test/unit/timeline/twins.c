@@ -36,16 +36,23 @@ struct world {
 	uint64_t content[2][4096]; /* by feed and number in its ring */
 };
 
-static struct world *world_create(void)
+static struct world *world_create_delayed(int64_t delay_us)
 {
 	struct world *w = calloc(1, sizeof(*w));
+	struct timeline_config config = show;
 
 	assert_non_null(w);
-	w->tl = timeline_create(&show, START_US);
+	config.delay_us = delay_us;
+	w->tl = timeline_create(&config, START_US);
 	for (uint16_t feed = 1; feed <= 2; feed++) {
 		w->sources[feed - 1] = timeline_open(w->tl, feed, 1, START_US);
 	}
 	return w;
+}
+
+static struct world *world_create(void)
+{
+	return world_create_delayed(show.delay_us);
 }
 
 static void world_destroy(struct world *w)
@@ -198,6 +205,58 @@ static void copy_that_forges_what_is_to_come_gains_nothing(void **state)
 	world_destroy(w);
 }
 
+/* Without a delay, beside the leading copy and behind it. */
+static void copy_that_forges_gains_nothing_without_delay(void **state)
+{
+	for (int64_t ahead = -8; ahead <= 0; ahead += 8) {
+		struct world *w = world_create_delayed(0);
+
+		play(w, 0, 250, encode, encode, ahead);
+		assert_int_equal(w->twins, 1);
+		play(w, 250, 400, encode, forgery, ahead);
+		assert_int_equal(w->parted, 1);
+		assert_int_equal(w->forged, 0);
+		assert_int_equal(w->wrong, 0);
+		assert_true(w->last >= encode(395));
+		world_destroy(w);
+	}
+}
+
+/* Payloads of the encode, each later than it is: the copy seems to have stepped, again and again. */
+static uint64_t stutter(int64_t n)
+{
+	return encode(n - n / 7 % 5);
+}
+
+static void copy_that_claims_other_times_gains_nothing(void **state)
+{
+	struct world *w = world_create();
+
+	play(w, 0, 250, encode, encode, 0);
+	assert_int_equal(w->twins, 1);
+	play(w, 250, 600, encode, stutter, 0);
+	assert_int_equal(w->parted, 1);
+	assert_int_equal(w->wrong, 0);
+	assert_true(w->last > encode(570));
+	world_destroy(w);
+}
+
+/* The one that leads begins another encode: it stays what the show is made of. */
+static void leader_that_encodes_something_else_goes_on(void **state)
+{
+	for (int64_t delay_us = 0; delay_us <= 1000000; delay_us += 1000000) {
+		struct world *w = world_create_delayed(delay_us);
+
+		play(w, 0, 250, encode, encode, 0);
+		assert_int_equal(w->twins, 1);
+		play(w, 250, 400, forgery, encode, 0);
+		assert_int_equal(w->parted, 1);
+		assert_int_equal(w->wrong, 1); /* where it began */
+		assert_true(w->last >= forgery(delay_us > 0 ? 370 : 395));
+		world_destroy(w);
+	}
+}
+
 /* The same frames again and again: each was there before. */
 static uint64_t replay(int64_t n)
 {
@@ -223,6 +282,9 @@ int main(void)
 		cmocka_unit_test(two_black_pictures_are_no_twins),
 		cmocka_unit_test(black_at_the_beginning_makes_no_twins),
 		cmocka_unit_test(copy_that_forges_what_is_to_come_gains_nothing),
+		cmocka_unit_test(copy_that_forges_gains_nothing_without_delay),
+		cmocka_unit_test(copy_that_claims_other_times_gains_nothing),
+		cmocka_unit_test(leader_that_encodes_something_else_goes_on),
 		cmocka_unit_test(replayed_frames_make_no_twin),
 	};
 
