@@ -208,7 +208,8 @@ static int64_t pick_late_us(const struct timeline *tl, const struct tl_source *s
 			    const struct pick_candidate *c, int64_t now_us)
 {
 	const struct packet *p = &tl_index_at(&s->index, c->n)->packet;
-	int64_t held_us = tl_source_ordered_us(s, p->dts_90k, p->arrival_us) - p->arrival_us;
+	int64_t ordered_us = tl_source_ordered_us(s, p->dts_90k, p->arrival_us);
+	int64_t held_us = tl_min(ordered_us, now_us) - p->arrival_us;
 
 	return tl_max(tl_lateness_us(tl, c->packet.dts_90k, now_us) - held_us,
 		      now_us - pick_due_us(tl, s, &c->packet, now_us));

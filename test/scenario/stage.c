@@ -322,11 +322,11 @@ static void stage_come_back(struct stage *st)
 
 void stage_restart(struct stage *st, int64_t down_us)
 {
+	st->down_until_us = st->now_us + down_us;
+	watch_excused(&st->watch, st->is_asleep ? st->slept_us : st->now_us, st->down_until_us);
 	st->is_down = true;
 	st->is_asleep = false;
 	st->order_count = 0;
-	st->down_until_us = st->now_us + down_us;
-	watch_excused(&st->watch, st->now_us, st->down_until_us);
 }
 
 void stage_sleep(struct stage *st, int64_t us)
