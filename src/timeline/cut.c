@@ -212,6 +212,9 @@ static int64_t cut_left_audio(const struct timeline *tl, const struct tl_source 
 	int64_t last_90k = tl->out.max_pts_90k[PACKET_AUDIO];
 	int64_t most_90k = cut_audio_limit(tl, left, to, cut) - left->map_90k;
 
+	if (left->index.tracks[PACKET_AUDIO][0].is_joining) {
+		return last_90k;
+	}
 	for (uint64_t n = left->index.tracks[PACKET_AUDIO][0].head; n != TL_NONE;
 	     n = tl_index_at(&left->index, n)->next) {
 		const struct tl_entry *e = tl_index_at(&left->index, n);
@@ -260,10 +263,8 @@ static bool cut_begins_pictures(const struct timeline *tl, const struct tl_sourc
 static int64_t cut_left_frame(const struct timeline *tl, const struct tl_source *left,
 			      enum packet_kind kind)
 {
-	return left != NULL && left->flows[kind].frames_learned > 0 &&
-			       !left->index.tracks[kind][0].is_joining
-		       ? left->flows[kind].frame_90k
-		       : tl->out.frame_90k[kind];
+	return left != NULL && left->flows[kind].frames_learned > 0 ? left->flows[kind].frame_90k
+								    : tl->out.frame_90k[kind];
 }
 
 /* Where the point is put, and what its kind's frame before it is. */
@@ -281,8 +282,8 @@ static struct tl_cut cut_place(const struct timeline *tl, const struct tl_source
 		cut.left_90k[kind] = pts_90k;
 		return cut;
 	}
-	if (left == to || (left != NULL && left->awaits_point && kind == PACKET_VIDEO)) {
-		left = NULL; /* what was sent is another's */
+	if (left == to || (left != NULL && left->index.tracks[kind][0].is_joining)) {
+		left = NULL; /* what was sent is another's, and of this one nothing will be */
 	}
 	step = cut_step(cut_left_frame(tl, left, kind), to->flows[kind].frame_90k);
 	cut = cut_search(tl, left, kind, step.best_90k, pts_90k);
@@ -322,7 +323,8 @@ static void cut_other_kind(const struct timeline *tl, const struct tl_source *to
 		return;
 	}
 	cut->left_90k[PACKET_VIDEO] = cut->pts_90k - 1;
-	if (!live->awaits_point && tl->out.max_pts_90k[PACKET_VIDEO] != TL_UNKNOWN) {
+	if (!live->index.tracks[PACKET_VIDEO][0].is_joining &&
+	    tl->out.max_pts_90k[PACKET_VIDEO] != TL_UNKNOWN) {
 		pictures = cut_search(tl, live, PACKET_VIDEO, tl->out.frame_90k[PACKET_VIDEO],
 				      cut->pts_90k);
 		cut->left_90k[PACKET_VIDEO] = pictures.left_90k[PACKET_VIDEO];
