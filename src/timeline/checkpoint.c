@@ -343,7 +343,11 @@ static void resume_twin(struct timeline *tl, struct tl_source *s,
 	if (base != NULL && base->group == from->group &&
 	    tl_group_join(tl, tl->live, s, from->map_90k - base->map_90k + face->copy.offset_90k,
 			  s->opened_us) == 0) {
-		tl_group_resume(s->group);
+		tl_group_resume(s->group,
+				s->feed_id == tl->resume.live_feed &&
+						s->incarnation == tl->resume.live_incarnation
+					? s
+					: NULL);
 	}
 }
 

@@ -371,8 +371,9 @@ void tl_group_recall(struct tl_source *copy, const struct packet *p)
 	}
 }
 
-void tl_group_resume(struct tl_group *group)
+void tl_group_resume(struct tl_group *group, struct tl_source *leader)
 {
+	group->leader = leader != NULL ? leader : group->leader;
 	group->is_resumed = true;
 }
 

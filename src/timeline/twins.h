@@ -35,6 +35,7 @@ struct tl_print {
 struct tl_pair {
 	int64_t offset_90k; /* media of the lower slot + offset = media of the higher one */
 	int64_t since_us;   /* arrival of the first frame that fits */
+	int64_t found_us;   /* when they were known to be twins; 0: not yet */
 	uint16_t score;     /* frames that fit, less those that do not; 0: nothing in common */
 	uint16_t matches[PACKET_KINDS], misses[PACKET_KINDS]; /* after the proof's time */
 };
@@ -120,8 +121,9 @@ void tl_group_end(struct timeline *tl, struct tl_group *group);
 void tl_group_detach(struct tl_group *group, struct tl_source *copy);
 /* The closed copy has nothing left that could be sent; then it is let go. */
 bool tl_group_lets_go(const struct tl_source *copy);
-/* Goes on after a restart: what the copies had sent is not sent again. */
-void tl_group_resume(struct tl_group *group);
+/* Goes on after a restart: what the copies had sent is not sent again. `leader`: which of them led,
+ * if that is known by now. */
+void tl_group_resume(struct tl_group *group, struct tl_source *leader);
 /* After a restart: a packet that was sent shows where group and show are. */
 void tl_group_recall(struct tl_source *copy, const struct packet *p);
 /* What is wrong with all of its copies is wrong with the group. */

@@ -222,7 +222,7 @@ static void copy_that_forges_gains_nothing_without_delay(void **state)
 	}
 }
 
-/* Payloads of the encode, each later than it is: the copy seems to have stepped, again and again. */
+/* Payloads of the encode, some later than they are: the copy seems to step, again and again. */
 static uint64_t stutter(int64_t n)
 {
 	return encode(n - n / 7 % 5);
