@@ -26,9 +26,15 @@
 
 /* ---- copies come and go ---- */
 
+/* One that has just moved is measured anew: until then it comes as the group does. */
 int64_t tl_copy_lag_us(const struct tl_source *c)
 {
-	return c->lag.min_us - tl_us(c->copy.offset_90k);
+	const struct tl_lag *lag = &c->lag, *group = &c->group->source->lag;
+
+	if (tl_lag_is_known(lag)) {
+		return lag->min_us - tl_us(c->copy.offset_90k);
+	}
+	return tl_lag_is_known(group) ? group->min_us : 0;
 }
 
 int64_t tl_copy_time(const struct tl_source *c, const struct packet *p)
@@ -311,11 +317,11 @@ static void group_follow_leader(struct timeline *tl, struct tl_group *group)
 	m->feed_id = c->feed_id;
 	m->incarnation = c->incarnation;
 	memcpy(m->params, c->params, sizeof(m->params));
-	m->lag = c->lag;
 	m->disorder = c->disorder;
-	m->latest = c->latest;
 	m->age = c->age;
-	if (tl_lag_is_known(&m->lag)) {
+	if (tl_lag_is_known(&c->lag)) {
+		m->lag = c->lag;
+		m->latest = c->latest;
 		m->lag.min_us = tl_copy_lag_us(c);
 		m->latest.min_us += tl_us(c->copy.offset_90k);
 	}
