@@ -158,7 +158,7 @@ static void judge_starvation(struct findings *v, const struct drill_seen *seen,
 	}
 	find(v, FINDING_NOTE, "the picture hitched for %lld ms until the feed was left",
 	     (long long)(hitched_ms > 0 ? hitched_ms : 0));
-	if (seen->left_ms > item->left_ms + TOLERANCE_MS) {
+	if (item->left_ms != EXPLAIN_UNKNOWN && seen->left_ms > item->left_ms + TOLERANCE_MS) {
 		find(v, FINDING_BAD, "the feed was left %lld ms after the fault; promised are %lld",
 		     (long long)seen->left_ms, (long long)item->left_ms);
 	}

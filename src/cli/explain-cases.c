@@ -25,7 +25,7 @@
 static void say_nobody(struct explain_item *item, const struct outlook *o)
 {
 	SAY(item, "Nobody is there to take over%s: the show stops, see below.",
-	    o->facts->is_running ? " now" : "");
+	    o->is_measured ? " now" : "");
 }
 
 /* Silence after a loss that takes `notice_ms` to be noticed. */
@@ -38,7 +38,7 @@ static int64_t silence_ms(const struct outlook *o, int64_t notice_ms)
 
 static void say_sound(struct explain_item *item, const struct outlook *o)
 {
-	const char *condition = o->facts->is_running ? "" : ", if the formats match";
+	const char *condition = o->is_measured ? "" : ", if the formats match";
 	char text[SECONDS_SIZE];
 
 	if (strstr(o->next->mismatch, "audio") != NULL) {
@@ -105,6 +105,37 @@ static bool is_kept(const struct outlook *o)
 	return o->needed_ms != EXPLAIN_UNKNOWN && o->facts->delay_ms >= o->needed_ms;
 }
 
+/* The encode goes on from the other copy, packet by packet. */
+static void say_twin(struct explain_item *item, const struct outlook *o)
+{
+	char text[SECONDS_SIZE];
+
+	item->picture_ms = item->silence_ms = explain_twin_pause_ms(o);
+	item->is_promised = item->picture_ms == 0;
+	if (item->is_promised) {
+		SAY(item,
+		    "Nothing is to be seen or heard: %s brings the same encode, packet by packet, "
+		    "and no frame is missing, repeated or skipped.",
+		    o->twin->name);
+	} else {
+		SAY(item,
+		    "A pause of up to %s: %s brings the same encode later, and no frame is "
+		    "missing.",
+		    explain_seconds(text, item->picture_ms), o->twin->name);
+	}
+}
+
+/* Platforms see another format than before, whenever that comes. */
+static void say_mismatch(struct explain_item *item, const struct outlook *o)
+{
+	if (o->next->mismatch[0] != '\0') {
+		SAY(item,
+		    " But %s is of another format (%s): players may hitch, and some platforms end "
+		    "the broadcast for it.",
+		    o->next->name, o->next->mismatch);
+	}
+}
+
 /* The loss of the subject, noticed after `notice_ms`. */
 static void say_loss(struct explain_item *item, const struct outlook *o, int64_t notice_ms)
 {
@@ -114,6 +145,10 @@ static void say_loss(struct explain_item *item, const struct outlook *o, int64_t
 	}
 	item->silence_ms = silence_ms(o, notice_ms);
 	item->is_promised = is_kept(o);
+	if (o->twin != NULL) {
+		say_twin(item, o);
+		return;
+	}
 	if (!o->next->has_video) {
 		say_sound(item, o);
 	} else if (item->is_promised) {
@@ -126,6 +161,7 @@ static void say_loss(struct explain_item *item, const struct outlook *o, int64_t
 		say_picture(item, o, notice_ms);
 		say_sound(item, o);
 	}
+	say_mismatch(item, o);
 }
 
 /* Half of the frames are lost: the health of the feed notices, over FRAME_RATE_MS. */
@@ -148,6 +184,12 @@ static void say_starved(struct explanation *e, const struct outlook *o)
 	char hole[SECONDS_SIZE];
 
 	TITLE(item, "%s starves: its connection stands, but packets are missing", o->subject->name);
+	if (o->twin != NULL) {
+		SAY(item, "What is missing is taken from %s, as far as that has it. ",
+		    o->twin->name);
+		say_twin(item, o);
+		return;
+	}
 	SAY(item,
 	    "Holes of up to %s are sent as they are: the picture hitches. A longer one counts as "
 	    "a loss. ",
@@ -169,6 +211,9 @@ static void say_audio_only(struct explanation *e, const struct outlook *o)
 	if (o->next == NULL) {
 		SAY(item, "The sound goes on and the picture stands still: nobody is there to take "
 			  "over.");
+	} else if (o->twin != NULL) {
+		say_twin(item, o);
+		return;
 	} else if (is_kept(o)) {
 		say_loss(item, o, explain_stall_ms(o));
 		SAY(item, " Its picture and its sound change together.");

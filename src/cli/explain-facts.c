@@ -46,6 +46,7 @@ void explain_from_config(const struct config *config, unsigned index,
 
 		*feed = (struct explain_feed){
 			.is_slate = show->feeds[i].file != NULL,
+			.is_pulled = show->feeds[i].pull != NULL,
 			.is_inactive = is_inactive(findings, index, i),
 			.offset_ms = show->feeds[i].offset_ms,
 			.gop_ms = EXPLAIN_UNKNOWN,
@@ -165,6 +166,10 @@ static void take_feed(const json_t *json, bool is_started, struct explain_feed *
 	};
 	take_text(json, "kind", kind, sizeof(kind));
 	ret->is_slate = strcmp(kind, "slate") == 0;
+	ret->is_pulled = strcmp(kind, "pull") == 0;
+	take_text(json, "leaving", ret->leaving, sizeof(ret->leaving));
+	take_text(json, "twin_of", ret->twin_of, sizeof(ret->twin_of));
+	ret->lag_ms = take_number(json, "lag_ms", 0);
 	take_text(json, "name", ret->name, sizeof(ret->name));
 	take_text(json, "state", ret->state, sizeof(ret->state));
 	if (ret->is_slate && !is_started && strcmp(ret->state, "offline") == 0) {

@@ -53,13 +53,14 @@ struct explain_item *explain_item_add(struct explanation *e, enum explain_sectio
 
 /* ---- who follows whom ---- */
 
-static bool feed_is_there(const struct explain_facts *facts, const struct explain_feed *feed)
+static bool feed_is_there(const struct explain_facts *facts, const struct explain_feed *feed,
+			  bool is_measured)
 {
-	if (feed->is_inactive ||
+	if (feed->is_inactive || feed->leaving[0] != '\0' ||
 	    (facts->on_mismatch == MISMATCH_REFUSE && feed->mismatch[0] != '\0')) {
 		return false;
 	}
-	return !facts->is_running ||
+	return !is_measured ||
 	       (strcmp(feed->state, "offline") != 0 && strcmp(feed->state, "stalled") != 0);
 }
 
@@ -72,9 +73,27 @@ static unsigned feed_rank(const struct explain_facts *facts, const struct explai
 	       (is_matching ? 1u : 0u);
 }
 
+static bool is_anybody_there(const struct explain_facts *facts)
+{
+	for (unsigned i = 0; i < facts->feed_count; i++) {
+		if (strcmp(facts->feeds[i].state, "offline") != 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Each of several twins names one of the others. */
+static bool are_twins(const struct explain_feed *a, const struct explain_feed *b)
+{
+	return strcmp(a->twin_of, b->name) == 0 || strcmp(b->twin_of, a->name) == 0;
+}
+
 static void outlook_init(struct outlook *o, const struct explain_facts *facts)
 {
-	*o = (struct outlook){ .facts = facts, .needed_ms = EXPLAIN_UNKNOWN };
+	*o = (struct outlook){ .facts = facts,
+			       .needed_ms = EXPLAIN_UNKNOWN,
+			       .is_measured = facts->is_running && is_anybody_there(facts) };
 	for (unsigned i = 0; i < facts->feed_count; i++) {
 		const struct explain_feed *feed = &facts->feeds[i];
 
@@ -85,10 +104,19 @@ static void outlook_init(struct outlook *o, const struct explain_facts *facts)
 	for (unsigned i = 0; i < facts->feed_count; i++) {
 		const struct explain_feed *feed = &facts->feeds[i];
 
-		if (feed != o->subject && feed_is_there(facts, feed) &&
-		    (o->next == NULL || feed_rank(facts, feed) > feed_rank(facts, o->next))) {
+		if (feed == o->subject || !feed_is_there(facts, feed, o->is_measured)) {
+			continue;
+		}
+		if (o->next == NULL || feed_rank(facts, feed) > feed_rank(facts, o->next)) {
 			o->next = feed;
 		}
+		if (o->twin == NULL && are_twins(feed, o->subject)) {
+			o->twin = feed;
+		}
+	}
+	if (o->twin != NULL && facts->delay_ms > 0 &&
+	    explain_twin_lag_ms(o) > facts->delay_ms + TWIN_LATE_MS) {
+		o->twin = NULL; /* it comes too late to be one */
 	}
 	if (o->next != NULL && o->next->gop_ms > 0) {
 		o->needed_ms = o->next->gop_ms + facts->stall_ms + MARGIN_MS;
@@ -100,6 +128,22 @@ int64_t explain_stall_ms(const struct outlook *o)
 	int64_t frames_ms = o->subject->fps_milli > 0 ? 3000000 / o->subject->fps_milli : 0;
 
 	return o->facts->stall_ms > frames_ms ? o->facts->stall_ms : frames_ms;
+}
+
+int64_t explain_twin_lag_ms(const struct outlook *o)
+{
+	bool is_the_twins = strcmp(o->twin->twin_of, o->subject->name) == 0;
+	int64_t lag_ms = is_the_twins ? o->twin->lag_ms : -o->subject->lag_ms;
+
+	return lag_ms < 0 ? -lag_ms : lag_ms;
+}
+
+int64_t explain_twin_pause_ms(const struct outlook *o)
+{
+	int64_t lag_ms = explain_twin_lag_ms(o), delay_ms = o->facts->delay_ms;
+	int64_t pause_ms = lag_ms + TWIN_MARGIN_MS - delay_ms;
+
+	return delay_ms == 0 ? lag_ms : pause_ms > 0 ? pause_ms : 0;
 }
 
 int64_t explain_promised_gop_ms(const struct outlook *o)
@@ -121,7 +165,11 @@ static void say_feed(struct explanation *e, const struct explain_feed *feed)
 		return;
 	}
 	if (strcmp(feed->state, "offline") == 0) {
-		SAY(item, feed->is_slate ? ", it cannot be played" : ", no encoder is connected");
+		SAY(item, ", %s",
+		    feed->health[0] != '\0' ? feed->health
+		    : feed->is_slate        ? "it cannot be played"
+		    : feed->is_pulled       ? "nothing comes from where it is fetched"
+					    : "no encoder is connected");
 		return;
 	}
 	if (feed->format[0] != '\0') {
@@ -137,6 +185,15 @@ static void say_feed(struct explanation *e, const struct explain_feed *feed)
 		SAY(item, ", no B-frames");
 	} else if (feed->reorder_frames > 0) {
 		SAY(item, ", B-frames (%lld held back)", (long long)feed->reorder_frames);
+	}
+	if (feed->twin_of[0] != '\0') {
+		SAY(item, "; twin of %s, %s %s", feed->twin_of,
+		    explain_seconds(text, feed->lag_ms < 0 ? -feed->lag_ms : feed->lag_ms),
+		    feed->lag_ms < 0 ? "earlier" : "later");
+	}
+	if (feed->leaving[0] != '\0') {
+		SAY(item, "; leaving: %s; it goes when another can carry the show, or after 30 s",
+		    feed->leaving);
 	}
 	if (feed->health[0] != '\0') {
 		SAY(item, "; %s", feed->health);
@@ -206,6 +263,12 @@ static void say_delay(struct explanation *e, const struct explain_facts *facts)
 			    feed->offset_ms > 0 ? "it is shown later" : "it is shown earlier");
 		}
 	}
+	SAY(item,
+	    " A reload with a longer delay_ms makes the show stand still for the difference, "
+	    "once%s.",
+	    facts->delay_ms > 0 ? "; with a shorter one nothing is left out, the delay shrinks by "
+				  "5 ms a second"
+				: "");
 }
 
 static void say_thresholds(struct explanation *e, const struct outlook *o)
@@ -219,6 +282,9 @@ static void say_thresholds(struct explanation *e, const struct outlook *o)
 	    "(stall_ms), or when a hole of more than %s (hole_ms) in either is not filled by "
 	    "then.",
 	    explain_seconds(stall, explain_stall_ms(o)), explain_seconds(hole, o->facts->hole_ms));
+	if (o->facts->feed_count > 1) {
+		SAY(item, " One that a reload takes away is left without a gap, as with `take`.");
+	}
 }
 
 /* What counts as bad health, as it stands in the configuration. */
@@ -270,6 +336,56 @@ static void say_operator(struct explanation *e, const struct explain_facts *fact
 }
 
 /* ---- the promise ---- */
+
+/* Whoever is connected and is not shown, whatever happens. */
+static const struct explain_feed *find_refused(const struct outlook *o)
+{
+	for (unsigned i = 0; i < o->facts->feed_count; i++) {
+		const struct explain_feed *feed = &o->facts->feeds[i];
+
+		if (o->facts->on_mismatch == MISMATCH_REFUSE && feed != o->subject &&
+		    feed->mismatch[0] != '\0' && strcmp(feed->state, "offline") != 0) {
+			return feed;
+		}
+	}
+	return NULL;
+}
+
+static void promise_nothing(struct explain_item *item, const struct outlook *o)
+{
+	const struct explain_feed *refused = find_refused(o);
+
+	SAY(item, "Nothing can be promised now: no other feed could take over from %s.",
+	    o->subject->name);
+	if (refused != NULL) {
+		SAY(item, " %s is of another format, which on_mismatch: refuse keeps off the air.",
+		    refused->name);
+	}
+}
+
+/* A key frame is needed only for feeds that are not twins. */
+static void promise_twins(struct explain_item *item, const struct outlook *o)
+{
+	int64_t lag_ms = explain_twin_lag_ms(o);
+	char lag[SECONDS_SIZE], needed[SECONDS_SIZE], delay[SECONDS_SIZE];
+
+	SAY(item, "%s and %s carry the same encode, %s apart: ", o->subject->name, o->twin->name,
+	    explain_seconds(lag, lag_ms));
+	explain_seconds(needed, lag_ms + TWIN_MARGIN_MS);
+	explain_seconds(delay, o->facts->delay_ms);
+	if (explain_twin_pause_ms(o) == 0) {
+		SAY(item,
+		    "losing one of them costs nothing and waits for no key frame. That takes a "
+		    "delay of %s (what they are apart + 100 ms); it is %s.",
+		    needed, delay);
+		item->is_promised = true;
+	} else {
+		SAY(item,
+		    "losing one of them is a pause of up to %s, and no frame is lost. For no pause "
+		    "the delay has to be at least %s (what they are apart + 100 ms); it is %s.",
+		    explain_seconds(lag, explain_twin_pause_ms(o)), needed, delay);
+	}
+}
 
 static void promise_unmeasured(struct explain_item *item, const struct outlook *o)
 {
@@ -331,15 +447,23 @@ static void say_promise(struct explanation *e, const struct outlook *o)
 	struct explain_item *item = explain_item_add(e, EXPLAIN_SETUP, "promise");
 
 	TITLE(item, "No gap");
+	if (o->facts->is_running && !o->is_measured) {
+		SAY(item, "No feed has come yet, so this is what the configuration says. ");
+	}
 	if (o->next == NULL) {
-		SAY(item, "Nothing can be promised now: no other feed could take over from %s.",
-		    o->subject->name);
+		promise_nothing(item, o);
+	} else if (o->twin != NULL) {
+		promise_twins(item, o);
 	} else if (!o->next->has_video) {
 		SAY(item, "The show has sound only; any packet will do to change feeds.");
 	} else if (o->needed_ms == EXPLAIN_UNKNOWN) {
 		promise_unmeasured(item, o);
 	} else {
 		promise_measured(item, o);
+	}
+	if (o->next != NULL && o->next->mismatch[0] != '\0') {
+		SAY(item, " What the platforms get then is of another format, though: %s.",
+		    o->next->mismatch);
 	}
 }
 

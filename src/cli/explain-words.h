@@ -5,13 +5,17 @@
 
 #include "explain.h"
 
-#define MARGIN_MS 250 /* of the delay, beyond what a change of feed takes */
+#define MARGIN_MS 250      /* of the delay, beyond what a change of feed takes */
+#define TWIN_MARGIN_MS 100 /* likewise, beyond what twins' lags differ by */
+#define TWIN_LATE_MS 400   /* what comes later than this is not sent as it is */
 
 struct outlook {
 	const struct explain_facts *facts;
 	const struct explain_feed *subject; /* live, or the most preferred one */
 	const struct explain_feed *next;    /* takes over; NULL = none */
+	const struct explain_feed *twin;    /* can carry on the subject's encode; NULL = none */
 	int64_t needed_ms;                  /* for the promise; EXPLAIN_UNKNOWN */
+	bool is_measured;                   /* a relay runs, and some feed has come */
 };
 
 /* How long the subject may be silent. A feed is silent only after three of its frames. */
@@ -19,6 +23,11 @@ int64_t explain_stall_ms(const struct outlook *o);
 /* No gap is promised while key frames are at most so far apart; none are near enough if it is
  * not above 0. */
 int64_t explain_promised_gop_ms(const struct outlook *o);
+
+/* By how much the twins' lags differ. */
+int64_t explain_twin_lag_ms(const struct outlook *o);
+/* What losing the one that comes first is worth: 0 if the delay covers it. */
+int64_t explain_twin_pause_ms(const struct outlook *o);
 
 struct explain_item *explain_item_add(struct explanation *e, enum explain_section section,
 				      const char *key);

@@ -25,13 +25,16 @@
 
 struct explain_feed {
 	char name[EXPLAIN_NAME];
-	bool is_slate;
+	bool is_slate, is_pulled;
 	bool is_inactive; /* of a kind that this version does not carry out */
 	int64_t offset_ms;
 	/* measured; without a running relay the state is empty and the rest unknown */
 	char state[16];  /* "live", "standby", "degraded", "stalled", "offline", "awaited" */
 	char format[96]; /* "H.264 1920x1080, AAC 48 kHz" */
 	char health[TIMELINE_TEXT_MAX];
+	char leaving[TIMELINE_TEXT_MAX];  /* why it is to go; "" = it is not */
+	char twin_of[EXPLAIN_NAME];       /* carries the same encode; "" = no other does */
+	int64_t lag_ms;                   /* it comes so much later than that one */
 	char mismatch[TIMELINE_TEXT_MAX]; /* what makes it incompatible with the others ... */
 	char differs[TIMELINE_TEXT_MAX];  /* ... and what else is not the same */
 	int64_t gop_ms;                   /* between key frames */

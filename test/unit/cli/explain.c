@@ -96,10 +96,14 @@ static void a_running_show_is_explained_by_its_measured_numbers(void **state)
 "                  in good health goes before one in bad, and one of another format is only\n"
 "                  shown when no other can go on.\n"
 "  Delay           The destinations get what the encoders sent 3.0 s ago. You move backup\n"
-"                  by 120 ms (offset_ms), to where it is shown earlier.\n"
+"                  by 120 ms (offset_ms), to where it is shown earlier. A reload with a\n"
+"                  longer delay_ms makes the show stand still for the difference, once;\n"
+"                  with a shorter one nothing is left out, the delay shrinks by 5 ms a\n"
+"                  second.\n"
 "  A feed is left  when its connection closes, when its picture or its sound has not come\n"
 "                  for 500 ms (stall_ms), or when a hole of more than 200 ms (hole_ms) in\n"
-"                  either is not filled by then.\n"
+"                  either is not filled by then. One that a reload takes away is left\n"
+"                  without a gap, as with `take`.\n"
 "  Degraded        is a feed where 10 % of 20 s are missing in several holes, or picture or\n"
 "                  sound stay away (failover.health). The show leaves it for a healthy one\n"
 "                  as soon as that shows no gap.\n"
@@ -189,10 +193,13 @@ static void a_configuration_is_explained_without_numbers_nobody_measured(void **
 "  Feeds           primary, then backup. The first that can go on is live; one in good\n"
 "                  health goes before one in bad, and one of another format is only shown\n"
 "                  when no other can go on.\n"
-"  Delay           None: every packet goes out as it comes. A change of feed can be seen.\n"
+"  Delay           None: every packet goes out as it comes. A change of feed can be seen. A\n"
+"                  reload with a longer delay_ms makes the show stand still for the\n"
+"                  difference, once.\n"
 "  A feed is left  when its connection closes, when its picture or its sound has not come\n"
 "                  for 500 ms (stall_ms), or when a hole of more than 200 ms (hole_ms) in\n"
-"                  either is not filled by then.\n"
+"                  either is not filled by then. One that a reload takes away is left\n"
+"                  without a gap, as with `take`.\n"
 "  Degraded        is a feed where 10 % of 20 s are missing in several holes, media comes\n"
 "                  at less than 80 % of real time, no key frame comes for 15000 ms, the\n"
 "                  time of 10 packets in 10 s does not move on, timestamps leap 3 times in\n"
@@ -374,6 +381,88 @@ static void a_take_and_a_manual_return_are_told(void **state)
 	assert_says(&facts, "returns", "`understudy take main primary` goes there and stays");
 }
 
+/* ---- twins, formats, those who are not there ---- */
+
+static void twins_need_no_key_frame(void **state)
+{
+	static struct explain_facts facts;
+	static struct explanation explanation;
+	static const struct {
+		int64_t delay_ms, pause_ms;
+	} rows[] = { { 3000, 0 }, { 420, 0 }, { 419, 1 }, { 100, 320 }, { 0, 320 } };
+	const struct explain_item *item;
+
+	facts_of(answer, &facts); /* the key frames are too far apart for the delay */
+	strcpy(facts.feeds[0].twin_of, "backup");
+	strcpy(facts.feeds[1].twin_of, "primary");
+	facts.feeds[0].lag_ms = -320;
+	facts.feeds[1].lag_ms = 320;
+	assert_says(&facts, "feed", "twin of backup, 320 ms earlier");
+	assert_says(&facts, "promise", "That takes a delay of 420 ms");
+	assert_says(&facts, "starved", "What is missing is taken from backup");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		facts.delay_ms = rows[i].delay_ms;
+		explain_make(&facts, &explanation);
+		item = item_of(&explanation, "frozen");
+		assert_int_equal(item->is_promised, rows[i].pause_ms == 0);
+		assert_int_equal(item->picture_ms, rows[i].pause_ms);
+		assert_int_equal(item->silence_ms, rows[i].pause_ms);
+	}
+	assert_says(&facts, "killed", "A pause of up to 320 ms");
+	assert_says(&facts, "promise", "is a pause of up to 320 ms");
+	facts.delay_ms = 500; /* it comes too late to go on as it is */
+	facts.feeds[1].lag_ms = 901;
+	assert_says(&facts, "killed", "The picture stands still until the next key frame");
+	strcpy(facts.live, "spare"); /* which is no twin of theirs */
+	assert_says(&facts, "killed", "goes on from primary");
+}
+
+static void what_another_format_does_is_told(void **state)
+{
+	static struct explain_facts facts;
+
+	facts_of(answer, &facts);
+	facts.feeds[1].gop_ms = 2000;
+	strcpy(facts.feeds[1].mismatch, "resolution 1280x720 instead of 1920x1080");
+	assert_says(&facts, "promise", "of another format, though: resolution 1280x720");
+	assert_says(&facts, "killed", "some platforms end the broadcast for it");
+	facts.on_mismatch = MISMATCH_REFUSE;
+	assert_says(&facts, "promise", "backup is of another format, which on_mismatch: refuse");
+}
+
+static void a_feed_that_is_leaving_takes_nothing_over(void **state)
+{
+	static struct explain_facts facts;
+
+	facts_of(answer, &facts);
+	strcpy(facts.feeds[1].leaving, "its feed was removed");
+	assert_says(&facts, "killed", "Nobody is there to take over now");
+	strcpy(facts.live, "backup");
+	assert_says(&facts, "killed", "goes on with primary");
+	strcpy(facts.feeds[0].leaving, "its feed was removed");
+	assert_says(&facts, "feed", "leaving: its feed was removed; it goes when another can");
+}
+
+static void before_any_feed_has_come_the_configuration_speaks(void **state)
+{
+	static struct explain_facts facts;
+
+	facts_of(answer, &facts);
+	for (unsigned i = 0; i < facts.feed_count; i++) {
+		strcpy(facts.feeds[i].state, "offline");
+		facts.feeds[i].gop_ms = EXPLAIN_UNKNOWN;
+	}
+	facts.live[0] = '\0';
+	assert_says(&facts, "promise", "No feed has come yet");
+	assert_says(&facts, "promise", "at most 2.25 s apart");
+	assert_says(&facts, "killed", "if the key frames of backup are at most 2.25 s apart");
+	assert_says(&facts, "feed", "no encoder is connected");
+	facts.feeds[0].is_pulled = true;
+	assert_says(&facts, "feed", "nothing comes from where it is fetched");
+	strcpy(facts.feeds[0].health, "cannot be reached");
+	assert_says(&facts, "feed", "offline, cannot be reached");
+}
+
 /* ---- what may come in ---- */
 
 static void a_slate_is_counted_on_before_the_show_is_started(void **state)
@@ -470,6 +559,10 @@ int main(void)
 		cmocka_unit_test(without_a_standby_nothing_is_promised),
 		cmocka_unit_test(sound_of_another_format_changes_with_the_picture),
 		cmocka_unit_test(a_take_and_a_manual_return_are_told),
+		cmocka_unit_test(twins_need_no_key_frame),
+		cmocka_unit_test(what_another_format_does_is_told),
+		cmocka_unit_test(a_feed_that_is_leaving_takes_nothing_over),
+		cmocka_unit_test(before_any_feed_has_come_the_configuration_speaks),
 		cmocka_unit_test(a_slate_is_counted_on_before_the_show_is_started),
 		cmocka_unit_test(foreign_text_cannot_steer_the_terminal),
 		cmocka_unit_test(anything_may_be_missing_or_of_another_kind),
