@@ -16,6 +16,7 @@ class Bench:
         self.seconds = seconds
         self.repeat = repeat
         self.runs = []
+        self.bars = [] # (what it is about, measured, the most it may be)
 
     @contextlib.contextmanager
     def stage(self):
@@ -42,6 +43,16 @@ class Bench:
                 self.runs.append({"measure": measure, "subject": name, **found[name][-1]})
         return {name: {key: statistics.median(run[key] for run in runs) for key in runs[0]}
                 for name, runs in found.items() if runs}
+
+
+    def hold(self, what, measured, most):
+        self.bars.append((what, measured, most))
+
+    def print_bars(self):
+        if self.bars:
+            head("### Bars", "what", "measured", "at most", "")
+        for what, measured, most in self.bars:
+            row(what, float(measured), float(most), "holds" if measured <= most else "MISSED")
 
 
 def head(title, *columns):
