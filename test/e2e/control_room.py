@@ -31,6 +31,22 @@ def take_and_auto_switch_without_a_gap(stage):
 
 
 @case
+def taken_feed_that_dies_is_a_failover_and_the_status_says_whose_fault(stage):
+    show = Show(stage)
+    show.relay.command("take", "main", "backup")
+    show.relay.wait_live("backup")
+    show.backup.kill()
+    status = show.relay.wait_live("primary")
+    if not status["why"].startswith("after backup: connection "):
+        raise AssertionError(f"why {status['why']!r}")
+    events = [json.loads(line) for line in show.relay.command("events", "--json").splitlines()]
+    changes = [(e["kind"], e["from"], e["to"]) for e in events
+               if e["kind"] in ("take", "failover", "failback")]
+    if changes != [("take", "primary", "backup"), ("failover", "backup", "primary")]:
+        raise AssertionError(f"told were {changes}")
+
+
+@case
 def take_of_an_unknown_feed_or_show_is_refused(stage):
     relay = Relay(stage, [], delay_ms=500)
     for arguments in (("take", "main", "nobody"), ("take", "nothing", "primary"),
