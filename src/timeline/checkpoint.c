@@ -302,12 +302,29 @@ static void resume_out(struct tl_out *out, const struct timeline_checkpoint *c)
 	memcpy(out->frame_90k, c->frame_90k, sizeof(out->frame_90k));
 }
 
+/* Where the live source's track has begun, nothing was left to send of the same track of the one
+ * before: what has come since is too late. */
+static void resume_tail(struct timeline_checkpoint *c)
+{
+	for (unsigned i = 0; i < c->source_count; i++) {
+		const struct timeline_checkpoint_source *s = &c->sources[i];
+
+		for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
+			if ((s->flags & CHECKPOINT_LIVE) != 0 &&
+			    (s->joining & checkpoint_track_bit(kind, 0)) == 0) {
+				c->tail_until_90k[kind] = TL_UNKNOWN;
+			}
+		}
+	}
+}
+
 int timeline_resume(struct timeline *tl, const struct timeline_checkpoint *from, int64_t now_us)
 {
 	if (!checkpoint_is_sane(from)) {
 		return -EINVAL;
 	}
 	tl->resume = *from;
+	resume_tail(&tl->resume);
 	tl->is_resuming = true;
 	tl->taken = tl_feed_find(tl, from->taken_feed) >= 0 ? from->taken_feed : 0;
 	tl->last_feed = from->live_feed;

@@ -387,6 +387,21 @@ static bool cut_is_whole(const struct tl_source *live, const struct tl_cut *cut)
 				 audio->end_90k + live->map_90k > cut->left_90k[PACKET_AUDIO]);
 }
 
+/* Where the new source's sound goes on behind what there is of the left one's: later, pictures of
+ * the left one would have gone out that it may not leave behind. */
+static int64_t cut_first_sound(const struct timeline *tl, const struct tl_source *to,
+			       const struct tl_cut *cut)
+{
+	const struct tl_source *live = tl->live;
+	int64_t map_90k = to->map_90k + cut->pts_90k - tl_point_pts(to, cut->point);
+	int64_t last_90k = cut_left_audio(tl, live, to, cut);
+
+	if (!to->flows[PACKET_AUDIO].is_present || last_90k == TL_UNKNOWN) {
+		return INT64_MAX;
+	}
+	return cut_audio_begins(tl, to, map_90k, last_90k + live->flows[PACKET_AUDIO].frame_90k);
+}
+
 int64_t tl_gate_us(const struct timeline *tl, const struct tl_source *s, uint64_t point)
 {
 	const struct packet *p = &tl_index_at(&s->index, point)->packet;
@@ -405,10 +420,12 @@ int64_t tl_gate_us(const struct timeline *tl, const struct tl_source *s, uint64_
 	if (cut.gap_90k == 0) { /* else all that there is before the point goes out */
 		dts_90k = tl_min(dts_90k, cut_first_left_out(tl, s, &cut));
 	}
-	if (cut_is_whole(tl->live, &cut)) { /* else what is missing may still come */
+	if (cut_is_whole(tl->live, &cut)) {
 		flow = &tl->live->flows[p->kind];
 		dts_90k = tl_min(dts_90k,
 				 tl_point_pts(s, point) - flow->reorder_90k - flow->frame_90k);
+	} else if (p->kind == PACKET_VIDEO && cut.is_clean) { /* missing sound may still come */
+		dts_90k = tl_min(dts_90k, cut_first_sound(tl, s, &cut));
 	}
 	return tl_due_us(tl, dts_90k) - TL_GATE_EARLY_US;
 }
