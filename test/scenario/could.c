@@ -291,6 +291,24 @@ static bool is_one_run(const struct watch *w, const struct watch_frame *left,
 	       !goes_over(w, left, right, false);
 }
 
+/* The show had left the feed for another one whose sound never came, so that its own went on until
+ * the other's was known to be silent (3.4: stall_ms). From there on nobody but the next point is
+ * asked for it, and the gap is told (3.5). */
+static bool is_left_for_long(const struct watch *w, const struct watch_frame *left)
+{
+	int64_t left_us = INT64_MAX;
+
+	for (size_t i = 0; i < w->frame_count && w->frames[i].sent_us <= left->sent_us; i++) {
+		const struct watch_frame *f = &w->frames[i];
+
+		if (f->kind == PACKET_VIDEO && (f->flags & PACKET_SPLICE) != 0) {
+			left_us = f->connection != left->connection ? f->sent_us : INT64_MAX;
+		}
+	}
+	return left->kind == PACKET_AUDIO && left_us != INT64_MAX &&
+	       left->sent_us - left_us >= w->config.stall_us;
+}
+
 int watch_find_heir(const struct watch *w, const struct watch_frame *left,
 		    const struct watch_frame *right)
 {
@@ -305,7 +323,8 @@ int watch_find_heir(const struct watch *w, const struct watch_frame *left,
 	    leaves_pictures(w, left, right)) {
 		return -1;
 	}
-	if ((is_one_run(w, left, right) || known > right->sent_us) && left_goes_on(w, left)) {
+	if ((is_one_run(w, left, right) || known > right->sent_us) && !is_left_for_long(w, left) &&
+	    left_goes_on(w, left)) {
 		return (int)left->connection;
 	}
 	if (left->connection == right->connection && left->map_90k == right->map_90k &&
