@@ -291,9 +291,9 @@ static bool is_one_run(const struct watch *w, const struct watch_frame *left,
 	       !goes_over(w, left, right, false);
 }
 
-/* The show had left the feed for another one whose sound never came, so that its own went on until
- * the other's was known to be silent (3.4: stall_ms). From there on nobody but the next point is
- * asked for it, and the gap is told (3.5). */
+/* The show had left the feed for another one whose sound never came, so that its own went on
+ * until the other's was known to be silent (3.4: stall_ms), in whole frames. From there on
+ * nobody but the next point is asked for it, and the gap is told (3.5). */
 static bool is_left_for_long(const struct watch *w, const struct watch_frame *left)
 {
 	int64_t left_us = INT64_MAX;
@@ -306,7 +306,7 @@ static bool is_left_for_long(const struct watch *w, const struct watch_frame *le
 		}
 	}
 	return left->kind == PACKET_AUDIO && left_us != INT64_MAX &&
-	       left->sent_us - left_us >= w->config.stall_us;
+	       left->sent_us - left_us >= w->config.stall_us - to_us(2 * left->frame_90k);
 }
 
 int watch_find_heir(const struct watch *w, const struct watch_frame *left,
