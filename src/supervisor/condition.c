@@ -262,7 +262,7 @@ bool condition_can_be_shown(const struct feed *feed, char *why, size_t size)
 		text_copy(why, size, "nothing has come from its encoder yet");
 	} else if (s->state == FEED_STALLED) {
 		text_copy(why, size, "its encoder is connected, but nothing comes from it");
-	} else if (s->has_video && s->format.gop_ms == 0 && has_signal(s, SIGNAL_NO_KEY_FRAME)) {
+	} else if (s->has_video && has_signal(s, SIGNAL_NO_KEY_FRAME)) {
 		text_copy(why, size, "it sends no key frames that the show could go over at");
 	} else {
 		return true;
