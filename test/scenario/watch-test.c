@@ -136,6 +136,17 @@ static void rises_the_same_dts_twice(void **state)
 	assert_breaks(show, "rises");
 }
 
+static void rises_by_less_than_rtmp_can_tell(void **state)
+{
+	struct show *show = *state;
+	struct packet p = picture(0, 20);
+
+	send(show, 0, 0, 20);
+	p.dts_90k = 19 * FRAME_90k + 89;
+	send_at(show, &p, due_us(&p));
+	assert_breaks(show, "rises");
+}
+
 static void rises_pts_before_dts(void **state)
 {
 	struct show *show = *state;
@@ -364,6 +375,7 @@ int main(void)
 		CASE(a_show_in_order_breaks_no_rule),
 		CASE(order_dts_falls_across_tracks),
 		CASE(rises_the_same_dts_twice),
+		CASE(rises_by_less_than_rtmp_can_tell),
 		CASE(rises_pts_before_dts),
 		CASE(origin_another_content),
 		CASE(origin_a_connection_that_never_was),

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define WINDOW_US 100000
+#define RTMP_STEP_90k 90 /* frames nearer than that may have one timestamp there */
 /* 500 ms late, 100 ms of new media, 150 ms of jitter and rounding to windows */
 #define WINDOW_MAX_90k 67500
 #define SQUEEZED_US 1200 /* a squeeze moves by 1 ms */
@@ -140,6 +141,11 @@ static void check_order(struct watch *w, const struct packet *p, int64_t now_us)
 	    p->dts_90k <= w->last_dts_90k[p->kind][p->track]) {
 		watch_fail(w, "rises", now_us, "dts of kind %u track %u does not rise", p->kind,
 			   p->track);
+	}
+	if (p->type == PACKET_FRAME && packet_is_main(p) && w->has_last[p->kind][p->track] &&
+	    p->dts_90k > w->last_dts_90k[p->kind][p->track] &&
+	    p->dts_90k - w->last_dts_90k[p->kind][p->track] < RTMP_STEP_90k) {
+		watch_fail(w, "rises", now_us, "dts of kind %u rises by less than 1 ms", p->kind);
 	}
 	if (p->pts_90k < p->dts_90k) {
 		watch_fail(w, "rises", now_us, "pts before dts");

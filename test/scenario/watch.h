@@ -4,7 +4,8 @@
  * goes in and comes out, it keeps what it needs and names the first rule that is broken:
  *
  *   order       dts never falls across tracks
- *   rises       dts strictly rises within a track, and pts is not before dts
+ *   rises       dts strictly rises within a track, of main ones by what RTMP can tell apart (1 ms),
+ *               and pts is not before dts
  *   origin      every packet was sent by a feed as it is: the same kind, track, size, content
  *   once        and leaves once
  *   sequence    a connection's packets leave each track in the order in which they came
