@@ -195,11 +195,28 @@ static void a_slow_platform_goes_on_at_a_key_frame_with_all_of_the_audio(void **
 	finish(w);
 }
 
+/* Another show ring, with some frames in it. */
+static void change_ring(struct world *w, int64_t batch_us, unsigned frames)
+{
+	const struct ipc_show_ring order = { .batch_us = batch_us };
+	int fds[2];
+
+	ring_writer_close(&w->writer);
+	close(w->ring);
+	w->batch_us = batch_us;
+	open_ring(w);
+	while (frames-- > 0) {
+		put_frame(w, false, 700);
+	}
+	ring_publish(w->writer);
+	fds[0] = w->ring;
+	fds[1] = w->wake;
+	stage_send(&w->relay, IPC_SHOW_RING, &order, fds, 2);
+}
+
 static void a_new_show_ring_does_not_disturb_the_connection(void **state)
 {
 	struct world *w = *state;
-	struct ring_writer *old_writer;
-	int old_ring, fds[2];
 	unsigned i;
 
 	start(w, 20000);
@@ -207,16 +224,7 @@ static void a_new_show_ring_does_not_disturb_the_connection(void **state)
 	platform_forget(&w->platforms[0]);
 	put_frame(w, false, 700); /* to be drained from the old ring */
 	ring_publish(w->writer);
-	old_writer = w->writer;
-	old_ring = w->ring;
-	open_ring(w);
-	for (i = 0; i < 5; i++) {
-		put_frame(w, false, 700);
-	}
-	ring_publish(w->writer);
-	fds[0] = w->ring;
-	fds[1] = w->wake;
-	stage_send(&w->relay, IPC_SHOW_RING, &(struct ipc_show_ring){ .batch_us = 20000 }, fds, 2);
+	change_ring(w, 20000, 5);
 	WAIT_FOR(w, w->platforms[0].count == 12);
 	for (i = 0; i < 6; i++) {
 		assert_int_equal(number_of(&w->platforms[0].messages[2 * i]), 2 * GOP + i);
@@ -224,8 +232,32 @@ static void a_new_show_ring_does_not_disturb_the_connection(void **state)
 				 follow_ms((GOP + i) * FRAME_90K, 0));
 	}
 	assert_int_equal(w->platforms[0].accepted, 1);
-	ring_writer_close(&old_writer);
-	close(old_ring);
+	finish(w);
+}
+
+static void expect_one_more_frame(struct world *w)
+{
+	platform_forget(&w->platforms[0]);
+	put_frame(w, false, 700);
+	ring_publish(w->writer);
+	WAIT_FOR(w, w->platforms[0].count == 2);
+}
+
+/* Its writer wakes us from now on, or wakes us no longer. */
+static void a_new_show_ring_says_how_it_is_looked_into(void **state)
+{
+	const int64_t batches_us[] = { 0, 0, 20000, 0 };
+	struct world *w = *state;
+
+	start(w, 20000);
+	go_on_air(w);
+	for (unsigned i = 0; i < sizeof(batches_us) / sizeof(batches_us[0]); i++) {
+		platform_forget(&w->platforms[0]);
+		change_ring(w, batches_us[i], 1);
+		WAIT_FOR(w, w->platforms[0].count == 2);
+		expect_one_more_frame(w);
+	}
+	assert_int_equal(w->platforms[0].accepted, 1);
 	finish(w);
 }
 
@@ -410,6 +442,7 @@ int main(void)
 		WORLD_TEST(a_platform_that_stops_reading_holds_up_no_other),
 		WORLD_TEST(a_slow_platform_goes_on_at_a_key_frame_with_all_of_the_audio),
 		WORLD_TEST(a_new_show_ring_does_not_disturb_the_connection),
+		WORLD_TEST(a_new_show_ring_says_how_it_is_looked_into),
 		WORLD_TEST(stop_alone_leaves_uncleanly_at_once),
 		WORLD_TEST(a_killed_relay_unpublishes_nothing),
 		WORLD_TEST(stop_with_unpublish_says_goodbye_after_the_last_message),
