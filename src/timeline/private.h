@@ -76,7 +76,6 @@
 #define TL_INDEX_MAX 65536u
 #define TL_TAIL_MAX 1024u
 #define TL_EVENTS_MAX 32u
-#define TL_TWIN_SLACK_90k 360 /* copies of a frame lie this near: RTMP rounds to 1 ms, twice */
 
 static inline int64_t tl_us(int64_t t_90k)
 {
