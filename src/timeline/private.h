@@ -378,7 +378,8 @@ struct timeline {
 	unsigned tail_tracks[PACKET_KINDS][PACKET_TRACKS_MAX]; /* items of each track */
 	int64_t tail_until_90k[PACKET_KINDS]; /* what went into it: see tl_tail_move() */
 	uint64_t tail_mask;                   /* tracks with items, as in struct tl_index */
-	struct tl_source *tail_source;        /* left last: its sound may go on */
+	struct tl_source *tail_source;        /* left last: its sound may go on ... */
+	int64_t tail_limit_90k; /* ... a little behind this, where it should have ended */
 
 	struct tl_out out;
 	struct tl_change change;
@@ -462,9 +463,9 @@ void tl_leave(struct timeline *tl, int64_t now_us);
 /* Moves what is left to send of a source into the tail: main video up to left[VIDEO] (show pts),
  * main audio up to left[AUDIO], all else before left[DATA] (show dts). */
 void tl_tail_move(struct timeline *tl, struct tl_source *s, const int64_t left_90k[PACKET_KINDS]);
-/* Until the live source's sound has begun, or it is left for want of it, that of the one left goes
- * on where the show's would stop: when something behind it is about to leave (TL_UNKNOWN: nothing
- * is), or it is late. now_us if some is in the tail now; else when to come again, CLOCK_NEVER. */
+/* Until the live source's sound has begun, that of the one left goes on where the show's would
+ * stop: when something behind it is about to leave (TL_UNKNOWN: nothing is), or it is late. now_us
+ * if some is in the tail now; else when to come again, CLOCK_NEVER. */
 int64_t tl_tail_follow(struct timeline *tl, int64_t leaving_90k, int64_t now_us);
 void tl_tail_pop(struct timeline *tl);
 void tl_tail_drop(struct timeline *tl, int handle, uint64_t before_seq);

@@ -117,6 +117,7 @@ void tl_tail_move(struct timeline *tl, struct tl_source *s, const int64_t left_9
 	memcpy(tl->tail_until_90k, left_90k, sizeof(tl->tail_until_90k));
 	tail_gather(tl, s, s->index.waiting & ~tail_unbegun_tracks(s));
 	tl->tail_source = s->is_open ? s : NULL;
+	tl->tail_limit_90k = left_90k[PACKET_AUDIO];
 }
 
 /* The live source's own sound has come that goes on there. */
@@ -149,7 +150,9 @@ static const struct packet *tail_next_sound(const struct timeline *tl, const str
 	}
 	p = &tl_index_at(&s->index, n)->packet;
 	pts_90k = p->pts_90k + s->tail_map_90k;
-	return tl_abs(pts_90k - end_90k) > tl_audio_overlap(tl, s) || tail_has_heir(tl, end_90k)
+	return tl_abs(pts_90k - end_90k) > tl_audio_overlap(tl, s) ||
+			       pts_90k - tl_90k(tl->config.stall_us) > tl->tail_limit_90k ||
+			       tail_has_heir(tl, end_90k)
 		       ? NULL
 		       : p;
 }
