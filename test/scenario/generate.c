@@ -320,6 +320,13 @@ static void write_any(struct dice *d, uint64_t seed, bool has_copies)
 			happen_to_show(d, ms, feed);
 		}
 	}
+	if (chance(d, 30)) { /* a reload takes a feed away */
+		int64_t away_ms = roll(d, 5000, ms);
+
+		happen(d, away_ms, "leave primary");
+		happen(d, away_ms + roll(d, 0, 3000),
+		       chance(d, 30) ? "stay primary" : "connect primary");
+	}
 	write_happenings(d, ms + 10000);
 }
 
@@ -329,7 +336,8 @@ static void write_promise(struct dice *d, uint64_t seed)
 {
 	static const char *const faults[] = {
 		"kill primary",   "stall primary",           "stall primary video",
-		"freeze primary", "hole primary video 1500", "take backup"
+		"freeze primary", "hole primary video 1500", "take backup",
+		"leave primary"
 	};
 	static const unsigned audio_hz[] = { 48000, 48000, 44100, 22050 };
 	unsigned hz = audio_hz[roll(d, 0, 3)];
@@ -364,7 +372,7 @@ static void happen_to_copy(struct dice *d, int64_t ms)
 	switch (roll(d, 0, 5)) {
 	case 0:
 	case 1:
-		happen(d, ms, "kill %s", copy);
+		happen(d, ms, "%s %s", chance(d, 50) ? "leave" : "kill", copy);
 		happen(d, ms + roll(d, 0, 3000), "connect %s", copy);
 		break;
 	case 2:

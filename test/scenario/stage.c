@@ -382,7 +382,7 @@ static void stage_release(struct stage *st, int handle)
 	for (unsigned i = 0; i < st->feed_count; i++) {
 		struct stage_feed *f = &st->feeds[i];
 
-		if (f->handle != handle || !f->is_held || (f->is_connected && !f->is_leaving)) {
+		if (f->handle != handle || !f->is_held) {
 			continue;
 		}
 		f->is_held = false;
