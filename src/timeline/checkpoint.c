@@ -400,6 +400,7 @@ void tl_resume_source(struct timeline *tl, struct tl_source *s, uint64_t seq)
 							 : TL_NONE;
 	s->leaves_tail = (from->flags & CHECKPOINT_TAIL) != 0;
 	s->is_resumed = true;
+	s->was_copy = from->group != 0;
 	resume_joining(s, from->joining);
 	if ((from->flags & CHECKPOINT_LIVE) == 0) {
 		return;

@@ -155,7 +155,8 @@ static bool group_was_sent(const struct timeline *tl, struct tl_group *group,
 	if (!packet_is_main(p) || p->kind == PACKET_DATA) {
 		return group->is_resumed && p->dts_90k + group->source->map_90k < tl->out.last_90k;
 	}
-	is_sent = p->dts_90k <= group->sent_90k[p->kind];
+	is_sent = group->sent_90k[p->kind] != TL_UNKNOWN &&
+		  p->dts_90k <= group->sent_90k[p->kind] + TL_TWIN_SLACK_90k;
 	if (!is_sent && p->kind == tl_source_main_kind(group->source)) {
 		group->is_resumed = false;
 	}
@@ -268,7 +269,7 @@ static int64_t group_lead_at_us(const struct timeline *tl, const struct tl_group
 	if (tl->config.delay_us > 0 ? group_is_odd(group, group->leader, p)
 				    : group_is_hole(group, p->kind, dts_90k)) {
 		behind_us = group_behind_us(tl, group, p->kind, dts_90k, now_us);
-		if (behind_us >= 0 && tl->config.delay_us > 0) {
+		if (tl->config.delay_us > 0 && behind_us >= 0) {
 			return group_due_us(tl, group, dts_90k);
 		}
 	}
@@ -349,6 +350,13 @@ static bool group_is_time(int64_t at_us, int64_t now_us, int64_t *wake_us)
 	return false;
 }
 
+/* The frame of the leading copy may be one that another copy brought, at another time. */
+static bool group_may_double(const struct tl_group *group, const struct tl_source *c,
+			     const struct packet *p)
+{
+	return c == group->leader && (group_is_odd(group, c, p) || group->last[p->kind] != c);
+}
+
 /* Copies whose frames did not follow from those before: has their time moved? */
 static bool group_rejoin(struct tl_group *group, unsigned kind, int64_t now_us)
 {
@@ -360,7 +368,7 @@ static bool group_rejoin(struct tl_group *group, unsigned kind, int64_t now_us)
 		const struct packet *p = copy_head(c, kind);
 
 		if (p == NULL || p->type != PACKET_FRAME ||
-		    !(c->copy.is_odd || (c == group->leader && group_is_odd(group, c, p)))) {
+		    !(c->copy.is_odd || group_may_double(group, c, p))) {
 			continue;
 		}
 		switch (tl_copy_rejoin(group, c, kind, c->copy.is_odd, now_us)) {
@@ -440,9 +448,9 @@ static void group_forget_sent(struct tl_group *group)
 	for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
 		const struct tl_track *track = &m->index.tracks[kind][0];
 
-		while (track->head != TL_NONE &&
+		while (track->head != TL_NONE && group->sent_90k[kind] != TL_UNKNOWN &&
 		       tl_index_at(&m->index, track->head)->packet.dts_90k <=
-			       group->sent_90k[kind]) {
+			       group->sent_90k[kind] + TL_TWIN_SLACK_90k) {
 			tl_source_pop(m, kind, 0);
 		}
 	}

@@ -218,7 +218,8 @@ struct tl_source {
 	uint64_t anchor_seq;
 	int64_t anchor_pts_90k;
 	bool leaves_tail; /* was left just before the restart */
-	bool is_resumed;  /* was known before the restart */
+	bool is_resumed;  /* was known before the restart ... */
+	bool was_copy;    /* ... as one of twins */
 
 	/* random access */
 	int64_t key_dts_90k, point_dts_90k, weak_dts_90k;

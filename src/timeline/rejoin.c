@@ -17,7 +17,6 @@
 #define MOVES_MAX 4
 #define MOVES_US 10000000
 #define MOVE_MAX_90k 540000 /* 6 s: more is a new media time */
-#define STEP_BACK_FRAMES 3  /* fewer are frames in the wrong order */
 
 /* The places where a payload lies, in the group's time. */
 struct places {
@@ -201,7 +200,8 @@ bool tl_copy_steps(struct tl_source *c, const struct packet *p, int64_t now_us)
 		c->copy.is_odd = true;
 		c->copy.odd_seq = p->source_seq;
 	}
-	if (by_90k <= flow->frame_90k * (STEP_BACK_FRAMES + 1) || !copy_moves(c, now_us)) {
+	/* less is two frames in the wrong order */
+	if (by_90k * 2 <= flow->frame_90k * 5 || !copy_moves(c, now_us)) {
 		return false;
 	}
 	copy_move(c, by_90k, p->source_seq);

@@ -229,11 +229,25 @@ enum packet_kind tl_sent_kind(const struct packet *p)
 	return p->track == 0 ? (enum packet_kind)p->kind : PACKET_DATA;
 }
 
+/* A twin of the source that has gone since sent it before the switch was restarted. */
+static bool source_twin_sent(const struct timeline *tl, const struct tl_source *s,
+			     const struct packet *p)
+{
+	int64_t last_90k = tl->out.last_dts_90k[p->kind][p->track];
+
+	return s->was_copy && s == tl->live && p->type == PACKET_FRAME && p->kind != PACKET_DATA &&
+	       last_90k != TL_UNKNOWN && p->dts_90k + s->map_90k <= last_90k + TL_TWIN_SLACK_90k;
+}
+
 /* Before the switch was restarted. */
-static bool source_was_sent(const struct tl_source *s, const struct packet *p)
+static bool source_was_sent(const struct timeline *tl, const struct tl_source *s,
+			    const struct packet *p)
 {
 	uint64_t sent_seq = s->sent_seq[tl_sent_kind(p)];
 
+	if (source_twin_sent(tl, s, p)) {
+		return true;
+	}
 	return p->source_seq < s->resume_seq || (sent_seq != TL_NONE && p->source_seq <= sent_seq);
 }
 
@@ -271,7 +285,7 @@ void tl_source_append(struct timeline *tl, struct tl_source *s, struct tl_entry 
 		s->map_90k += moved_90k;
 		s->point_90k -= s->point_90k != TL_UNKNOWN ? moved_90k : 0;
 	}
-	if (source_was_sent(s, p)) { /* it was here to learn from */
+	if (source_was_sent(tl, s, p)) { /* it was here to learn from */
 		tl_resume_frame(tl, s, p);
 		tl_source_pop(s, p->kind, p->track);
 	}
