@@ -15,6 +15,7 @@
 #define EXTRA_SPREAD_90k 900000 /* extra tracks stay this close to the main ones */
 #define LEAST_STEP_90K 90       /* what RTMP can tell apart */
 #define HEADER_AHEAD_90k 90000  /* a header may lie this far ahead of the frames */
+#define SOUND_MAX_90k 90000     /* no piece of sound is longer */
 #define NONSENSE_WINDOW_US 10000000
 #define NONSENSE_MAX 50 /* bad packets in it: not to be chosen */
 
@@ -344,6 +345,7 @@ static void source_begin_format(struct tl_source *s, enum packet_kind kind)
 	} else if (flow->frames_learned == 0 && params->sample_rate > 0 &&
 		   params->frame_samples > 0) {
 		flow->frame_90k = (int64_t)params->frame_samples * MEDIA_HZ / params->sample_rate;
+		flow->frame_90k = tl_max(1, tl_min(flow->frame_90k, SOUND_MAX_90k));
 	}
 }
 

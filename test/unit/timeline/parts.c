@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The timeline's parts, each on its own: lag, clock, index, flow. */
+/* The timeline's parts, each on its own: lag, clock, index, flow, source. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -314,6 +314,32 @@ static void patience_is_two_of_what_comes_at_once(void **state)
 	assert_int_equal(tl_flow_patience_us(&flow, 1000000), 1000000);
 }
 
+/* ---- source ---- */
+
+static int64_t frame_of_sound(uint16_t samples, uint32_t rate)
+{
+	const struct timeline_config config = { .feed_count = 1, .feeds = { { .id = 1 } } };
+	const struct codec_params params = { .sample_rate = rate, .frame_samples = samples };
+	struct packet p = { .kind = PACKET_AUDIO, .type = PACKET_CONFIG, .codec = CODEC_FLAC };
+	struct timeline *tl = timeline_create(&config, 0);
+	int source = timeline_open(tl, 1, 1, 0);
+	int64_t frame_90k;
+
+	assert_int_equal(timeline_push(tl, source, 0, &p, &params, 0), 0);
+	p.type = PACKET_FRAME;
+	assert_int_equal(timeline_push(tl, source, 1, &p, NULL, 0), 0);
+	frame_90k = tl->sources[0]->flows[PACKET_AUDIO].frame_90k;
+	timeline_destroy(&tl);
+	return frame_90k;
+}
+
+static void sound_lasts_for_as_long_as_its_header_says_within_reason(void **state)
+{
+	assert_int_equal(frame_of_sound(1024, 48000), 1920);
+	assert_int_equal(frame_of_sound(1, 655350), 1);
+	assert_int_equal(frame_of_sound(UINT16_MAX, 1), 90000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +363,7 @@ int main(void)
 		cmocka_unit_test(a_short_gap_is_no_hole),
 		cmocka_unit_test(patience_is_never_below_three_frames),
 		cmocka_unit_test(patience_is_two_of_what_comes_at_once),
+		cmocka_unit_test(sound_lasts_for_as_long_as_its_header_says_within_reason),
 	};
 
 	return cmocka_run_group_tests_name("parts", tests, NULL, NULL);
