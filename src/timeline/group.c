@@ -321,9 +321,11 @@ static void group_follow_leader(struct timeline *tl, struct tl_group *group)
 	m->age = c->age;
 	if (tl_lag_is_known(&c->lag)) {
 		m->lag = c->lag;
-		m->latest = c->latest;
 		m->lag.min_us = tl_copy_lag_us(c);
-		m->latest.min_us += tl_us(c->copy.offset_90k);
+	}
+	if (tl_lag_is_known(&c->latest)) {
+		m->latest = c->latest;
+		m->latest.usual_us += tl_us(c->copy.offset_90k);
 	}
 }
 

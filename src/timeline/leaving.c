@@ -16,9 +16,9 @@
 
 void timeline_set_leaving(struct timeline *tl, int source, bool is_leaving, const char *cause)
 {
-	struct tl_source *s = tl->by_handle[source];
+	struct tl_source *s = tl_open_source(tl, source);
 
-	if (!s->is_open) {
+	if (s == NULL) {
 		return; /* it has left, or ended by itself */
 	}
 	s->is_leaving = is_leaving;

@@ -195,7 +195,9 @@ void tl_group_commit(struct timeline *tl, struct tl_group *group, struct tl_sour
 		group->last[kind] = c;
 		c->copy.placed_90k[kind] = p->dts_90k;
 		c->copy.strikes = 0;
-		c->copy.is_odd &= p->source_seq < c->copy.odd_seq; /* else it is followed */
+		/* From where it is followed, it has not moved. */
+		c->copy.is_odd &= p->source_seq < c->copy.odd_seq;
+		c->copy.hint_90k = p->source_seq < c->copy.hint_seq ? c->copy.hint_90k : 0;
 	}
 	tl_source_append(tl, m, &e);
 	c->copy.keep_until = m->index.next;
@@ -315,18 +317,14 @@ static enum verdict copy_agrees(const struct tl_source *c, const struct packet *
 	return VERDICT_UNKNOWN;
 }
 
-/* The head of `c` comes before that of the leading copy, or that has none: `p`. When may it? */
+/* The head of `c` comes before that of the leading copy, `p`. When may it? */
 static int64_t group_fill_at_us(const struct timeline *tl, const struct tl_group *group,
 				const struct tl_source *c, const struct packet *p, bool *ret_is_bad)
 {
-	unsigned kind = p != NULL ? p->kind : PACKET_NONE;
-	int64_t lead_90k = p != NULL ? tl_copy_time(group->leader, p) : 0;
+	int64_t lead_90k = tl_copy_time(group->leader, p);
 
 	*ret_is_bad = false;
-	if (p == NULL) {
-		return 0;
-	}
-	if (!group_is_hole(group, kind, lead_90k)) {
+	if (!group_is_hole(group, p->kind, lead_90k)) {
 		*ret_is_bad = true;
 		return INT64_MIN;
 	}
@@ -337,7 +335,7 @@ static int64_t group_fill_at_us(const struct timeline *tl, const struct tl_group
 		*ret_is_bad = true;
 		return INT64_MIN;
 	default:
-		return group_due_us(tl, group, tl_copy_time(c, copy_head(c, kind)));
+		return group_due_us(tl, group, tl_copy_time(c, copy_head(c, p->kind)));
 	}
 }
 

@@ -363,7 +363,7 @@ struct timeline {
 	int64_t delay_us, delay_lowered_us; /* the config's, or on the way down to it */
 	int64_t asked_us;                   /* timeline_next() wanted to be called then */
 	struct tl_source *sources[TL_SLOTS_MAX];
-	struct tl_source *by_handle[TIMELINE_SOURCES_MAX]; /* who takes pushes */
+	struct tl_source *by_handle[TIMELINE_SOURCES_MAX]; /* newest of it; NULL: gone */
 	uint32_t handles;                                  /* bit: handle is in use */
 	uint32_t closed;                                   /* bit: no more packets will come */
 	bool has_ended;   /* a source that gets no more packets is not destroyed yet */
@@ -414,6 +414,8 @@ int64_t tl_due_us(const struct timeline *tl, int64_t show_90k);
 int64_t tl_lateness_us(const struct timeline *tl, int64_t show_90k, int64_t now_us);
 struct tl_source *tl_newest_source(const struct timeline *tl, unsigned feed);
 int tl_feed_find(const struct timeline *tl, uint16_t id);
+/* The source that takes the handle's pushes; NULL: it is closed. */
+struct tl_source *tl_open_source(const struct timeline *tl, int handle);
 /* A new source in a free slot; -EBUSY, -ENOMEM. */
 int tl_add_source(struct timeline *tl, int handle, unsigned feed, uint32_t incarnation,
 		  int64_t now_us, struct tl_source **ret);

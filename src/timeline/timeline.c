@@ -140,11 +140,18 @@ void tl_end_source(struct timeline *tl, struct tl_source *s, const char *cause, 
 	tl->health_us = INT64_MIN;
 }
 
+struct tl_source *tl_open_source(const struct timeline *tl, int handle)
+{
+	struct tl_source *s = tl->by_handle[handle];
+
+	return s != NULL && s->is_open ? s : NULL;
+}
+
 void timeline_close(struct timeline *tl, int source, const char *cause, int64_t now_us)
 {
-	struct tl_source *s = tl->by_handle[source];
+	struct tl_source *s = tl_open_source(tl, source);
 
-	if (!s->is_open) {
+	if (s == NULL) {
 		return; /* it has left before */
 	}
 	tl->closed |= UINT32_C(1) << source;
@@ -189,12 +196,13 @@ static void timeline_start_clock(struct timeline *tl, struct tl_source *s, int64
 int timeline_push(struct timeline *tl, int source, uint64_t seq, const struct packet *p,
 		  const struct codec_params *params, int64_t now_us)
 {
+	struct tl_source *s = tl_open_source(tl, source);
 	int error;
 
-	if (!tl->by_handle[source]->is_open) {
+	if (s == NULL) {
 		return 0; /* it has left */
 	}
-	error = tl_source_push(tl, tl->by_handle[source], seq, p, params, now_us);
+	error = tl_source_push(tl, s, seq, p, params, now_us);
 	timeline_start_clock(tl, tl->by_handle[source], now_us);
 	tl->is_dirty = true;
 	return error;
@@ -236,9 +244,13 @@ int timeline_take(struct timeline *tl, uint16_t feed, int64_t now_us)
 void timeline_note_loss(struct timeline *tl, int source, uint64_t packets, uint64_t lost,
 			int64_t now_us)
 {
-	struct tl_source *s = tl->by_handle[source];
-	struct tl_second *second = tl_gauge_now(&s->gauge, now_us);
+	struct tl_source *s = tl_open_source(tl, source);
+	struct tl_second *second;
 
+	if (s == NULL) {
+		return; /* it has left */
+	}
+	second = tl_gauge_now(&s->gauge, now_us);
 	if (packets >= s->srt_packets && lost >= s->srt_lost) { /* else it counts anew */
 		second->carried += packets - s->srt_packets;
 		second->lost += lost - s->srt_lost;
@@ -274,6 +286,9 @@ static void timeline_remove(struct timeline *tl, unsigned slot)
 	}
 	if (tl->tail_source == s) {
 		tl->tail_source = NULL;
+	}
+	if (s->handle != TL_NO_HANDLE && tl->by_handle[s->handle] == s) {
+		tl->by_handle[s->handle] = NULL; /* which a group may still hold */
 	}
 	tl_source_destroy(&tl->sources[slot]);
 }
@@ -312,18 +327,18 @@ static bool timeline_release(struct timeline *tl, int *ret_handle)
 		busy |= s->handle != TL_NO_HANDLE ? UINT32_C(1) << s->handle : 0;
 		tl->has_ended |= !s->is_open;
 	}
-	if ((tl->closed & ~busy) == 0) {
-		return false;
+	for (uint32_t left = tl->closed & ~busy; left != 0; left &= left - 1) {
+		int handle = __builtin_ctz(left);
+
+		tl->has_ended = true; /* there may be more, or it is held */
+		if (!timeline_is_held(tl, handle)) {
+			tl->closed &= ~(UINT32_C(1) << handle);
+			tl->handles &= ~(UINT32_C(1) << handle);
+			*ret_handle = handle;
+			return true;
+		}
 	}
-	tl->has_ended = true; /* there may be more */
-	*ret_handle = __builtin_ctz(tl->closed & ~busy);
-	if (timeline_is_held(tl, *ret_handle)) {
-		return false;
-	}
-	tl->closed &= ~(UINT32_C(1) << *ret_handle);
-	tl->handles &= ~(UINT32_C(1) << *ret_handle);
-	tl->by_handle[*ret_handle] = NULL;
-	return true;
+	return false;
 }
 
 /* What is late only because nobody asked for it in time is not late: the delay takes that up. */

@@ -274,6 +274,89 @@ static void replayed_frames_make_no_twin(void **state)
 	world_destroy(w);
 }
 
+/* Nothing that was told of its connection is kept, but the show still has frames of it to send. */
+static void copy_that_parts_may_be_taken_away_at_once(void **state)
+{
+	struct world *w = world_create();
+
+	play(w, 0, 218, encode, encode, 0);
+	assert_int_equal(w->twins, 1);
+	for (int64_t n = 218; n < 240; n++) {
+		int64_t now_us = START_US + n * FRAME_US;
+
+		if (n < 219 || n > 222) {
+			push(w, 0, n, encode(n), now_us);
+		}
+		push(w, 1, n, n < 225 ? encode(n) : forgery(n), now_us);
+		run(w, now_us);
+		if (n == 226) {
+			assert_int_equal(w->parted, 1);
+			timeline_set_leaving(w->tl, w->sources[1], true, "removed");
+			run(w, now_us);
+		}
+	}
+	timeline_note_loss(w->tl, w->sources[1], 10, 1, START_US + 240 * FRAME_US);
+	timeline_set_leaving(w->tl, w->sources[1], false, "");
+	timeline_close(w->tl, w->sources[1], NULL, START_US + 240 * FRAME_US);
+	assert_int_equal(w->wrong, 0);
+	world_destroy(w);
+}
+
+/* Commentary, in a second track of sound. */
+static void push_extra(struct world *w, unsigned feed, int64_t n, int64_t now_us)
+{
+	struct packet p = { .kind = PACKET_AUDIO,
+			    .type = PACKET_FRAME,
+			    .track = 1,
+			    .codec = CODEC_AAC,
+			    .dts_90k = n * FRAME_90k + (feed == 1 ? BASE_90k : 0),
+			    .size = 100,
+			    .fingerprint = mix((uint64_t)n + 5000000),
+			    .arrival_us = now_us };
+
+	p.pts_90k = p.dts_90k;
+	w->content[feed][w->seqs[feed]] = 0;
+	timeline_push(w->tl, w->sources[feed], w->seqs[feed]++, &p, NULL, now_us);
+}
+
+static unsigned count_extras(struct world *w, int64_t now_us)
+{
+	struct timeline_step step;
+	unsigned count = 0;
+
+	for (;;) {
+		timeline_next(w->tl, now_us, &step);
+		if (step.action == TIMELINE_WAIT) {
+			return count;
+		}
+		count += step.action == TIMELINE_SEND && step.packet.track == 1;
+	}
+}
+
+/* A picture that lies elsewhere, once, seems to say that the leading copy's time has moved. It has
+ * not, so that what waited for that goes on. */
+static void more_sound_goes_on_where_a_picture_comes_again(void **state)
+{
+	struct world *w = world_create();
+	unsigned count = 0;
+
+	for (int64_t n = 0; n < 600; n++) {
+		int64_t now_us = START_US + n * FRAME_US, ahead = n + 10;
+
+		if (n != 300) {
+			push(w, 0, n, n == 301 ? encode(305) : encode(n), now_us);
+		}
+		push_extra(w, 0, n, now_us);
+		if (ahead != 300 && ahead != 301) {
+			push(w, 1, ahead, encode(ahead), now_us);
+		}
+		push_extra(w, 1, ahead, now_us);
+		count += count_extras(w, now_us);
+	}
+	assert_true(count > 550);
+	world_destroy(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +369,8 @@ int main(void)
 		cmocka_unit_test(copy_that_claims_other_times_gains_nothing),
 		cmocka_unit_test(leader_that_encodes_something_else_goes_on),
 		cmocka_unit_test(replayed_frames_make_no_twin),
+		cmocka_unit_test(more_sound_goes_on_where_a_picture_comes_again),
+		cmocka_unit_test(copy_that_parts_may_be_taken_away_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
