@@ -117,8 +117,13 @@ static void sync_feed(struct feed *feed, const struct config_feed *to)
 					     : "its source was changed");
 	}
 	TAILQ_FOREACH(source, &feed->sources, entry) {
-		const char *misfit = source->connection != NULL ? feed_misfit(source, to) : NULL;
+		const struct connection *c = source->connection;
+		const char *misfit;
 
+		if (c == NULL || c->child->is_stopping) {
+			continue; /* it has ended: its config may be gone */
+		}
+		misfit = feed_misfit(source, to);
 		if (misfit != NULL) {
 			source_leave(source, misfit);
 		} else if (!source->is_leaving) {
