@@ -101,6 +101,8 @@ static void tail_gather(struct timeline *tl, struct tl_source *s, uint64_t track
 			item.packet.dts_90k += s->tail_map_90k;
 			item.packet.pts_90k += s->tail_map_90k;
 			if (!tl_is_leading(s, p)) {
+				/* those behind another picture are of another point */
+				s->drops_leading &= p->kind != PACKET_VIDEO || !packet_is_main(p);
 				tail_append(tl, &item);
 				tail_sort(tl);
 			}
