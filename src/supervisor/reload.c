@@ -298,7 +298,8 @@ static void tell_delay(struct show *show, uint32_t delay_ms)
 	}
 }
 
-void show_sync(struct show *show, const struct config_show *config)
+/* Brings the show in line with `config`, touching nothing that did not change. */
+static void show_sync(struct show *show, const struct config_show *config)
 {
 	bool keeps_switch = is_same_for_switch(show->config, config);
 	bool keeps_thresholds = memcmp(&show->config->failover.health, &config->failover.health,

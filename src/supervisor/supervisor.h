@@ -334,8 +334,6 @@ int64_t show_feed_span_us(const struct show *show);
 int64_t show_feed_gather_us(const struct show *show);
 /* How often the switch looks; 0 without a delay. */
 int64_t show_round_us(const struct show *show);
-/* After a reload: brings the show in line with `config`, touching nothing that did not change. */
-void show_sync(struct show *show, const struct config_show *config);
 
 struct feed *feed_create(struct show *show, const struct config_feed *config);
 void feed_destroy(struct feed *feed, const char *cause);

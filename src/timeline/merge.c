@@ -386,44 +386,35 @@ static bool group_rejoin(struct tl_group *group, unsigned kind, int64_t now_us)
 	return has_moved;
 }
 
-/* The next packet of the kind. False if there is none that may go on yet. */
-static bool group_merge_next(struct timeline *tl, struct tl_group *group, unsigned kind,
+/* The leading copy's head. False: it has to wait. */
+static bool group_merge_lead(struct timeline *tl, struct tl_group *group, const struct packet *p,
 			     int64_t now_us, int64_t *wake_us)
 {
-	const struct packet *p;
-	struct tl_source *c;
-	int64_t at_us;
-	bool is_bad = false;
+	int64_t at_us = p->type == PACKET_FRAME ? group_lead_at_us(tl, group, p, now_us)
+						: INT64_MIN;
 
-	for (unsigned i = group->count; i-- > 0;) {
-		copy_drop_passed(tl, group, group->copies[i], kind, now_us);
-	}
-	if (group_rejoin(group, kind, now_us)) {
-		return true;
-	}
-	p = copy_head(group->leader, kind);
-	c = group_first(group, kind,
-			p != NULL ? tl_copy_time(group->leader, p) - TL_TWIN_SLACK_90k : INT64_MAX);
-	if (p == NULL && c == NULL) {
+	if (!group_is_time(at_us, now_us, wake_us)) {
+		group->is_waiting = true;
 		return false;
 	}
-	if (c == NULL || (p != NULL && p->type != PACKET_FRAME)) {
-		at_us = p->type == PACKET_FRAME ? group_lead_at_us(tl, group, p, now_us)
-						: INT64_MIN;
-		group->is_waiting |= at_us > now_us;
-		if (!group_is_time(at_us, now_us, wake_us)) {
-			return false;
-		}
-		tl_group_commit(tl, group, group->leader, kind, 0, now_us);
-		return true;
-	}
+	tl_group_commit(tl, group, group->leader, p->kind, 0, now_us);
+	return true;
+}
+
+/* The head of `c`, before that of the leading copy, `p`, or, if that is NULL, in its place. False:
+ * it has to wait. */
+static bool group_merge_other(struct timeline *tl, struct tl_group *group, struct tl_source *c,
+			      const struct packet *p, unsigned kind, int64_t now_us,
+			      int64_t *wake_us)
+{
+	bool is_bad = false;
+	int64_t at_us = INT64_MIN;
+
 	if (p != NULL) {
 		at_us = group_fill_at_us(tl, group, c, p, &is_bad);
-	} else { /* the leading copy has nothing: it may just be a little late */
-		at_us = !group->leader->is_open
-				? INT64_MIN
-				: group_due_us(tl, group, tl_copy_time(c, copy_head(c, kind))) +
-					  tl_max(0, TL_TWIN_GRACE_US - tl->config.delay_us);
+	} else if (group->leader->is_open) { /* it may just be a little late */
+		at_us = group_due_us(tl, group, tl_copy_time(c, copy_head(c, kind))) +
+			tl_max(0, TL_TWIN_GRACE_US - tl->config.delay_us);
 	}
 	if (!group_is_time(at_us, now_us, wake_us)) {
 		group->is_waiting |= p != NULL;
@@ -436,6 +427,28 @@ static bool group_merge_next(struct timeline *tl, struct tl_group *group, unsign
 		tl_group_commit(tl, group, c, kind, 0, now_us);
 	}
 	return true;
+}
+
+/* The next packet of the kind. False if there is none that may go on yet. */
+static bool group_merge_next(struct timeline *tl, struct tl_group *group, unsigned kind,
+			     int64_t now_us, int64_t *wake_us)
+{
+	const struct packet *p;
+	struct tl_source *c;
+
+	for (unsigned i = group->count; i-- > 0;) {
+		copy_drop_passed(tl, group, group->copies[i], kind, now_us);
+	}
+	if (group_rejoin(group, kind, now_us)) {
+		return true;
+	}
+	p = copy_head(group->leader, kind);
+	c = group_first(group, kind,
+			p != NULL ? tl_copy_time(group->leader, p) - TL_TWIN_SLACK_90k : INT64_MAX);
+	if (c != NULL && (p == NULL || p->type == PACKET_FRAME)) {
+		return group_merge_other(tl, group, c, p, kind, now_us, wake_us);
+	}
+	return p != NULL && group_merge_lead(tl, group, p, now_us, wake_us);
 }
 
 /* What one copy had sent before a restart, and another one has brought since. */

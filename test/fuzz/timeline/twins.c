@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * One encode, sent by feeds that lag, stall, leave frames out, jump in time, close and come back,
- * lie, and part: the output keeps its order, each packet leaves once and is its feed's, no frame of
- * the encode leaves twice between twins, and nothing is kept of feeds that have gone.
+ * lie, part, and are taken away: the output keeps its order, each packet leaves once and is its
+ * feed's, no frame of the encode leaves twice between twins, nobody goes but who may, and nothing
+ * is kept of feeds that have gone.
  *
  *   frame n of the encode     V0 A0 V1 A1 V2 A2 ...   at n * 33 ms; a key frame now and then
  *   a feed                    sends frames up to n - lag, told in a time of its own
@@ -26,6 +27,7 @@
 
 struct feed {
 	bool is_open;
+	bool is_leaving, may_go; /* since it was to leave it may have been let go */
 	int handle;
 	uint32_t incarnation;
 	int64_t next;      /* frame to be sent */
@@ -99,6 +101,21 @@ static void forget_ring(struct play *p, int handle)
 	memset(&p->rings[handle], 0, sizeof(p->rings[handle]));
 }
 
+/* Nothing more of it is asked for. Only who was closed or is to go is let go. */
+static void check_released(struct play *p, int handle)
+{
+	must(p->rings[handle].is_used);
+	for (unsigned i = 0; i < FEEDS; i++) {
+		struct feed *f = &p->feeds[i];
+
+		if (f->is_open && f->handle == handle) {
+			must(f->may_go);
+			f->is_open = false;
+		}
+	}
+	forget_ring(p, handle);
+}
+
 static void drain(struct play *p)
 {
 	struct timeline_step step;
@@ -112,8 +129,7 @@ static void drain(struct play *p)
 		if (step.action == TIMELINE_SEND) {
 			check_sent(p, &step);
 		} else if (step.action == TIMELINE_RELEASE) {
-			must(p->rings[step.source].is_used);
-			forget_ring(p, step.source);
+			check_released(p, step.source);
 		}
 	}
 	abort();
@@ -259,6 +275,10 @@ static void act(struct play *p)
 			restart(p);
 		} else if (argument < 16) {
 			timeline_take(p->tl, (uint16_t)(argument % (FEEDS + 1)), p->now_us);
+		} else if (f->is_open && argument >= 24) {
+			f->may_go = true;
+			f->is_leaving = !f->is_leaving;
+			timeline_set_leaving(p->tl, f->handle, f->is_leaving, "taken away");
 		} else if (f->is_open) {
 			timeline_lapped(p->tl, f->handle, f->seq - f->seq % 3, p->now_us);
 		}
