@@ -182,7 +182,7 @@ static bool feed_take_over(struct feed *feed, struct source *old, const char *pe
 	return true;
 }
 
-int source_new_wake(const struct show *show)
+static int source_new_wake(const struct show *show)
 {
 	return show->config->delay_ms > 0 ? -1 : eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 }

@@ -355,7 +355,6 @@ void source_release(struct source *source);
 void source_announce(struct source *source);
 /* The encoder's connection goes on as a new source, as if it had come back. */
 void source_renew(struct source *source);
-int source_new_wake(const struct show *show);
 /* After the delay was changed: how much of the past the feeds' rings have to hold now, and how
  * often encoders are listened to. */
 void show_tell_pace(struct show *show);
