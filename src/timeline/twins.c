@@ -129,12 +129,14 @@ static bool pair_is_proven(const struct timeline *tl, const struct tl_pair *pair
 	return total >= MATCHES_MIN;
 }
 
-/* What is further behind than the delay could never be used. */
+/* What is further behind than the delay could never be used. How late one comes whose time has
+ * just stepped nobody knows yet. */
 static bool twins_are_near(const struct timeline *tl, const struct tl_source *s,
 			   const struct tl_source *other, int64_t offset_90k)
 {
-	return tl_abs(s->lag.min_us - tl_us(offset_90k) - other->lag.min_us) <=
-	       tl->config.delay_us + LAG_SPARE_US;
+	return tl_lag_is_known(&s->lag) && tl_lag_is_known(&other->lag) &&
+	       tl_abs(s->lag.min_us - tl_us(offset_90k) - other->lag.min_us) <=
+		       tl->config.delay_us + LAG_SPARE_US;
 }
 
 static void twins_found(struct timeline *tl, const struct tl_source *s,
