@@ -232,7 +232,7 @@ struct tl_source {
 	uint64_t packets, nonsense, late_dropped;
 	int64_t nonsense_us; /* window of bad packets */
 	unsigned nonsense_recent;
-	int64_t split_us; /* arrival of the packet at which media time last jumped */
+	int64_t split_us; /* arrival of the packet at which the connection became this source */
 
 	/* health */
 	struct tl_gauge gauge;
@@ -421,9 +421,10 @@ int tl_add_source(struct timeline *tl, int handle, unsigned feed, uint32_t incar
 		  int64_t now_us, struct tl_source **ret);
 /* The source gets no more packets. */
 void tl_end_source(struct timeline *tl, struct tl_source *s, const char *cause, int64_t now_us);
-/* The connection goes on, but as another source: media time jumped with this packet. */
+/* The connection goes on, but as another source, from this packet on: its media time jumped, or
+ * what follows may not be shown where what came before it may, or the other way round. */
 struct tl_source *tl_split_source(struct timeline *tl, struct tl_source *s, const struct packet *p,
-				  int64_t now_us);
+				  const char *cause, int64_t now_us);
 
 /* ---- event.c ---- */
 struct timeline_event *tl_event(struct timeline *tl, enum timeline_event_kind kind);

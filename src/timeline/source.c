@@ -349,25 +349,67 @@ static void source_begin_format(struct tl_source *s, enum packet_kind kind)
 	}
 }
 
-/* From a header, or from a frame that needs none; one that is only repeated tells nothing new. */
-static void source_learn_params(struct timeline *tl, struct tl_source *s, const struct packet *p,
-				const struct codec_params *params)
+/* What comes behind this header may be shown and what came before may not, or the other way round.
+ * Of what was sent before a restart, that is as it was then. */
+static bool source_is_other_behind(const struct timeline *tl, const struct tl_source *s,
+				   const struct packet *p, const struct codec_params *before,
+				   bool matched)
+{
+	bool was_sent = p->source_seq < s->resume_seq;
+
+	for (unsigned kind = 0; kind < PACKET_KINDS; kind++) {
+		was_sent |= s->sent_seq[kind] != TL_NONE && s->sent_seq[kind] > p->source_seq;
+	}
+	return tl_resume_splits(tl, s, p) ||
+	       (!was_sent && tl->config.on_mismatch == MISMATCH_REFUSE &&
+		before->codec != CODEC_NONE && tl_source_has_frames(s) &&
+		tl_is_compatible(tl, s) != matched);
+}
+
+/* What is refused is not shown, and what came before it is: the connection goes on as another
+ * source, with the time it had, if there is room for one. */
+static struct tl_source *source_change_format(struct timeline *tl, struct tl_source *s,
+					      const struct packet *p,
+					      const struct codec_params *before, int64_t now_us)
+{
+	struct tl_source *next = tl_split_source(tl, s, p, "the encoder changed its format",
+						 now_us);
+
+	if (next == NULL) {
+		return s;
+	}
+	next->lag = s->lag;
+	s->params[p->kind] = *before;
+	return next;
+}
+
+/* From a header, or from a frame that needs none; one that is only repeated tells nothing new.
+ * Returns the source that the packet is of. */
+static struct tl_source *source_learn_params(struct timeline *tl, struct tl_source *s,
+					     const struct packet *p,
+					     const struct codec_params *params, int64_t now_us)
 {
 	struct codec_params *known = &s->params[p->kind];
 
 	if (p->track != 0 || (p->type != PACKET_CONFIG && p->type != PACKET_FRAME)) {
-		return;
+		return s;
 	}
 	struct codec_params next = params != NULL ? *params : *known;
 	if (params != NULL || known->codec == CODEC_NONE) {
 		next.codec = p->codec;
 	}
 	if (memcmp(known, &next, sizeof(next)) == 0) {
-		return;
+		return s;
 	}
+	struct codec_params before = *known;
+	bool matched = tl_is_compatible(tl, s);
+
 	*known = next;
 	source_begin_format(s, (enum packet_kind)p->kind);
 	tl_reference_note_header(tl, s, p->arrival_us);
+	return source_is_other_behind(tl, s, p, &before, matched)
+		       ? source_change_format(tl, s, p, &before, now_us)
+		       : s;
 }
 
 /* The connection goes on as another source. NULL: it did just before, so the packet is refused. */
@@ -379,7 +421,7 @@ static struct tl_source *source_begin_anew(struct timeline *tl, struct tl_source
 	tl_gauge_now(&s->gauge, now_us)->jumps++;
 	s->jump_ms = source_jump_ms(&s->flows[p->kind], p);
 	if (p->arrival_us - s->split_us >= SECOND_US) {
-		next = tl_split_source(tl, s, p, now_us);
+		next = tl_split_source(tl, s, p, "the encoder's timestamps jumped", now_us);
 	}
 	if (next == NULL) {
 		source_refuse_unusable(s, now_us);
@@ -410,7 +452,7 @@ int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const
 	s->next_seq = seq + 1;
 	s->packets++;
 	tl_gauge_now(&s->gauge, q->arrival_us)->bytes[q->kind] += q->size;
-	source_learn_params(tl, s, q, params);
+	s = source_learn_params(tl, s, q, params, now_us);
 	if ((q->flags & PACKET_REPEAT) != 0 || q->type == PACKET_END) {
 		return 0;
 	}

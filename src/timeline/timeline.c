@@ -159,7 +159,7 @@ void timeline_close(struct timeline *tl, int source, const char *cause, int64_t 
 }
 
 struct tl_source *tl_split_source(struct timeline *tl, struct tl_source *s, const struct packet *p,
-				  int64_t now_us)
+				  const char *cause, int64_t now_us)
 {
 	struct tl_source *next = NULL;
 
@@ -168,7 +168,7 @@ struct tl_source *tl_split_source(struct timeline *tl, struct tl_source *s, cons
 	}
 	next->is_leaving = s->is_leaving;
 	text_copy(next->cause, sizeof(next->cause), s->cause);
-	tl_end_source(tl, s, "the encoder's timestamps jumped", now_us);
+	tl_end_source(tl, s, cause, now_us);
 	next->arrival_us = s->arrival_us;
 	next->first_seq = p->source_seq;
 	next->next_seq = s->next_seq;

@@ -295,11 +295,17 @@ void stage_overwrite(struct stage *st, unsigned feed)
 
 static void stage_come_back(struct stage *st)
 {
+	struct timeline_status was;
+
+	timeline_get_status(st->tl, st->now_us, &was);
 	stage_destroy(st);
 	stage_create(st);
 	st->is_down = false;
 	if (timeline_resume(st->tl, &st->checkpoint, st->now_us) != 0 && st->watch.sent > 0) {
 		watch_fail(&st->watch, "checkpoint", st->now_us, "it is refused");
+	}
+	if (was.is_reference_settled != 0) {
+		timeline_restore_reference(st->tl, &was.reference, was.reference_feed);
 	}
 	timeline_take(st->tl, st->taken, st->now_us);
 	for (unsigned i = 0; i < st->feed_count; i++) {
