@@ -364,7 +364,8 @@ static void resume_twin(struct timeline *tl, struct tl_source *s,
 				s->feed_id == tl->resume.live_feed &&
 						s->incarnation == tl->resume.live_incarnation
 					? s
-					: NULL);
+					: NULL,
+				tl->resume.show_90k);
 	}
 }
 

@@ -115,6 +115,7 @@ static int group_create(struct timeline *tl, struct tl_source *base, int64_t now
 	base->group = group;
 	base->packets = base->nonsense = base->late_dropped = 0;
 	base->nonsense_recent = 0;
+	group->resumed_90k = TL_UNKNOWN;
 	group->source = base;
 	group->leader = c;
 	tl->group_count++;
@@ -364,7 +365,7 @@ bool tl_group_lets_go(const struct tl_source *copy)
 	       m->index.first >= copy->copy.keep_until && m->tail_count == 0;
 }
 
-void tl_group_recall(struct tl_source *copy, const struct packet *p)
+void tl_group_recall(const struct timeline *tl, struct tl_source *copy, const struct packet *p)
 {
 	struct tl_group *group = copy->group;
 
@@ -377,10 +378,14 @@ void tl_group_recall(struct tl_source *copy, const struct packet *p)
 	if (packet_is_main(p) && p->source_seq == copy->sent_seq[p->kind]) {
 		group->sent_90k[p->kind] = tl_max(group->sent_90k[p->kind], tl_copy_time(copy, p));
 	}
+	if (tl_sent_kind(p) == PACKET_DATA && tl_source_was_sent(tl, copy, p)) {
+		tl_source_pop(copy, p->kind, p->track);
+	}
 }
 
-void tl_group_resume(struct tl_group *group, struct tl_source *leader)
+void tl_group_resume(struct tl_group *group, struct tl_source *leader, int64_t show_90k)
 {
+	group->resumed_90k = show_90k;
 	group->leader = leader != NULL ? leader : group->leader;
 	group->is_resumed = true;
 }

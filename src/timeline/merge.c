@@ -152,7 +152,11 @@ static bool group_was_sent(const struct timeline *tl, struct tl_group *group,
 {
 	bool is_sent;
 
-	if (!packet_is_main(p) || p->kind == PACKET_DATA) {
+	/* Here is what went out with another copy: its own it knows by number. */
+	if (tl_sent_kind(p) == PACKET_DATA) {
+		return p->dts_90k + group->source->map_90k < group->resumed_90k;
+	}
+	if (!packet_is_main(p)) {
 		return group->is_resumed && p->dts_90k + group->source->map_90k < tl->out.last_90k;
 	}
 	is_sent = group->sent_90k[p->kind] != TL_UNKNOWN &&

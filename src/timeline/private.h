@@ -277,6 +277,9 @@ void tl_source_pop(struct tl_source *s, unsigned kind, unsigned track);
 enum packet_kind tl_source_main_kind(const struct tl_source *s);
 /* Which of the source's numbers of what was sent last is the packet's. */
 enum packet_kind tl_sent_kind(const struct packet *p);
+/* A packet that is pushed was sent, or dropped, before the switch was restarted. */
+bool tl_source_was_sent(const struct timeline *tl, const struct tl_source *s,
+			const struct packet *p);
 bool tl_source_has_frames(const struct tl_source *s);
 /* Forgets what can no longer be sent because it is too late. */
 void tl_source_expire(struct timeline *tl, struct tl_source *s, int64_t now_us);

@@ -230,26 +230,21 @@ enum packet_kind tl_sent_kind(const struct packet *p)
 	return p->track == 0 ? (enum packet_kind)p->kind : PACKET_DATA;
 }
 
-/* A twin of the source that has gone since sent it before the switch was restarted. */
-static bool source_twin_sent(const struct timeline *tl, const struct tl_source *s,
-			     const struct packet *p)
-{
-	int64_t last_90k = tl->out.last_dts_90k[p->kind][p->track];
-
-	return s->was_copy && s == tl->live && p->type == PACKET_FRAME && p->kind != PACKET_DATA &&
-	       last_90k != TL_UNKNOWN && p->dts_90k + s->map_90k <= last_90k + TL_TWIN_SLACK_90k;
-}
-
-/* Before the switch was restarted. */
-static bool source_was_sent(const struct timeline *tl, const struct tl_source *s,
-			    const struct packet *p)
+bool tl_source_was_sent(const struct timeline *tl, const struct tl_source *s,
+			const struct packet *p)
 {
 	uint64_t sent_seq = s->sent_seq[tl_sent_kind(p)];
+	int64_t last_90k = tl->out.last_dts_90k[p->kind][p->track];
 
-	if (source_twin_sent(tl, s, p)) {
+	if (sent_seq != TL_NONE && p->source_seq <= sent_seq) {
 		return true;
 	}
-	return p->source_seq < s->resume_seq || (sent_seq != TL_NONE && p->source_seq <= sent_seq);
+	/* Of twins, what one had sent the other had dropped; but also what was only to be sent. */
+	if (s->was_copy && s == tl->live && p->type == PACKET_FRAME && p->kind != PACKET_DATA &&
+	    last_90k != TL_UNKNOWN) {
+		return p->dts_90k + s->map_90k <= last_90k + TL_TWIN_SLACK_90k;
+	}
+	return p->source_seq < s->resume_seq;
 }
 
 void tl_source_append(struct timeline *tl, struct tl_source *s, struct tl_entry *e)
@@ -286,7 +281,7 @@ void tl_source_append(struct timeline *tl, struct tl_source *s, struct tl_entry 
 		s->map_90k += moved_90k;
 		s->point_90k -= s->point_90k != TL_UNKNOWN ? moved_90k : 0;
 	}
-	if (source_was_sent(tl, s, p)) { /* it was here to learn from */
+	if (tl_source_was_sent(tl, s, p)) { /* it was here to learn from */
 		tl_resume_frame(tl, s, p);
 		tl_source_pop(s, p->kind, p->track);
 	}
@@ -480,7 +475,7 @@ int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const
 		tl_source_append(tl, s, &e);
 		tl_source_track_map(tl, s);
 		if (tl_source_is_copy(s)) {
-			tl_group_recall(s, q);
+			tl_group_recall(tl, s, q);
 		} else if (packet_is_main(q)) {
 			tl_twins_look(tl, s, q);
 		}

@@ -87,6 +87,7 @@ struct tl_group {
 	uint64_t extra_logged;
 	const struct tl_source *extra_from[PACKET_KINDS][PACKET_TRACKS_MAX]; /* who carries it */
 	int64_t sent_90k[PACKET_KINDS]; /* went out before a restart; TL_UNKNOWN */
+	int64_t resumed_90k;            /* show time that the switch had got to then; TL_UNKNOWN */
 	bool is_resumed;
 	bool is_waiting; /* for a copy that is behind, to fill a hole */
 };
@@ -122,10 +123,11 @@ void tl_group_detach(struct tl_group *group, struct tl_source *copy);
 /* The closed copy has nothing left that could be sent; then it is let go. */
 bool tl_group_lets_go(const struct tl_source *copy);
 /* Goes on after a restart: what the copies had sent is not sent again. `leader`: which of them led,
- * if that is known by now. */
-void tl_group_resume(struct tl_group *group, struct tl_source *leader);
-/* After a restart: a packet that was sent shows where group and show are. */
-void tl_group_recall(struct tl_source *copy, const struct packet *p);
+ * if that is known by now. The show had got to `show_90k`. */
+void tl_group_resume(struct tl_group *group, struct tl_source *leader, int64_t show_90k);
+/* After a restart: a packet that was sent, the newest of the copy, shows where group and show are.
+ * One of no main track has done its duty. */
+void tl_group_recall(const struct timeline *tl, struct tl_source *copy, const struct packet *p);
 /* What is wrong with all of its copies is wrong with the group. */
 void tl_group_health(struct tl_group *group);
 /* The frame, or data, came from the source, or the copy in it, of this handle. */

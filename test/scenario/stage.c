@@ -158,7 +158,9 @@ static void stage_open_source(struct stage *st, struct stage_feed *f, unsigned c
 		watch_fail(&st->watch, "memory", st->now_us, "no place for a source: %d",
 			   f->handle);
 		f->handle = 0;
+		return;
 	}
+	st->handles++;
 }
 
 static void stage_close_source(struct stage *st, struct stage_feed *f, unsigned connection)
@@ -301,6 +303,7 @@ static void stage_come_back(struct stage *st)
 	stage_destroy(st);
 	stage_create(st);
 	st->is_down = false;
+	st->handles = 0;
 	if (timeline_resume(st->tl, &st->checkpoint, st->now_us) != 0 && st->watch.sent > 0) {
 		watch_fail(&st->watch, "checkpoint", st->now_us, "it is refused");
 	}
@@ -385,6 +388,7 @@ void stage_prefer(struct stage *st, unsigned feed)
 
 static void stage_release(struct stage *st, int handle)
 {
+	st->handles--;
 	for (unsigned i = 0; i < st->feed_count; i++) {
 		struct stage_feed *f = &st->feeds[i];
 
@@ -397,16 +401,6 @@ static void stage_release(struct stage *st, int handle)
 			watch_closed(&st->watch, f->connection, st->now_us);
 		}
 	}
-}
-
-static unsigned stage_held(const struct stage *st)
-{
-	unsigned held = 0;
-
-	for (unsigned i = 0; i < st->feed_count; i++) {
-		held += st->feeds[i].is_held;
-	}
-	return held;
 }
 
 /* What is late beyond what the show can take up is lost. */
@@ -447,7 +441,7 @@ static bool stage_step(struct stage *st, int64_t *ret_next_us)
 		break;
 	case TIMELINE_RELEASE:
 		stage_release(st, step.source);
-		watch_held(&st->watch, memory_held(), stage_held(st), st->now_us);
+		watch_held(&st->watch, memory_held(), st->handles, st->now_us);
 		break;
 	}
 	return true;
@@ -595,5 +589,5 @@ void stage_run(struct stage *st, int64_t until_us)
 	} else {
 		stage_run_freely(st, until_us);
 	}
-	watch_held(&st->watch, memory_held(), stage_held(st), st->now_us);
+	watch_held(&st->watch, memory_held(), st->handles, st->now_us);
 }

@@ -60,6 +60,7 @@ struct stage {
 	 * 0: whenever there is something. */
 	int64_t gather_us, round_us;
 	struct timeline_checkpoint checkpoint;
+	unsigned handles; /* the timeline holds: connections that ended may still be sent */
 	bool is_down;
 	bool is_asleep;                          /* gets no turn */
 	int64_t slept_us, asleep_until_us;       /* the last time */

@@ -270,6 +270,18 @@ static void memory_too_much_for_a_source(void **state)
 	assert_breaks(show, "memory");
 }
 
+static void memory_of_what_ended_long_ago(void **state)
+{
+	struct show *show = *state;
+
+	watch_closed(&show->watch, show->connections[0], START_US);
+	watch_closed(&show->watch, show->connections[1], START_US);
+	watch_held(&show->watch, 0, 2, START_US + DELAY_US + 9000000);
+	assert_breaks(show, "");
+	watch_held(&show->watch, 0, 2, START_US + DELAY_US + 11000000);
+	assert_breaks(show, "memory");
+}
+
 static void failback_twice_in_a_hold_time(void **state)
 {
 	struct show *show = *state;
@@ -387,6 +399,7 @@ int main(void)
 		CASE(early_before_it_is_due),
 		CASE(burst_a_second_at_once),
 		CASE(memory_too_much_for_a_source),
+		CASE(memory_of_what_ended_long_ago),
 		CASE(failback_twice_in_a_hold_time),
 		CASE(failback_at_once_is_the_operators_right),
 		CASE(doubled_two_feeds_too_close),

@@ -18,6 +18,7 @@
 #define SLATE_HOLD_US 2000000
 #define TWIN_SLACK_90k 360
 #define UNSURE_US 3000000
+#define LINGERS_US 10000000 /* beyond the delay: what of an ended connection can still be sent */
 #define PARTING_US 3000000
 
 void watch_fail(struct watch *w, const char *rule, int64_t now_us, const char *format, ...)
@@ -413,7 +414,14 @@ void watch_event(struct watch *w, const struct timeline_event *event, int64_t no
 
 void watch_held(struct watch *w, size_t bytes, unsigned sources, int64_t now_us)
 {
-	if (sources > TIMELINE_SOURCES_MAX) {
+	int64_t lingers_us = w->config.delay_us + w->behind_us + LINGERS_US;
+	unsigned most = 1; /* which the show is left with until another one has a point */
+
+	for (size_t i = 0; i < w->connection_count;
+	     i++) { /* those that ended are sent to their end */
+		most += now_us - w->connections[i].closed_us < lingers_us;
+	}
+	if (sources > most) {
 		watch_fail(w, "memory", now_us, "%u sources are held", sources);
 	}
 	if (bytes > TIMELINE_BYTES_MAX + sources * SOURCE_BYTES_MAX) {
