@@ -84,7 +84,8 @@ bool tl_point_is_usable(const struct timeline *tl, const struct tl_source *s, ui
 	}
 	return kind == tl_source_main_kind(s) &&
 	       (end_90k == TL_UNKNOWN || tl_point_pts(s, point) >= end_90k - TL_SNAP_LATER_90k) &&
-	       tl_lateness_us(tl, p->dts_90k + s->map_90k, now_us) <= TL_ENTER_LATE_US &&
+	       tl_lateness_us(tl, p->dts_90k + s->map_90k, now_us) - tl_source_behind_us(tl, s) <=
+		       TL_ENTER_LATE_US &&
 	       (tl->delay_us > 0 || now_us - p->arrival_us <= TL_LATE_US);
 }
 

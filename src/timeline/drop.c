@@ -42,6 +42,8 @@ void tl_source_clear(struct tl_source *s)
 
 void tl_source_expire(struct timeline *tl, struct tl_source *s, int64_t now_us)
 {
+	int64_t behind_us = tl_source_behind_us(tl, s);
+
 	for (uint64_t left = s->index.waiting; left != 0; left &= left - 1) {
 		unsigned bit = (unsigned)__builtin_ctzll(left);
 		unsigned kind = bit / PACKET_TRACKS_MAX, track = bit % PACKET_TRACKS_MAX;
@@ -50,7 +52,7 @@ void tl_source_expire(struct timeline *tl, struct tl_source *s, int64_t now_us)
 		while (t->head != TL_NONE &&
 		       tl_lateness_us(tl,
 				      tl_index_at(&s->index, t->head)->packet.dts_90k + s->map_90k,
-				      now_us) > TL_LATE_US) {
+				      now_us) > TL_LATE_US + behind_us) {
 			tl_source_pop(s, kind, track);
 		}
 	}

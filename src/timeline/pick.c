@@ -211,7 +211,8 @@ static int64_t pick_late_us(const struct timeline *tl, const struct tl_source *s
 	int64_t ordered_us = tl_source_ordered_us(s, p->dts_90k, p->arrival_us);
 	int64_t held_us = tl_min(ordered_us, now_us) - p->arrival_us;
 
-	return tl_max(tl_lateness_us(tl, c->packet.dts_90k, now_us) - held_us,
+	return tl_max(tl_lateness_us(tl, c->packet.dts_90k, now_us) - held_us -
+			      tl_source_behind_us(tl, s),
 		      now_us - pick_due_us(tl, s, &c->packet, now_us));
 }
 

@@ -53,6 +53,7 @@
 #define TL_UNKNOWN INT64_MIN /* no time */
 
 #define TL_LATE_US 500000         /* past due by up to this is sent at once, later is dropped */
+#define TL_DEEP_MAX_US 1000000    /* who reorders more deeply needs a delay */
 #define TL_ENTER_LATE_US 300000   /* a point this much past due may still be entered */
 #define TL_HELD_UP_US 250000      /* called later than this: all that is due becomes due later */
 #define TL_HELD_UP_LIVE_US 300000 /* ... without a delay */
@@ -308,6 +309,9 @@ bool tl_source_is_past(const struct timeline *tl, const struct tl_source *s, int
 /* When a packet may leave that is due on arrival: at once, unless audio and video come out of
  * order; then when what comes latest at worst would be there, if it is not past before. */
 int64_t tl_source_ordered_us(const struct tl_source *s, int64_t dts_90k, int64_t arrival_us);
+/* How far past due all that it sends is at its best: the map is that of presentation, packets are
+ * due when they are decoded, and it reorders more deeply than there is delay. */
+int64_t tl_source_behind_us(const struct timeline *tl, const struct tl_source *s);
 /* Up to here (media) main frames of that kind (PACKET_KINDS: both) came; INT64_MAX: none run. */
 int64_t tl_source_main_dts(const struct timeline *tl, const struct tl_source *s,
 			   enum packet_kind only, int64_t now_us);

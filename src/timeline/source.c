@@ -574,6 +574,13 @@ bool tl_source_is_past(const struct timeline *tl, const struct tl_source *s, int
 	       dts_90k <= source_latest_dts(s) + s->disorder.min_us;
 }
 
+int64_t tl_source_behind_us(const struct timeline *tl, const struct tl_source *s)
+{
+	int64_t depth_us = tl_us(s->flows[PACKET_VIDEO].reorder_90k);
+
+	return tl_max(0, tl_min(depth_us, TL_DEEP_MAX_US) - tl->delay_us);
+}
+
 int64_t tl_source_ordered_us(const struct tl_source *s, int64_t dts_90k, int64_t arrival_us)
 {
 	if (s->disorder.usual_us >= 0) {

@@ -155,7 +155,9 @@ static bool is_reported(const struct watch *w, int64_t from_us, int64_t to_us)
 	for (size_t i = 0; i < w->event_count; i++) {
 		enum timeline_event_kind kind = w->events[i].kind;
 
-		if (kind == TIMELINE_STATE || kind == TIMELINE_ON || kind == TIMELINE_HELD_UP) {
+		/* that feeds are twins neither tells of a gap nor ends a pause */
+		if (kind == TIMELINE_STATE || kind == TIMELINE_ON || kind == TIMELINE_HELD_UP ||
+		    kind == TIMELINE_TWINS || kind == TIMELINE_PARTED) {
 			continue;
 		}
 		if (w->event_us[i] < from_us) {

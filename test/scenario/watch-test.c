@@ -368,6 +368,21 @@ static void gap_that_nobody_could_have_filled_is_none(void **state)
 	assert_breaks(show, "");
 }
 
+static void report_of_a_pause_that_goes_on(void **state)
+{
+	struct show *show = *state;
+	const struct timeline_event pause = { .kind = TIMELINE_STARVED, .from = 1 };
+	const struct timeline_event twins = { .kind = TIMELINE_TWINS, .from = 1, .to = 2 };
+
+	watch_overwritten(&show->watch, show->connections[0], START_US + 60 * FRAME_US);
+	send(show, 0, 0, 60);
+	watch_event(&show->watch, &pause, START_US);
+	watch_event(&show->watch, &twins, START_US + 1);
+	send(show, 0, 90, 180);
+	watch_end(&show->watch, START_US + 60000000);
+	assert_breaks(show, "");
+}
+
 static void report_a_gap_unsaid(void **state)
 {
 	struct show *show = *state;
@@ -405,6 +420,7 @@ int main(void)
 		CASE(doubled_two_feeds_too_close),
 		CASE(gap_that_the_other_feed_could_have_filled),
 		CASE(gap_that_nobody_could_have_filled_is_none),
+		CASE(report_of_a_pause_that_goes_on),
 		CASE(report_a_gap_unsaid),
 	};
 
