@@ -230,19 +230,25 @@ enum packet_kind tl_sent_kind(const struct packet *p)
 	return p->track == 0 ? (enum packet_kind)p->kind : PACKET_DATA;
 }
 
+/* Of twins, what one had sent the other had dropped; but also what was only to be sent. */
+static bool source_twin_sent(const struct timeline *tl, const struct packet *p, int64_t map_90k)
+{
+	int64_t last_90k = tl->out.last_dts_90k[p->kind][p->track];
+
+	return last_90k != TL_UNKNOWN && p->dts_90k + map_90k <= last_90k + TL_TWIN_SLACK_90k;
+}
+
 bool tl_source_was_sent(const struct timeline *tl, const struct tl_source *s,
 			const struct packet *p)
 {
 	uint64_t sent_seq = s->sent_seq[tl_sent_kind(p)];
-	int64_t last_90k = tl->out.last_dts_90k[p->kind][p->track];
 
 	if (sent_seq != TL_NONE && p->source_seq <= sent_seq) {
 		return true;
 	}
-	/* Of twins, what one had sent the other had dropped; but also what was only to be sent. */
 	if (s->was_copy && s == tl->live && p->type == PACKET_FRAME && p->kind != PACKET_DATA &&
-	    last_90k != TL_UNKNOWN) {
-		return p->dts_90k + s->map_90k <= last_90k + TL_TWIN_SLACK_90k;
+	    (p->track == 0 || p->source_seq >= s->resume_seq)) {
+		return source_twin_sent(tl, p, s->map_90k);
 	}
 	return p->source_seq < s->resume_seq;
 }
