@@ -322,7 +322,10 @@ static struct state state_of_destination(const struct destination *d)
 		return (struct state){ LEDGER_ON, word, "" };
 	case DESTINATION_IDLE:
 	case DESTINATION_HELD:
-		return (struct state){ LEDGER_OFF, word, "nothing to send: no feed is live" };
+		return (struct state){ LEDGER_OFF, word,
+				       d->show->status.timeline.is_on
+					       ? "waiting for the show's next key frame"
+					       : "nothing to send: no feed is live" };
 	default:
 		return (struct state){ LEDGER_OFF, word,
 				       s->last_error[0] != '\0' ? s->last_error : "connecting" };
