@@ -14,6 +14,7 @@ static void go_on_air_with(struct world *w, const struct ipc_destination_add *or
 	add_order(w, order);
 	put_gop(w, 1000);
 	WAIT_FOR(w, f->published == published + 1);
+	WAIT_FOR(w, w->status[order->id].state == DESTINATION_HELD);
 	put_gop(w, 1000);
 	WAIT_FOR(w, w->status[order->id].state == DESTINATION_LIVE);
 	WAIT_FOR(w, f->count >= 3 + 2 * GOP);
@@ -100,6 +101,7 @@ static void connection_without_media_is_closed_after_hold_and_comes_back_with_it
 	assert_int_equal(w->platforms[0].unpublished, 0);
 	put_gop(w, 1000);
 	WAIT_FOR(w, w->platforms[0].published == 2);
+	WAIT_FOR(w, w->status[1].state == DESTINATION_HELD);
 	put_gop(w, 1000);
 	WAIT_FOR(w, w->status[1].state == DESTINATION_LIVE);
 	finish(w);

@@ -118,6 +118,8 @@ static void a_reset_connection_is_dialed_again_and_begins_anew_at_time_zero(void
 	platform_hang_up(&w->platforms[0], true);
 	platform_forget(&w->platforms[0]);
 	WAIT_FOR(w, w->platforms[0].published == 2);
+	WAIT_FOR(w,
+		 w->status[1].state == DESTINATION_HELD); /* else the key frame comes too early */
 	put_frame(w, false, 100);
 	put_gop(w, 1000);
 	WAIT_FOR(w, w->platforms[0].count == 3 + 2 * GOP);

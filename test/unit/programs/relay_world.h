@@ -325,6 +325,7 @@ static inline void go_on_air(struct world *w)
 	add(w, 1, "127.0.0.1", false);
 	put_gop(w, 1000);
 	WAIT_FOR(w, w->platforms[0].published == 1);
+	WAIT_FOR(w, w->status[1].state == DESTINATION_HELD);
 	put_gop(w, 1000);
 	WAIT_FOR(w, w->platforms[0].count == 3 + 2 * GOP);
 	WAIT_FOR(w, w->status[1].state == DESTINATION_LIVE);
