@@ -161,6 +161,7 @@ enum tl_rejoin tl_copy_rejoin(const struct tl_group *group, struct tl_source *c,
 static void flow_move(struct tl_flow *flow, int64_t by_90k)
 {
 	flow->last_dts_90k += by_90k;
+	flow->heap_dts_90k += by_90k;
 	flow->max_pts_90k += by_90k;
 	flow->closed_90k += by_90k;
 	flow->end_90k += by_90k;
