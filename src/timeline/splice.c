@@ -282,6 +282,7 @@ static void splice_go_live(struct timeline *tl, struct tl_source *to, int64_t no
 {
 	splice_start_tracks(to);
 	tl->live = to;
+	tl->next_feed = 0;
 	tl->returns_once = false;
 	tl->last_feed = to->feed_id;
 	tl->clock.slewed_us = now_us;

@@ -371,6 +371,14 @@ static void what_the_show_waits_for_is_said(void **state)
 	assert_int_equal(status.live, 9);
 	assert_int_equal(status.next_feed, 7);
 	assert_in_range(status.next_at_us, START_US + 30000000, START_US + 35000000);
+	for (int64_t frame = 180; status.live == 9; frame++) {
+		assert_in_range(frame, 180, 1300);
+		push(tl, first, frame);
+		run(tl, second, frame, frame + 1);
+		timeline_get_status(tl, START_US + (frame + 1) * FRAME_US, &status);
+	}
+	assert_int_equal(status.live, 7);
+	assert_int_equal(status.next_feed, 0);
 	timeline_destroy(&tl);
 }
 
