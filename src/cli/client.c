@@ -31,6 +31,20 @@ void complain(const char *format, ...)
 	fprintf(stderr, "understudy: %s\n", safe);
 }
 
+int print_json(const json_t *json)
+{
+	char *text = json_dumps(json, JSON_COMPACT);
+
+	if (text == NULL) {
+		complain("out of memory");
+		return EXIT_FAILED;
+	}
+	puts(text);
+	fflush(stdout);
+	free(text);
+	return EXIT_DONE;
+}
+
 const char *client_socket(const char *option)
 {
 	const char *variable = getenv("UNDERSTUDY_SOCKET");

@@ -40,6 +40,8 @@ int client_next(struct client *c, json_t **ret);
 /* True if client_next() would return a line that has arrived already. */
 bool client_has_line(const struct client *c);
 
+/* One line on stdout, there at once for whoever reads along. */
+int print_json(const json_t *json);
 /* `understudy: what and where; what to do` on stderr. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

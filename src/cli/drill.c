@@ -81,19 +81,6 @@ static int write_report(const struct command_line *line, const json_t *report)
 	return EXIT_DONE;
 }
 
-static int print_json(const json_t *report)
-{
-	char *text = json_dumps(report, JSON_COMPACT);
-
-	if (text == NULL) {
-		complain("out of memory");
-		return EXIT_FAILED;
-	}
-	puts(text);
-	free(text);
-	return EXIT_DONE;
-}
-
 static int conclude(struct drill *d, const struct command_line *line, const char *scenario,
 		    json_t *steps, int64_t began_ms)
 {

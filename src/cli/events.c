@@ -139,17 +139,6 @@ void event_print(const struct terminal *t, const json_t *event)
 	fflush(t->out);
 }
 
-static void print_json(const json_t *event)
-{
-	char *text = json_dumps(event, JSON_COMPACT);
-
-	if (text != NULL) {
-		puts(text);
-		fflush(stdout);
-	}
-	free(text);
-}
-
 /* Ids of the events printed last: what the history gave, the relay's memory gives again. */
 struct printed {
 	json_int_t ids[SEEN_MAX];

@@ -149,16 +149,10 @@ static int tell(const struct explain_facts *facts, bool is_json)
 		return EXIT_DONE;
 	}
 	json_t *json = explain_to_json(facts, &explanation);
-	char *text = json_dumps(json, JSON_COMPACT);
+	int code = print_json(json);
 
 	json_decref(json);
-	if (text == NULL) {
-		complain("out of memory");
-		return EXIT_FAILED;
-	}
-	puts(text);
-	free(text);
-	return EXIT_DONE;
+	return code;
 }
 
 /* ---- where the facts come from ---- */

@@ -259,7 +259,7 @@ static int collect(struct archive *a, json_t *accounts, json_t **ret_end)
 	}
 }
 
-static void print_json(const json_t *accounts)
+static void print_accounts(const json_t *accounts)
 {
 	const json_t *account;
 	size_t i;
@@ -284,7 +284,7 @@ int command_ledger(const struct command_line *line)
 		archive_close(&archive);
 	}
 	if (code == EXIT_DONE && (line->given & OPTION_JSON)) {
-		print_json(accounts);
+		print_accounts(accounts);
 	} else if (code == EXIT_DONE && (line->given & OPTION_CSV)) {
 		ledger_print_csv(stdout, accounts);
 	} else if (code == EXIT_DONE) {

@@ -79,24 +79,23 @@ static int tell(const char *show, const struct findings *findings, bool is_json)
 {
 	json_t *report = json_pack("{s:s, s:b, s:o}", "show", show, "passed", !findings->has_bad,
 				   "findings", findings_json(findings));
-	char *text = is_json && report != NULL ? json_dumps(report, JSON_COMPACT) : NULL;
 	struct terminal terminal;
+	int code = findings->has_bad ? EXIT_FAILED : EXIT_DONE;
 
-	if (report == NULL || (is_json && text == NULL)) {
+	if (report == NULL) {
 		complain("out of memory");
 		return EXIT_FAILED;
 	}
 	if (is_json) {
-		puts(text);
+		code = print_json(report) == EXIT_DONE ? code : EXIT_FAILED;
 	} else {
 		terminal_init(&terminal, stdout);
 		findings_print(&terminal, json_object_get(report, "findings"));
 		printf("\n%s\n", findings->has_bad ? "Mend what is marked with ! before the event."
 						   : "Ready.");
 	}
-	free(text);
 	json_decref(report);
-	return findings->has_bad ? EXIT_FAILED : EXIT_DONE;
+	return code;
 }
 
 int command_preflight(const struct command_line *line)

@@ -19,19 +19,6 @@ static void interrupt(int signal)
 	is_interrupted = 1;
 }
 
-static int print_json(const json_t *status)
-{
-	char *text = json_dumps(status, JSON_COMPACT);
-
-	if (text == NULL) {
-		complain("out of memory");
-		return EXIT_FAILED;
-	}
-	puts(text);
-	free(text);
-	return EXIT_DONE;
-}
-
 /* A frame is put together first and written at once, so that nothing flickers. */
 static int draw(const struct terminal *t, const json_t *status, bool clears)
 {
@@ -66,7 +53,6 @@ static int show_once(struct client *client, const struct terminal *t, unsigned g
 	const json_t *status = json_object_get(reply, "status");
 	if (given & OPTION_JSON) {
 		code = print_json(status);
-		fflush(stdout);
 	} else {
 		code = draw(t, status, (given & OPTION_WATCH) && t->has_colour);
 	}

@@ -96,20 +96,12 @@ static void program_check(struct pull *p, int64_t now_us)
 
 static void program_second(struct pull *p, int64_t now_us)
 {
-	const struct ts_report *ts = &p->inspector.report;
 	struct ipc_ingest_status status = {
 		.bytes = p->bytes,
 		.packets = p->streams.feed.packets,
 		.dropped = p->streams.feed.dropped,
 	};
-	struct ipc_ts_status transport = {
-		.packets = ts->packets,
-		.nulls = ts->null_packets,
-		.sync_losses = ts->sync_losses,
-		.continuity_errors = ts->continuity_errors,
-		.damaged = p->streams.damaged,
-		.clock_jitter_us = ts->clock_jitter_us,
-	};
+	struct ipc_ts_status transport = streams_transport(&p->streams, &p->inspector.report);
 
 	pull_report(p, IPC_INGEST_STATUS, &status);
 	pull_report(p, IPC_TS_STATUS, &transport);

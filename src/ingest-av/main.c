@@ -82,23 +82,15 @@ static void program_check(struct program *p, int64_t now_us)
 static void program_second(void *program)
 {
 	struct program *p = program;
-	const struct ts_report *ts = &p->link.inspector.report;
 	int64_t now_us = clock_monotonic_us();
 	struct ipc_ingest_status status = {
 		.bytes = p->link.bytes,
 		.packets = p->streams.feed.packets,
 		.dropped = p->streams.feed.dropped,
 	};
-	struct ipc_ts_status transport = {
-		.packets = ts->packets,
-		.nulls = ts->null_packets,
-		.sync_losses = ts->sync_losses,
-		.continuity_errors = ts->continuity_errors,
-		.damaged = p->streams.damaged,
-		.gaps = p->link.gaps,
-		.clock_jitter_us = ts->clock_jitter_us,
-	};
+	struct ipc_ts_status transport = streams_transport(&p->streams, &p->link.inspector.report);
 
+	transport.gaps = p->link.gaps;
 	program_report(p, IPC_INGEST_STATUS, &status);
 	program_report(p, IPC_TS_STATUS, &transport);
 	program_check(p, now_us);

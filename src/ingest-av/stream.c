@@ -284,3 +284,15 @@ void streams_put(struct streams *s, const struct input *input, const struct inpu
 		put_audio(s, st, in, &p);
 	}
 }
+
+struct ipc_ts_status streams_transport(const struct streams *s, const struct ts_report *ts)
+{
+	return (struct ipc_ts_status){
+		.packets = ts->packets,
+		.nulls = ts->null_packets,
+		.sync_losses = ts->sync_losses,
+		.continuity_errors = ts->continuity_errors,
+		.damaged = s->damaged,
+		.clock_jitter_us = ts->clock_jitter_us,
+	};
+}

@@ -15,6 +15,8 @@
 #include <understudy/elementary.h>
 #include <understudy/feed.h>
 #include <understudy/input.h>
+#include <understudy/ipc.h>
+#include <understudy/ts.h>
 
 #define STREAMS_MAX 16
 
@@ -50,5 +52,7 @@ void streams_finish(struct streams *s);
  * are. */
 void streams_put(struct streams *s, const struct input *input, const struct input_packet *packet,
 		 int64_t arrival_us);
+/* What a second's report says of the transport; gaps are the link's to count. */
+struct ipc_ts_status streams_transport(const struct streams *s, const struct ts_report *ts);
 
 #endif

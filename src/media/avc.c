@@ -70,22 +70,7 @@ static void read_vui(struct bits *b, struct codec_params *p)
 	bool has_nal_hrd, has_vcl_hrd;
 	uint32_t reorder;
 
-	if (bits_flag(b) && bits_u(b, 8) == 255) { /* aspect ratio, written out */
-		bits_skip(b, 32);
-	}
-	if (bits_flag(b)) { /* overscan */
-		bits_skip(b, 1);
-	}
-	if (bits_flag(b)) { /* video signal type */
-		bits_skip(b, 4);
-		if (bits_flag(b)) {
-			bits_skip(b, 24);
-		}
-	}
-	if (bits_flag(b)) { /* chroma location */
-		bits_ue(b);
-		bits_ue(b);
-	}
+	bits_skip_vui_look(b);
 	if (bits_flag(b)) { /* timing: ticks count fields */
 		uint64_t units = bits_u(b, 32);
 		uint64_t scale = bits_u(b, 32);

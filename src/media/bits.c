@@ -89,6 +89,26 @@ int32_t bits_se(struct bits *b)
 	return code & 1 ? (int32_t)(code / 2 + (code == UINT32_MAX ? 0 : 1)) : -(int32_t)(code / 2);
 }
 
+void bits_skip_vui_look(struct bits *b)
+{
+	if (bits_flag(b) && bits_u(b, 8) == 255) { /* aspect ratio, written out */
+		bits_skip(b, 32);
+	}
+	if (bits_flag(b)) { /* overscan */
+		bits_skip(b, 1);
+	}
+	if (bits_flag(b)) { /* video signal type */
+		bits_skip(b, 4);
+		if (bits_flag(b)) {
+			bits_skip(b, 24);
+		}
+	}
+	if (bits_flag(b)) { /* chroma location */
+		bits_ue(b);
+		bits_ue(b);
+	}
+}
+
 bool bits_has(const struct bits *b, size_t count)
 {
 	return !b->failed && count <= (size_t)(b->end - b->at) * 8 + b->left;

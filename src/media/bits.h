@@ -29,6 +29,8 @@ void bits_skip(struct bits *b, size_t count);
 /* Exp-Golomb, at most 32 bits of value; a longer code fails. */
 uint32_t bits_ue(struct bits *b);
 int32_t bits_se(struct bits *b);
+/* What the VUI of H.264 (E.1.1) and HEVC (E.2.1) begins with: up to the location of chroma. */
+void bits_skip_vui_look(struct bits *b);
 /* Whether `count` more bits can be read. Exact only without escapes, else an upper bound. */
 bool bits_has(const struct bits *b, size_t count);
 

@@ -130,22 +130,7 @@ static void skip_ref_sets(struct bits *b, unsigned order_bits)
 /* The frame rate, if timing is said and nothing before it is broken. */
 static void read_vui(struct bits *b, struct codec_params *p)
 {
-	if (bits_flag(b) && bits_u(b, 8) == 255) { /* aspect ratio, written out */
-		bits_skip(b, 32);
-	}
-	if (bits_flag(b)) { /* overscan */
-		bits_skip(b, 1);
-	}
-	if (bits_flag(b)) { /* video signal type */
-		bits_skip(b, 4);
-		if (bits_flag(b)) {
-			bits_skip(b, 24);
-		}
-	}
-	if (bits_flag(b)) { /* chroma location */
-		bits_ue(b);
-		bits_ue(b);
-	}
+	bits_skip_vui_look(b);
 	bits_skip(b, 3);
 	if (bits_flag(b)) { /* default display window */
 		for (int i = 0; i < 4; i++) {

@@ -50,11 +50,6 @@ void rtmp_client_destroy(struct rtmp_client **c)
 
 /* ---- bytes ---- */
 
-static bool is_command(const struct message *m)
-{
-	return m->type == MESSAGE_COMMAND || m->type == MESSAGE_COMMAND_AMF3;
-}
-
 /* Whatever is no command, a publisher has no use for. */
 static int read_messages(struct rtmp_client *c, struct reader *in)
 {
@@ -76,7 +71,7 @@ static int read_messages(struct rtmp_client *c, struct reader *in)
 		if (status == 0) {
 			return 0;
 		}
-		status = is_command(&m) ? client_take_command(c, &m) : 0;
+		status = command_is(&m) ? client_take_command(c, &m) : 0;
 		if (status < 0) {
 			return status;
 		}

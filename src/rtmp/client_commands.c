@@ -105,17 +105,10 @@ int client_send_unpublish(struct rtmp_client *c)
 
 /* ---- answers ---- */
 
-static void escape_value(char *to, size_t size, const struct amf_value *v)
-{
-	bool is_text = v->type == AMF_STRING || v->type == AMF_LONG_STRING;
-
-	text_escape(to, size, is_text ? v->string : "", is_text ? v->size : 0);
-}
-
 static int refuse(struct rtmp_client *c, const struct command_info *info, const char *code)
 {
-	escape_value(c->code, sizeof(c->code), &info->code);
-	escape_value(c->description, sizeof(c->description), &info->description);
+	command_escape_value(&info->code, c->code, sizeof(c->code));
+	command_escape_value(&info->description, c->description, sizeof(c->description));
 	if (!c->code[0]) {
 		text_copy(c->code, sizeof(c->code), code);
 	}
@@ -130,8 +123,8 @@ static int refuse(struct rtmp_client *c, const struct command_info *info, const 
 
 static int take_reconnect(struct rtmp_client *c, const struct command_info *info)
 {
-	escape_value(c->code, sizeof(c->code), &info->code);
-	escape_value(c->description, sizeof(c->description), &info->tc_url);
+	command_escape_value(&info->code, c->code, sizeof(c->code));
+	command_escape_value(&info->tc_url, c->description, sizeof(c->description));
 	c->event = (struct rtmp_event){
 		.type = RTMP_EVENT_RECONNECT,
 		.code = c->code,
@@ -146,12 +139,7 @@ static int take_connected(struct rtmp_client *c, struct command *m)
 	struct command_info properties, info;
 	int status;
 
-	if (!command_read_info(m, &properties)) {
-		return RTMP_BAD_COMMAND;
-	}
-	if (reader_left(&m->arguments.in) == 0) {
-		info = properties;
-	} else if (!command_read_info(m, &info)) {
+	if (!command_read_connected(m, &properties, &info)) {
 		return RTMP_BAD_COMMAND;
 	}
 	if (amf_is_string(&info.level, "error")) {
@@ -180,10 +168,7 @@ static int take_connected(struct rtmp_client *c, struct command *m)
 /* _result(4, null, message stream id) */
 static int take_created(struct rtmp_client *c, struct command *m)
 {
-	struct amf_value v;
-
-	if (!amf_skip(&m->arguments) || !amf_read(&m->arguments, &v) ||
-	    !amf_get_u32(&v, &c->stream_id)) {
+	if (!command_read_created(m, &c->stream_id)) {
 		return RTMP_BAD_COMMAND;
 	}
 	client_enter(c, CLIENT_ASKING);
@@ -206,21 +191,11 @@ static int take_result(struct rtmp_client *c, struct command *m)
 	return 0;
 }
 
-/* The info object is the second argument, but some servers leave the null before it out. */
-static bool read_status(struct command *m, struct command_info *ret)
-{
-	if (!command_read_info(m, ret)) {
-		return false;
-	}
-	return ret->code.type != AMF_UNDEFINED || reader_left(&m->arguments.in) == 0 ||
-	       command_read_info(m, ret);
-}
-
 static int take_error(struct rtmp_client *c, struct command *m)
 {
 	struct command_info info;
 
-	if (!read_status(m, &info)) {
+	if (!command_read_status(m, &info)) {
 		return RTMP_BAD_COMMAND;
 	}
 	if (is_for(m, TRANSACTION_CONNECT)) {
@@ -239,7 +214,7 @@ static int take_status(struct rtmp_client *c, struct command *m)
 {
 	struct command_info info;
 
-	if (!read_status(m, &info)) {
+	if (!command_read_status(m, &info)) {
 		return RTMP_BAD_COMMAND;
 	}
 	if (amf_is_string(&info.level, "error")) {
@@ -260,7 +235,7 @@ static int take_fc_status(struct rtmp_client *c, struct command *m)
 {
 	struct command_info info;
 
-	if (!read_status(m, &info)) {
+	if (!command_read_status(m, &info)) {
 		return RTMP_BAD_COMMAND;
 	}
 	if (amf_is_string(&info.level, "error")) {

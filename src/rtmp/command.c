@@ -25,6 +25,11 @@ bool command_read_string(struct command *c, char *to, size_t size)
 	return amf_read(&c->arguments, &v) && command_copy_string(&v, to, size);
 }
 
+bool command_is(const struct message *m)
+{
+	return m->type == MESSAGE_COMMAND || m->type == MESSAGE_COMMAND_AMF3;
+}
+
 bool command_parse(const struct message *m, struct command *ret)
 {
 	struct command c = { .stream = m->stream };
@@ -186,6 +191,45 @@ bool command_read_info(struct command *c, struct command_info *ret)
 	}
 	*ret = info;
 	return true;
+}
+
+/* ---- what servers answer ---- */
+
+bool command_read_connected(struct command *c, struct command_info *properties,
+			    struct command_info *info)
+{
+	if (!command_read_info(c, properties)) {
+		return false;
+	}
+	if (reader_left(&c->arguments.in) == 0) {
+		*info = *properties;
+		return true;
+	}
+	return command_read_info(c, info);
+}
+
+bool command_read_created(struct command *c, uint32_t *ret)
+{
+	struct amf_value v;
+
+	return amf_skip(&c->arguments) && amf_read(&c->arguments, &v) && amf_get_u32(&v, ret);
+}
+
+/* The info object is the second argument, but some servers leave the null before it out. */
+bool command_read_status(struct command *c, struct command_info *ret)
+{
+	if (!command_read_info(c, ret)) {
+		return false;
+	}
+	return ret->code.type != AMF_UNDEFINED || reader_left(&c->arguments.in) == 0 ||
+	       command_read_info(c, ret);
+}
+
+void command_escape_value(const struct amf_value *v, char *to, size_t size)
+{
+	bool is_text = v->type == AMF_STRING || v->type == AMF_LONG_STRING;
+
+	text_escape(to, size, is_text ? v->string : "", is_text ? v->size : 0);
 }
 
 /* ---- writing ---- */

@@ -29,6 +29,8 @@ struct command {
 
 /* From a message of type 20 or 17; false if it is malformed. */
 bool command_parse(const struct message *m, struct command *ret);
+/* Does it carry one? Types 20 and 17. */
+bool command_is(const struct message *m);
 /* The next argument as a terminated string; false if it is none, too long or holds a NUL. */
 bool command_read_string(struct command *c, char *to, size_t size);
 /* Copies a STRING value; same conditions, and what fits is copied even if they fail. */
@@ -46,6 +48,18 @@ struct command_info {
 bool command_read_info(struct command *c, struct command_info *ret);
 /* Does a property of this name announce Enhanced RTMP? */
 bool command_is_enhanced_key(const char *name, uint32_t size);
+
+/* ---- what servers answer ---- */
+
+/* _result of connect: properties and info object; either may be null, or the only one. */
+bool command_read_connected(struct command *c, struct command_info *properties,
+			    struct command_info *info);
+/* _result of createStream: the message stream id. */
+bool command_read_created(struct command *c, uint32_t *ret);
+/* onStatus and _error: the info object. */
+bool command_read_status(struct command *c, struct command_info *ret);
+/* A string for people and logs; "" if it is none. */
+void command_escape_value(const struct amf_value *v, char *to, size_t size);
 
 /* ---- writing: command_begin, arguments by amf_put_..., command_send ---- */
 

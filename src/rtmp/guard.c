@@ -177,11 +177,6 @@ static int take_media(struct guard *g, const struct message *m)
 
 /* ---- bytes ---- */
 
-static bool is_command(const struct message *m)
-{
-	return m->type == MESSAGE_COMMAND || m->type == MESSAGE_COMMAND_AMF3;
-}
-
 static int read_server(struct guard *g, struct reader *in)
 {
 	struct message m;
@@ -197,7 +192,7 @@ static int read_server(struct guard *g, struct reader *in)
 		if (status < 0 || got == 0) {
 			return status;
 		}
-		status = is_command(&m) ? guard_take_answer(g, &m) : take_media(g, &m);
+		status = command_is(&m) ? guard_take_answer(g, &m) : take_media(g, &m);
 		if (status < 0) {
 			return status;
 		}
@@ -234,7 +229,7 @@ static int read_player(struct guard *g, struct reader *in)
 	int status;
 
 	while ((status = wire_read(&g->player, in, g->now_us, &m)) > 0) {
-		status = is_command(&m) ? guard_take_wish(g, &m) : RTMP_BAD_MESSAGE;
+		status = command_is(&m) ? guard_take_wish(g, &m) : RTMP_BAD_MESSAGE;
 		if (status < 0) {
 			return status;
 		}

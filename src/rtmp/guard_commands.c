@@ -174,18 +174,11 @@ int guard_take_wish(struct guard *g, const struct message *m)
 
 /* ---- the server's answers ---- */
 
-static void escape_value(char *to, size_t size, const struct amf_value *v)
-{
-	bool is_text = v->type == AMF_STRING || v->type == AMF_LONG_STRING;
-
-	text_escape(to, size, is_text ? v->string : "", is_text ? v->size : 0);
-}
-
 static int conclude(struct guard *g, enum guard_event_type type, const struct command_info *info,
 		    const char *code)
 {
-	escape_value(g->code, sizeof(g->code), &info->code);
-	escape_value(g->description, sizeof(g->description), &info->description);
+	command_escape_value(&info->code, g->code, sizeof(g->code));
+	command_escape_value(&info->description, g->description, sizeof(g->description));
 	if (!g->code[0]) {
 		text_copy(g->code, sizeof(g->code), code);
 	}
@@ -203,7 +196,7 @@ static int move(struct guard *g, const struct command_info *info, const struct a
 {
 	const bool is_text = to->type == AMF_STRING || to->type == AMF_LONG_STRING;
 
-	escape_value(g->code, sizeof(g->code), &info->code);
+	command_escape_value(&info->code, g->code, sizeof(g->code));
 	if (!text_copy_bytes(g->description, sizeof(g->description), is_text ? to->string : "",
 			     is_text ? to->size : 0)) {
 		text_copy(g->description, sizeof(g->description), "?"); /* is none, and too long */
@@ -237,12 +230,7 @@ static int take_connected(struct guard *g, struct command *m)
 {
 	struct command_info properties, info;
 
-	if (!command_read_info(m, &properties)) {
-		return RTMP_BAD_COMMAND;
-	}
-	if (reader_left(&m->arguments.in) == 0) {
-		info = properties;
-	} else if (!command_read_info(m, &info)) {
+	if (!command_read_connected(m, &properties, &info)) {
 		return RTMP_BAD_COMMAND;
 	}
 	if (amf_is_string(&info.level, "error")) {
@@ -254,11 +242,9 @@ static int take_connected(struct guard *g, struct command *m)
 /* _result(2, null, message stream id) */
 static int take_created(struct guard *g, struct command *m)
 {
-	struct amf_value v;
 	struct buffer b;
 
-	if (!amf_skip(&m->arguments) || !amf_read(&m->arguments, &v) ||
-	    !amf_get_u32(&v, &g->stream_id)) {
+	if (!command_read_created(m, &g->stream_id)) {
 		return RTMP_BAD_COMMAND;
 	}
 	command_begin(&b, "_result", g->create);
@@ -296,21 +282,11 @@ static int take_result(struct guard *g, struct command *m)
 	return 0;
 }
 
-/* The info object is the second argument, but some servers leave the null before it out. */
-static bool read_status(struct command *m, struct command_info *ret)
-{
-	if (!command_read_info(m, ret)) {
-		return false;
-	}
-	return ret->code.type != AMF_UNDEFINED || reader_left(&m->arguments.in) == 0 ||
-	       command_read_info(m, ret);
-}
-
 static int take_error(struct guard *g, struct command *m)
 {
 	struct command_info info;
 
-	if (!read_status(m, &info)) {
+	if (!command_read_status(m, &info)) {
 		return RTMP_BAD_COMMAND;
 	}
 	if (is_for(m, TRANSACTION_CONNECT)) {
@@ -362,7 +338,7 @@ static int take_status(struct guard *g, struct command *m)
 	};
 	struct command_info info;
 
-	if (!read_status(m, &info)) {
+	if (!command_read_status(m, &info)) {
 		return RTMP_BAD_COMMAND;
 	}
 	if (amf_is_string(&info.code, "NetConnection.Connect.ReconnectRequest")) {

@@ -135,7 +135,7 @@ static int take_media(struct rtmp_server *s, const struct message *m)
 
 static int take_message(struct rtmp_server *s, const struct message *m)
 {
-	if (m->type == MESSAGE_COMMAND || m->type == MESSAGE_COMMAND_AMF3) {
+	if (command_is(m)) {
 		return server_run_command(s, m);
 	}
 	return take_media(s, m);
