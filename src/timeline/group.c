@@ -375,7 +375,10 @@ void tl_group_recall(const struct timeline *tl, struct tl_source *copy, const st
 	    tl_abs(map_90k - group->source->map_90k) > TL_TWIN_SLACK_90k) {
 		group->source->map_90k = map_90k;
 	}
-	if (packet_is_main(p) && p->source_seq == copy->sent_seq[p->kind]) {
+	/* of the kind, another copy had sent a later one, which may be gone: it tells nothing */
+	if (packet_is_main(p) && p->source_seq == copy->sent_seq[p->kind] &&
+	    p->pts_90k + copy->copy.offset_90k + group->source->map_90k + TL_TWIN_SLACK_90k >=
+		    tl->resume.last_dts_90k[p->kind][0]) {
 		group->sent_90k[p->kind] = tl_max(group->sent_90k[p->kind], tl_copy_time(copy, p));
 	}
 	if (tl_sent_kind(p) == PACKET_DATA && tl_source_was_sent(tl, copy, p)) {

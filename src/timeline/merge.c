@@ -146,10 +146,23 @@ static void group_pause(struct timeline *tl, const struct tl_group *group,
 	}
 }
 
+/* Up to here (the group's media time) the kind went out before the switch was restarted: by number,
+ * or, where the copy whose the last one was is gone, by the show's time. */
+static int64_t group_sent(const struct timeline *tl, const struct tl_group *group, unsigned kind)
+{
+	int64_t last_90k = tl->resume.last_dts_90k[kind][0];
+
+	return group->sent_90k[kind] != TL_UNKNOWN || group->resumed_90k == TL_UNKNOWN ||
+			       last_90k == TL_UNKNOWN
+		       ? group->sent_90k[kind]
+		       : last_90k - group->source->map_90k;
+}
+
 /* Went out before the switch was restarted. */
 static bool group_was_sent(const struct timeline *tl, struct tl_group *group,
 			   const struct packet *p)
 {
+	int64_t sent_90k;
 	bool is_sent;
 
 	/* Here is what went out with another copy: its own it knows by number. */
@@ -159,8 +172,8 @@ static bool group_was_sent(const struct timeline *tl, struct tl_group *group,
 	if (!packet_is_main(p)) {
 		return group->is_resumed && p->dts_90k + group->source->map_90k < tl->out.last_90k;
 	}
-	is_sent = group->sent_90k[p->kind] != TL_UNKNOWN &&
-		  p->dts_90k <= group->sent_90k[p->kind] + TL_TWIN_SLACK_90k;
+	sent_90k = group_sent(tl, group, p->kind);
+	is_sent = sent_90k != TL_UNKNOWN && p->dts_90k <= sent_90k + TL_TWIN_SLACK_90k;
 	if (!is_sent && p->kind == tl_source_main_kind(group->source)) {
 		group->is_resumed = false;
 	}
@@ -456,16 +469,17 @@ static bool group_merge_next(struct timeline *tl, struct tl_group *group, unsign
 }
 
 /* What one copy had sent before a restart, and another one has brought since. */
-static void group_forget_sent(struct tl_group *group)
+static void group_forget_sent(const struct timeline *tl, struct tl_group *group)
 {
 	struct tl_source *m = group->source;
 
 	for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
 		const struct tl_track *track = &m->index.tracks[kind][0];
+		int64_t sent_90k = group_sent(tl, group, kind);
 
-		while (track->head != TL_NONE && group->sent_90k[kind] != TL_UNKNOWN &&
+		while (track->head != TL_NONE && sent_90k != TL_UNKNOWN &&
 		       tl_index_at(&m->index, track->head)->packet.dts_90k <=
-			       group->sent_90k[kind] + TL_TWIN_SLACK_90k) {
+			       sent_90k + TL_TWIN_SLACK_90k) {
 			tl_source_pop(m, kind, 0);
 		}
 	}
@@ -479,7 +493,7 @@ int64_t tl_group_merge(struct timeline *tl, struct tl_group *group, int64_t now_
 	tl_group_lead(tl, group, now_us);
 	group->is_waiting = false;
 	if (group->is_resumed) {
-		group_forget_sent(group);
+		group_forget_sent(tl, group);
 	}
 	do {
 		is_moving = false;

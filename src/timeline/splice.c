@@ -159,6 +159,16 @@ static const struct packet *tail_next_sound(const struct timeline *tl, const str
 		       : p;
 }
 
+/* How long past due the new feed's sound is waited for: it may be entered late, and its sound is no
+ * earlier than it was so far. */
+static int64_t tail_patience_us(const struct timeline *tl, const struct tl_source *live)
+{
+	const struct tl_flow *audio = &live->flows[PACKET_AUDIO];
+	int64_t late_us = tl_lateness_us(tl, audio->last_dts_90k + live->map_90k, audio->last_us);
+
+	return SOUND_WAIT_US + tl_max(0, tl_min(late_us, TL_ENTER_LATE_US));
+}
+
 int64_t tl_tail_follow(struct timeline *tl, int64_t leaving_90k, int64_t now_us)
 {
 	const uint64_t audio = tl_track_bit(PACKET_AUDIO, 0);
@@ -178,7 +188,7 @@ int64_t tl_tail_follow(struct timeline *tl, int64_t leaving_90k, int64_t now_us)
 		return CLOCK_NEVER;
 	}
 	dts_90k = p->dts_90k + s->tail_map_90k;
-	at_us = tl_due_us(tl, dts_90k) + SOUND_WAIT_US;
+	at_us = tl_due_us(tl, dts_90k) + tail_patience_us(tl, live);
 	if (leaving_90k <= dts_90k && at_us > now_us) {
 		return at_us;
 	}

@@ -291,6 +291,21 @@ static bool is_one_run(const struct watch *w, const struct watch_frame *left,
 	       !goes_over(w, left, right, false);
 }
 
+/* When the connection's sound came last, up to then. */
+static int64_t last_sound_us(const struct watch_connection *c, int64_t until_us)
+{
+	int64_t last_us = until_us;
+
+	for (size_t i = 0; i < c->count && c->packets[i].packet.arrival_us <= until_us; i++) {
+		const struct packet *p = &c->packets[i].packet;
+
+		if (packet_is_main(p) && p->kind == PACKET_AUDIO) {
+			last_us = p->arrival_us;
+		}
+	}
+	return last_us;
+}
+
 /* The show had left the feed for another one whose sound never came, so that its own went on
  * until the other's was known to be silent (3.4: stall_ms), in whole frames. From there on
  * nobody but the next point is asked for it, and the gap is told (3.5). */
@@ -302,7 +317,10 @@ static bool is_left_for_long(const struct watch *w, const struct watch_frame *le
 		const struct watch_frame *f = &w->frames[i];
 
 		if (f->kind == PACKET_VIDEO && (f->flags & PACKET_SPLICE) != 0) {
-			left_us = f->connection != left->connection ? f->sent_us : INT64_MAX;
+			left_us = f->connection != left->connection
+					  ? last_sound_us(&w->connections[f->connection],
+							  f->sent_us)
+					  : INT64_MAX;
 		}
 	}
 	return left->kind == PACKET_AUDIO && left_us != INT64_MAX &&
