@@ -23,7 +23,8 @@
 #include <understudy/format.h>
 #include <understudy/packet.h>
 
-#define TIMELINE_FEEDS_MAX 16
+#define TIMELINE_CHAIN_MAX 16 /* feeds a show may be given */
+#define TIMELINE_FEEDS_MAX (TIMELINE_CHAIN_MAX + 1) /* and the one it is leaving */
 #define TIMELINE_SOURCES_MAX 32
 #define TIMELINE_TEXT_MAX 160
 

@@ -127,7 +127,7 @@ const struct config_key config_keys[] = {
 	  .help = "how long a relay may gather packets before it writes" },
 	{ "shows[].autostart", KEY_BOOLEAN, .default_text = "true", MEMBER(config_show, autostart),
 	  .help = "serve the destinations without waiting for the start command" },
-	{ "shows[].feeds", KEY_LIST, KEY_REQUIRED, 1, TIMELINE_FEEDS_MAX, ITEMS(config_show, feeds),
+	{ "shows[].feeds", KEY_LIST, KEY_REQUIRED, 1, TIMELINE_CHAIN_MAX, ITEMS(config_show, feeds),
 	  .help = "sources in order of preference" },
 	{ "shows[].feeds[].name", KEY_NAME, KEY_REQUIRED, MEMBER(config_feed, name),
 	  .help = "name of the feed, unique in its show" },

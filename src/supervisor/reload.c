@@ -159,6 +159,25 @@ static void remove_feed(struct feed *feed)
 	}
 }
 
+/* A switch has room for a full chain and one feed that is leaving: of several it is the live one,
+ * as the show can do without the others. */
+static void make_room(struct show *show)
+{
+	uint16_t live = show->status.timeline.live;
+	struct feed *feed, *next;
+	unsigned count = 0;
+
+	TAILQ_FOREACH(feed, &show->feeds, entry) {
+		count++;
+	}
+	for (feed = TAILQ_FIRST(&show->feeds); feed != NULL; feed = next) {
+		next = TAILQ_NEXT(feed, entry);
+		if (count > TIMELINE_FEEDS_MAX && feed->is_leaving && feed->id != live) {
+			feed_destroy(feed, "its feed was removed from the configuration");
+		}
+	}
+}
+
 static void sync_feeds(struct show *show, const struct config_show *config)
 {
 	struct feed_list ordered = TAILQ_HEAD_INITIALIZER(ordered);
@@ -187,6 +206,7 @@ static void sync_feeds(struct show *show, const struct config_show *config)
 	}
 	TAILQ_CONCAT(&ordered, &show->feeds, entry);
 	TAILQ_CONCAT(&show->feeds, &ordered, entry);
+	make_room(show);
 }
 
 static bool is_same_endpoint(const struct config_endpoint *a, const struct config_endpoint *b)

@@ -125,9 +125,6 @@ static void switch_describe(const struct show *show, struct ipc_switch_start *st
 	text_copy(start->show, sizeof(start->show), config->name);
 	/* In the order of preference; those that are leaving come last. */
 	TAILQ_FOREACH(feed, &show->feeds, entry) {
-		if (start->feed_count == TIMELINE_FEEDS_MAX) {
-			break;
-		}
 		struct ipc_feed *to = &start->feeds[start->feed_count++];
 
 		to->id = feed->id;
