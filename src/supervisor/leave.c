@@ -11,7 +11,8 @@
  * removed is there until its last connection is released, at the end of the list; nobody may
  * publish to it. What leaves was let in under a config that is no more: that config is kept as
  * long, so that another reload can tell whether the connection fits again. A re-execution waits
- * until nobody is leaving, so nothing of this is in its state.
+ * until nobody is leaving, so nothing of this is in its state; as long as a connection may take,
+ * and no longer, as a switch that does not run releases nothing.
  */
 #include <stdlib.h>
 
@@ -218,12 +219,70 @@ void leave_drop_configs(struct supervisor *sup)
 	}
 }
 
+/* ---- a re-execution ---- */
+
 static void leave_reexecute(evutil_socket_t fd, short what, void *context)
 {
 	(void)fd;
 	(void)what;
 	reexec_begin(context);
 }
+
+/* A switch that still reads what is forgotten here has it mapped. */
+static void leave_forget_feeds(struct show *show)
+{
+	struct feed *feed, *next;
+
+	for (feed = TAILQ_FIRST(&show->feeds); feed != NULL; feed = next) {
+		next = TAILQ_NEXT(feed, entry);
+		if (feed->is_leaving) {
+			log_warn("no switch has released what was left, within %d s: it is "
+				 "forgotten show=%s feed=%s",
+				 LEAVE_MAX_S, show->config->name, feed->config->name);
+			feed_destroy(feed, "its feed was removed from the configuration");
+		}
+	}
+}
+
+static void leave_waited(evutil_socket_t fd, short what, void *context)
+{
+	struct supervisor *sup = context;
+	struct show *show;
+
+	(void)fd;
+	(void)what;
+	TAILQ_FOREACH(show, &sup->shows, entry) {
+		leave_all(show, "the relay is re-executed");
+		leave_forget_feeds(show);
+	}
+	leave_settle(sup);
+}
+
+void leave_await(struct supervisor *sup)
+{
+	const struct show *show;
+	const struct feed *feed;
+
+	TAILQ_FOREACH(show, &sup->shows, entry) {
+		TAILQ_FOREACH(feed, &show->feeds, entry) {
+			if (feed->is_leaving || leave_is_under_way(feed)) {
+				log_info("re-execution waits for a feed that is leaving, %d s at "
+					 "most show=%s feed=%s",
+					 LEAVE_MAX_S, show->config->name, feed->config->name);
+			}
+		}
+	}
+	if (sup->reexec_due != NULL) {
+		return; /* the time runs */
+	}
+	sup->reexec_due = evtimer_new(sup->base, leave_waited, sup);
+	if (sup->reexec_due == NULL) {
+		abort(); /* libevent is out of memory for a few bytes: nothing can be saved */
+	}
+	evtimer_add(sup->reexec_due, &(struct timeval){ .tv_sec = LEAVE_MAX_S });
+}
+
+/* ---- nobody is leaving any more ---- */
 
 void leave_settle(struct supervisor *sup)
 {
@@ -233,8 +292,9 @@ void leave_settle(struct supervisor *sup)
 	leave_drop_configs(sup);
 	secrets_collect(&sup->secrets, sup->config);
 	srt_settle(sup);
-	if (sup->is_reexec_due) {
-		sup->is_reexec_due = false;
+	if (sup->reexec_due != NULL) {
+		event_free(sup->reexec_due);
+		sup->reexec_due = NULL;
 		event_base_once(sup->base, -1, EV_TIMEOUT, leave_reexecute, sup,
 				&(struct timeval){ .tv_sec = 0 });
 	}

@@ -312,12 +312,6 @@ static void become(const struct supervisor *sup, int state_fd, bool check_only)
 	unsetenv(STATE_VARIABLE);
 }
 
-static void reexec_postpone(struct supervisor *sup)
-{
-	sup->is_reexec_due = true;
-	log_info("re-execution waits until the feeds that are leaving are gone");
-}
-
 void reexec_begin(struct supervisor *sup)
 {
 	if (sup->validator != 0) {
@@ -334,7 +328,7 @@ void reexec_begin(struct supervisor *sup)
 		return;
 	}
 	if (leave_is_pending(sup)) {
-		reexec_postpone(sup);
+		leave_await(sup);
 		supervisor_drop_snapshot(sup);
 		return;
 	}
@@ -379,7 +373,7 @@ static void hand_over(struct supervisor *sup)
 {
 	resolver_finish(sup);
 	if (leave_is_pending(sup)) { /* a slate was replaced meanwhile */
-		reexec_postpone(sup);
+		leave_await(sup);
 		return;
 	}
 	if (has_orders_waiting(sup)) {

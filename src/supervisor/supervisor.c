@@ -462,6 +462,9 @@ static void supervisor_finish(struct supervisor *sup)
 	if (sup->ending != NULL) {
 		event_free(sup->ending);
 	}
+	if (sup->reexec_due != NULL) {
+		event_free(sup->reexec_due);
+	}
 	secrets_finish(&sup->secrets);
 	leave_drop_configs(sup);
 	config_destroy(&sup->config);

@@ -381,6 +381,8 @@ bool leave_is_pending(const struct supervisor *sup);
 /* Keeps what was replaced (taken) for as long as somebody is leaving, and its secrets secret. */
 void leave_keep_config(struct supervisor *sup, struct config *config);
 void leave_drop_configs(struct supervisor *sup);
+/* A re-execution has to wait for those who are leaving. */
+void leave_await(struct supervisor *sup);
 /* Somebody is gone. If nobody is leaving any more, what waited for that is done. */
 void leave_settle(struct supervisor *sup);
 
@@ -552,7 +554,7 @@ struct supervisor {
 	pid_t validator;    /* 0 = none runs */
 	int config_fd;      /* the file as it was when a re-execution began; else -1 */
 	bool is_reload_due; /* ordered meanwhile */
-	bool is_reexec_due; /* when nobody is leaving any more */
+	struct event *reexec_due; /* one waits until nobody is leaving, or until this goes off */
 	struct old_config_list old_configs;
 };
 
