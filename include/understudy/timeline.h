@@ -87,7 +87,7 @@ void timeline_symptom_str(const struct timeline_symptom *symptom, char *to, size
 struct timeline_feed_config {
 	uint16_t id;        /* stable across restarts of the switch; nonzero */
 	bool is_slate;
-	int64_t offset_90k; /* the operator's offset_ms */
+	int64_t offset_90k; /* the operator's offset_ms; without a delay it counts for nothing */
 };
 
 struct timeline_config {

@@ -257,7 +257,9 @@ static void say_delay(struct explanation *e, const struct explain_facts *facts)
 	for (unsigned i = 0; i < facts->feed_count; i++) {
 		const struct explain_feed *feed = &facts->feeds[i];
 
-		if (feed->offset_ms != 0) {
+		if (feed->offset_ms != 0 && facts->delay_ms == 0) {
+			SAY(item, " The offset_ms of %s counts for nothing then.", feed->name);
+		} else if (feed->offset_ms != 0) {
 			SAY(item, " You move %s by %lld ms (offset_ms), to where %s.", feed->name,
 			    (long long)(feed->offset_ms < 0 ? -feed->offset_ms : feed->offset_ms),
 			    feed->offset_ms > 0 ? "it is shown later" : "it is shown earlier");

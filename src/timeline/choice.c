@@ -40,7 +40,8 @@ static bool choice_is_safe(const struct timeline *tl, const struct tl_source *s,
 {
 	uint64_t point = tl_point_before(tl, s, safe_90k, now_us);
 
-	return point != TL_NONE && tl_source_horizon_from(s, tl_point_pts(s, point)) >= safe_90k;
+	return point != TL_NONE && tl_source_horizon_from(s, tl_point_pts(s, point)) >= safe_90k &&
+	       !tl_find_cut(tl, s, point).lacks_sound;
 }
 
 /* Silent now, it has sent more than the live one, which is silent as well: by the time that runs

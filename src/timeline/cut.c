@@ -230,25 +230,36 @@ static int64_t cut_left_audio(const struct timeline *tl, const struct tl_source 
 	return last_90k;
 }
 
+/* Where the new source's sound goes on behind what there is of the left one's, and where that ends.
+ * False: one of them has none. */
+static bool cut_sounds_meet(const struct timeline *tl, const struct tl_source *left,
+			    const struct tl_source *to, const struct tl_cut *cut,
+			    int64_t *ret_end_90k, int64_t *ret_begins_90k)
+{
+	int64_t last_90k = cut_left_audio(tl, left, to, cut);
+	int64_t map_90k = to->map_90k + cut->pts_90k - tl_point_pts(to, cut->point);
+
+	if (!to->flows[PACKET_AUDIO].is_present || last_90k == TL_UNKNOWN) {
+		return false;
+	}
+	*ret_end_90k = last_90k + left->flows[PACKET_AUDIO].frame_90k;
+	*ret_begins_90k = cut_audio_begins(tl, to, map_90k, *ret_end_90k);
+	return true;
+}
+
 /* Video leaves some room in its step: it is used to let the audio follow by one frame, too. */
 static int64_t cut_audio_shift(const struct timeline *tl, const struct tl_source *left,
 			       const struct tl_source *to, const struct tl_cut *cut,
 			       const struct step *step)
 {
-	const struct tl_flow *flow = &to->flows[PACKET_AUDIO];
-	int64_t last_90k = cut_left_audio(tl, left, to, cut), map_90k, end_90k, misfit_90k;
+	int64_t end_90k, begins_90k;
 
-	if (!flow->is_present || last_90k == TL_UNKNOWN) {
-		return 0;
-	}
-	map_90k = to->map_90k + cut->pts_90k - tl_point_pts(to, cut->point);
-	end_90k = last_90k + left->flows[PACKET_AUDIO].frame_90k;
-	misfit_90k = cut_audio_begins(tl, to, map_90k, end_90k) - end_90k;
-	if (misfit_90k > flow->frame_90k) {
+	if (!cut_sounds_meet(tl, left, to, cut, &end_90k, &begins_90k) ||
+	    begins_90k - end_90k > to->flows[PACKET_AUDIO].frame_90k) {
 		return 0; /* a hole, not a misfit */
 	}
 	return tl_max(step->least_90k - step->best_90k,
-		      tl_min(step->most_90k - step->best_90k, -misfit_90k));
+		      tl_min(step->most_90k - step->best_90k, end_90k - begins_90k));
 }
 
 /* The live source has sound alone: what is missing before this picture is nobody's. */
@@ -317,10 +328,13 @@ static void cut_other_kind(const struct timeline *tl, const struct tl_source *to
 			   struct tl_cut *cut)
 {
 	const struct tl_source *live = tl->live;
+	int64_t end_90k, begins_90k;
 	struct tl_cut pictures;
 
 	if (tl_point_kind(to, cut->point) == PACKET_VIDEO) {
 		cut->left_90k[PACKET_AUDIO] = cut_audio_limit(tl, live, to, cut);
+		cut->lacks_sound = cut_sounds_meet(tl, live, to, cut, &end_90k, &begins_90k) &&
+				   begins_90k - end_90k > to->flows[PACKET_AUDIO].frame_90k / 2;
 		return;
 	}
 	cut->left_90k[PACKET_VIDEO] = cut->pts_90k - 1;
@@ -388,27 +402,12 @@ static bool cut_is_whole(const struct tl_source *live, const struct tl_cut *cut)
 				 audio->end_90k + live->map_90k > cut->left_90k[PACKET_AUDIO]);
 }
 
-/* Where the new source's sound goes on behind what there is of the left one's: later, pictures of
- * the left one would have gone out that it may not leave behind. */
-static int64_t cut_first_sound(const struct timeline *tl, const struct tl_source *to,
-			       const struct tl_cut *cut)
-{
-	const struct tl_source *live = tl->live;
-	int64_t map_90k = to->map_90k + cut->pts_90k - tl_point_pts(to, cut->point);
-	int64_t last_90k = cut_left_audio(tl, live, to, cut);
-
-	if (!to->flows[PACKET_AUDIO].is_present || last_90k == TL_UNKNOWN) {
-		return INT64_MAX;
-	}
-	return cut_audio_begins(tl, to, map_90k, last_90k + live->flows[PACKET_AUDIO].frame_90k);
-}
-
 int64_t tl_gate_us(const struct timeline *tl, const struct tl_source *s, uint64_t point)
 {
 	const struct packet *p = &tl_index_at(&s->index, point)->packet;
 	const struct tl_flow *flow;
 	struct tl_cut cut;
-	int64_t dts_90k;
+	int64_t dts_90k, end_90k, begins_90k;
 
 	if (tl->delay_us == 0) {
 		return p->arrival_us;
@@ -425,8 +424,11 @@ int64_t tl_gate_us(const struct timeline *tl, const struct tl_source *s, uint64_
 		flow = &tl->live->flows[p->kind];
 		dts_90k = tl_min(dts_90k,
 				 tl_point_pts(s, point) - flow->reorder_90k - flow->frame_90k);
-	} else if (p->kind == PACKET_VIDEO && cut.is_clean) { /* missing sound may still come */
-		dts_90k = tl_min(dts_90k, cut_first_sound(tl, s, &cut));
+	} else if (p->kind == PACKET_VIDEO && cut.is_clean &&
+		   cut_sounds_meet(tl, tl->live, s, &cut, &end_90k, &begins_90k)) {
+		/* missing sound may still come, but later pictures of the left one would have gone
+		 * out that the new one's may not leave behind */
+		dts_90k = tl_min(dts_90k, begins_90k);
 	}
 	return tl_due_us(tl, dts_90k) - TL_GATE_EARLY_US;
 }

@@ -8,8 +8,9 @@
 /* Where the show leaves the live source for a point of another. */
 struct tl_cut {
 	uint64_t point;
-	bool is_clean;   /* follows the frame before by about one frame, and nothing is missing */
-	int64_t pts_90k; /* show time at which the point shall be presented */
+	bool is_clean;    /* follows the frame before by about one frame, and nothing is missing */
+	bool lacks_sound; /* the new source's begins later than the left one's ends */
+	int64_t pts_90k;  /* show time at which the point shall be presented */
 	int64_t left_90k[PACKET_KINDS]; /* what of the left source goes out: see tl_tail_move() */
 	int64_t gap_90k;                /* presentation that is missing between the two */
 };

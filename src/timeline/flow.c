@@ -26,22 +26,23 @@
 #define HEAPS_OVER 4  /* the mean of how much does is taken over */
 #define HEAP_MAX_US 500000
 
-/* Single odd steps, nearer to two frames than to one, are dropped frames; several in a row are
+/* Single odd steps, nearer to two frames than to one, are dropped frames; several alike in a row are
  * another frame rate. Encoders that are short of time drop several in a row, too. */
 static void flow_learn_frame(struct tl_flow *flow, int64_t step_90k, bool is_hole)
 {
 	bool is_known = flow->frames_learned > 0;
 	bool is_longer = is_hole || (is_known && 4 * step_90k > 7 * flow->frame_90k);
-	bool is_odd = is_longer || (is_known && 7 * step_90k < 4 * flow->frame_90k);
-	unsigned most = is_known && is_longer ? LONG_STEPS_MAX : SHORT_STEPS_MAX;
+	bool is_shorter = is_known && 7 * step_90k < 4 * flow->frame_90k;
 
-	if (is_odd && ++flow->odd_steps < most) {
-		return;
+	flow->long_steps = is_longer ? flow->long_steps + 1 : 0;
+	flow->short_steps = is_shorter ? flow->short_steps + 1 : 0;
+	if (is_longer || is_shorter) {
+		if (flow->short_steps < SHORT_STEPS_MAX &&
+		    flow->long_steps < (is_known ? LONG_STEPS_MAX : SHORT_STEPS_MAX)) {
+			return;
+		}
+		flow->frames_learned = flow->long_steps = flow->short_steps = 0;
 	}
-	if (is_odd) {
-		flow->frames_learned = 0;
-	}
-	flow->odd_steps = 0;
 	if (flow->frames_learned < LEARN_OVER) {
 		flow->frames_learned++;
 	}

@@ -11,7 +11,7 @@ struct tl_entry;
 struct tl_flow {
 	bool is_present;
 	int64_t frame_90k; /* duration of a frame, learned */
-	unsigned frames_learned, odd_steps;
+	unsigned frames_learned, long_steps, short_steps;
 	int64_t last_dts_90k;
 	int64_t heap_dts_90k; /* where what came last at once begins ... */
 	int64_t heap_us;      /* ... and how much usually does */

@@ -211,8 +211,7 @@ static bool copy_is_abreast(const struct timeline *tl, const struct tl_group *gr
 			    const struct tl_source *c)
 {
 	const struct tl_source *m = group->source;
-	int64_t offset_us = tl_copy_lag_us(c) -
-			    tl_us(m->map_90k - tl->config.feeds[m->feed].offset_90k);
+	int64_t offset_us = tl_copy_lag_us(c) - tl_us(m->map_90k - tl_source_wish_90k(tl, m));
 	int64_t spare_us = tl->config.delay_us > 0 ? -TL_TWIN_GRACE_US : ABREAST_US;
 
 	return tl_lag_is_known(&c->lag) &&

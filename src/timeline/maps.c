@@ -13,7 +13,7 @@
  *   us(media) + lag = us(media + map) + offset     =>     us(map) = lag - offset
  *
  * On standby the map follows from the offset; once live the map is frozen and the offset follows
- * from the map, slowly.
+ * from the map, slowly. An operator may wish the map to be larger or smaller than that.
  */
 #include "private.h"
 
@@ -131,6 +131,11 @@ int64_t tl_lateness_us(const struct timeline *tl, int64_t show_90k, int64_t now_
 	return now_us - tl_due_us(tl, show_90k);
 }
 
+int64_t tl_source_wish_90k(const struct timeline *tl, const struct tl_source *s)
+{
+	return tl->delay_us > 0 ? tl->config.feeds[s->feed].offset_90k : 0;
+}
+
 void tl_source_track_map(const struct timeline *tl, struct tl_source *s)
 {
 	if (tl_source_is_copy(s)) {
@@ -139,11 +144,11 @@ void tl_source_track_map(const struct timeline *tl, struct tl_source *s)
 	}
 	if (s != tl->live && !s->leaves_tail && tl_lag_is_known(&s->lag) && tl->clock.is_set) {
 		s->map_90k = tl_90k(s->lag.min_us - tl->clock.offset_us) +
-			     tl->config.feeds[s->feed].offset_90k;
+			     tl_source_wish_90k(tl, s);
 	}
 }
 
 int64_t tl_source_offset_us(const struct timeline *tl, const struct tl_source *s)
 {
-	return s->lag.min_us - tl_us(s->map_90k - tl->config.feeds[s->feed].offset_90k);
+	return s->lag.min_us - tl_us(s->map_90k - tl_source_wish_90k(tl, s));
 }

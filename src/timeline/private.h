@@ -291,6 +291,8 @@ bool tl_source_drop_before(struct tl_source *s, int handle, uint64_t seq);
 void tl_source_track_map(const struct timeline *tl, struct tl_source *s);
 /* Takes in an entry in its place behind all others of its track; there must be room. */
 void tl_source_append(struct timeline *tl, struct tl_source *s, struct tl_entry *e);
+/* The operator's offset_ms; without a delay what comes leaves. */
+int64_t tl_source_wish_90k(const struct timeline *tl, const struct tl_source *s);
 /* Where the clock's offset would be if it followed this source exactly. */
 int64_t tl_source_offset_us(const struct timeline *tl, const struct tl_source *s);
 

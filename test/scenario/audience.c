@@ -8,7 +8,6 @@
 #define UNFINISHED 16 /* frames at the end whose neighbours may not be sent yet */
 #define YOUNG_US 2000000
 #define YOUNG_FRAMES 16
-#define ROUNDING_90k 180 /* timestamps are whole ms on both sides */
 
 static int compare_pts(const void *a, const void *b)
 {
@@ -92,9 +91,9 @@ static int64_t least_step(const struct watch_frame *a, const struct watch_frame 
 
 	if (a->kind == PACKET_AUDIO) {
 		return a->frame_90k - shorter_90k / 2 -
-		       ROUNDING_90k; /* sound lasts as long as it lasts */
+		       WATCH_ROUNDING_90k; /* sound lasts as long as it lasts */
 	}
-	return (longer_90k / 2 < between_90k ? longer_90k / 2 : between_90k) - ROUNDING_90k;
+	return (longer_90k / 2 < between_90k ? longer_90k / 2 : between_90k) - WATCH_ROUNDING_90k;
 }
 
 /* So few frames tell nobody how long they last. */
@@ -134,13 +133,16 @@ static void check_doubled(struct watch *w, const struct watch_frame *a, const st
 	}
 }
 
+/* The picture behind, in order of presentation, may have left long before the one ahead of it. */
 static bool is_excused(const struct watch *w, const struct watch_frame *a,
 		       const struct watch_frame *b)
 {
+	int64_t first_us = a->sent_us < b->sent_us ? a->sent_us : b->sent_us;
+	int64_t last_us = a->sent_us + b->sent_us - first_us;
+
 	for (size_t i = 0; i < w->excuse_count; i++) {
-		if (w->excuses[i].from_us <= b->sent_us + WATCH_SPLICE_REACH_US &&
-		    w->excuses[i].to_us >=
-			    a->sent_us - w->config.delay_us - WATCH_SPLICE_REACH_US) {
+		if (w->excuses[i].from_us <= last_us + WATCH_SPLICE_REACH_US &&
+		    w->excuses[i].to_us >= first_us - w->config.delay_us - WATCH_SPLICE_REACH_US) {
 			return true;
 		}
 	}
@@ -202,7 +204,7 @@ static bool is_left_out(const struct watch *w, const struct watch_frame *a,
 	const struct watch_connection *c = &w->connections[a->connection];
 
 	if (a->connection != b->connection || a->map_90k != b->map_90k || b->seq <= a->seq ||
-	    missing_90k > w->config.hole_us * 9 / 100) {
+	    missing_90k > w->config.hole_us * 9 / 100 + WATCH_ROUNDING_90k) {
 		return false;
 	}
 	for (uint64_t i = a->seq + 1; i < b->seq; i++) {
@@ -218,7 +220,7 @@ static void check_gap(struct watch *w, const struct watch_frame *a, const struct
 	int64_t missing_90k = b->pts_90k - a->pts_90k - longer(a, b);
 	int heir;
 
-	if (missing_90k * 2 <= longer(a, b) + 2 * ROUNDING_90k || is_excused(w, a, b) ||
+	if (missing_90k * 2 <= longer(a, b) + 2 * WATCH_ROUNDING_90k || is_excused(w, a, b) ||
 	    is_left_out(w, a, b, missing_90k)) {
 		return;
 	}

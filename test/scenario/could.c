@@ -346,7 +346,8 @@ int watch_find_heir(const struct watch *w, const struct watch_frame *left,
 		return (int)left->connection;
 	}
 	if (left->connection == right->connection && left->map_90k == right->map_90k &&
-	    (right->pts_90k - left->pts_90k - left->frame_90k) * 100 / 9 <= w->config.hole_us) {
+	    to_us(right->pts_90k - left->pts_90k - left->frame_90k - WATCH_ROUNDING_90k) <=
+		    w->config.hole_us) {
 		return -1; /* frames that an encoder dropped are no hole */
 	}
 	for (size_t i = 0; i < w->connection_count && !w->is_taken; i++) {

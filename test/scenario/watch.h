@@ -31,6 +31,7 @@
 
 #define WATCH_TEXT 256
 #define WATCH_SPLICE_REACH_US 2000000
+#define WATCH_ROUNDING_90k 180 /* timestamps are whole ms on both sides */
 
 /* A packet as its feed sent it. */
 struct watch_packet {
