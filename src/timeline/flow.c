@@ -26,8 +26,8 @@
 #define HEAPS_OVER 4  /* the mean of how much does is taken over */
 #define HEAP_MAX_US 500000
 
-/* Single odd steps, nearer to two frames than to one, are dropped frames; several alike in a row are
- * another frame rate. Encoders that are short of time drop several in a row, too. */
+/* Single odd steps, nearer to two frames than to one, are dropped frames; several alike in a row
+ * are another frame rate. Encoders that are short of time drop several in a row, too. */
 static void flow_learn_frame(struct tl_flow *flow, int64_t step_90k, bool is_hole)
 {
 	bool is_known = flow->frames_learned > 0;
