@@ -226,6 +226,15 @@ static void decide_note_next(struct timeline *tl, const struct tl_source *to, in
 	}
 }
 
+/* The live source's sound has yet to begin where that of the one before ended: it was gone over to
+ * just now. */
+static bool decide_is_under_way(const struct timeline *tl, const struct tl_source *live)
+{
+	return live->flows[PACKET_AUDIO].is_present &&
+	       live->index.tracks[PACKET_AUDIO][0].is_joining &&
+	       tl->out.max_pts_90k[PACKET_AUDIO] != TL_UNKNOWN;
+}
+
 static void decide_change(struct timeline *tl, struct tl_source *best, int64_t now_us)
 {
 	const char *cause = NULL;
@@ -236,7 +245,7 @@ static void decide_change(struct timeline *tl, struct tl_source *best, int64_t n
 	uint64_t point;
 
 	decide_note_next(tl, best, at_us);
-	if (!decide_is_open(tl, at_us, now_us)) {
+	if (!decide_is_open(tl, at_us, now_us) || decide_is_under_way(tl, tl->live)) {
 		return;
 	}
 	point = tl_point_next(tl, best, now_us);

@@ -359,6 +359,7 @@ static void pick_from_live(struct timeline *tl, struct tl_source *s, const struc
 	}
 	if (track->is_joining && p.kind != PACKET_DATA) {
 		track->is_joining = false;
+		tl->is_dirty = true; /* a change may have waited for this */
 		p.flags |= PACKET_SPLICE;
 		if (s->starts_behind_gap && p.kind == tl_source_main_kind(s)) {
 			p.flags |= PACKET_GAP;
