@@ -65,9 +65,10 @@
 #define TL_SNAP_EARLIER_90k 9000
 #define TL_AUDIO_BEHIND_90k 18000 /* audio may begin so much behind its point */
 #define TL_DISORDER_MAX_US 500000
-#define TL_JUMP_BACK_90k 180000   /* dts falls by more: a new media time */
-#define TL_JUMP_AHEAD_US 5000000  /* arrives earlier than ever by more: likewise */
-#define TL_REORDER_MAX_90k 900000 /* pts - dts of more than 10 s is nonsense */
+#define TL_DISORDER_SPARE_US 200000 /* what comes late is waited for so much longer than usual */
+#define TL_JUMP_BACK_90k 180000     /* dts falls by more: a new media time */
+#define TL_JUMP_AHEAD_US 5000000    /* arrives earlier than ever by more: likewise */
+#define TL_REORDER_MAX_90k 900000   /* pts - dts of more than 10 s is nonsense */
 #define TL_MEDIA_MAX_90k INT64_C(1000000000000000)
 #define TL_SQUEEZE_90k 90        /* least step of a squeezed dts: 1 ms, what RTMP can tell apart */
 #define TL_VIDEO_WAIT_US 1000000 /* audio alone for this long: a feed without video */
@@ -305,11 +306,12 @@ const struct tl_flow *tl_source_stuck(const struct timeline *tl, const struct tl
 /* When that could next become true: a deadline. */
 int64_t tl_source_stuck_at_us(const struct timeline *tl, const struct tl_source *s);
 /* Nothing of a smaller dts (media) will come any more: audio and video have both got there, or it
- * would be further behind than anything lately was. */
+ * would be further behind than anything lately was, and more. */
 bool tl_source_is_past(const struct timeline *tl, const struct tl_source *s, int64_t dts_90k,
 		       int64_t now_us);
 /* When a packet may leave that is due on arrival: at once, unless audio and video come out of
- * order; then when what comes latest at worst would be there, if it is not past before. */
+ * order; then when what comes latest at worst would be there, and a little later, if it is not
+ * past before. */
 int64_t tl_source_ordered_us(const struct tl_source *s, int64_t dts_90k, int64_t arrival_us);
 /* How far past due all that it sends is at its best: the map is that of presentation, packets are
  * due when they are decoded, and it reorders more deeply than there is delay. */

@@ -577,7 +577,7 @@ bool tl_source_is_past(const struct timeline *tl, const struct tl_source *s, int
 		       int64_t now_us)
 {
 	return dts_90k <= tl_source_main_dts(tl, s, PACKET_KINDS, now_us) ||
-	       dts_90k <= source_latest_dts(s) + s->disorder.min_us;
+	       dts_90k <= source_latest_dts(s) + s->disorder.min_us - tl_90k(TL_DISORDER_SPARE_US);
 }
 
 int64_t tl_source_behind_us(const struct timeline *tl, const struct tl_source *s)
@@ -594,5 +594,6 @@ int64_t tl_source_ordered_us(const struct tl_source *s, int64_t dts_90k, int64_t
 	}
 	return tl_max(arrival_us,
 		      tl_min(arrival_us + TL_DISORDER_MAX_US, tl_us(dts_90k) - s->latest.usual_us) +
-			      (tl_lag_is_known(&s->age) ? s->age.usual_us : 0));
+			      (tl_lag_is_known(&s->age) ? s->age.usual_us : 0) +
+			      TL_DISORDER_SPARE_US);
 }

@@ -85,7 +85,7 @@ def sound_that_mpegts_gathers_is_whole(stage):
     sound = [clip.places[frame.digest] for frame in flv.read(path).of(flv.AUDIO)
              if frame.dts > 4000] # how late it comes has been seen by then
     lost = sound[-1] - sound[0] + 1 - len(sound)
-    # On a busy machine a heap may be later than all before it, which costs its first frames.
+    # On a busy machine a heap may be later than its pictures wait, which costs its first frames.
     if lost > len(sound) // 20 or len(sound) < 150:
         raise AssertionError(f"{lost} frames of sound are lost beside {len(sound)}")
 
