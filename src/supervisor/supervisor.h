@@ -551,9 +551,9 @@ struct supervisor {
 	uint32_t next_destination, next_reader;
 	struct event *signals[5];
 	struct event *ending;
-	pid_t validator;    /* 0 = none runs */
-	int config_fd;      /* the file as it was when a re-execution began; else -1 */
-	bool is_reload_due; /* ordered meanwhile */
+	pid_t validator;          /* 0 = none runs */
+	int config_fd;            /* the file as it was when a re-execution began; else -1 */
+	bool is_reload_due;       /* ordered meanwhile */
 	struct event *reexec_due; /* one waits until nobody is leaving, or until this goes off */
 	struct old_config_list old_configs;
 };
