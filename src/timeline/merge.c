@@ -21,6 +21,7 @@
 #include "private.h"
 
 #define STRIKES_MAX 5
+#define DOUBT_FRAMES 4 /* tl_copy_steps() takes a step back by more for what it is */
 
 static const struct packet *copy_head(const struct tl_source *c, unsigned kind)
 {
@@ -29,10 +30,33 @@ static const struct packet *copy_head(const struct tl_source *c, unsigned kind)
 	return n == TL_NONE ? NULL : &tl_index_at(&c->index, n)->packet;
 }
 
+/* The first packet of the kind that waits in the copy and is not before that time of the group. */
+static const struct packet *copy_from(const struct tl_source *c, unsigned kind, int64_t dts_90k)
+{
+	for (uint64_t n = c->index.tracks[kind][0].head; n != TL_NONE;
+	     n = tl_index_at(&c->index, n)->next) {
+		const struct packet *p = &tl_index_at(&c->index, n)->packet;
+
+		if (tl_copy_time(c, p) >= dts_90k - TL_TWIN_SLACK_90k) {
+			return p;
+		}
+	}
+	return NULL;
+}
+
 /* How far the copy has come, in the group's media time. */
 static int64_t copy_reached(const struct tl_source *c, unsigned kind)
 {
 	return c->flows[kind].last_dts_90k + c->copy.offset_90k;
+}
+
+/* It may still bring something of the kind that comes before `dts_90k`. */
+static bool copy_may_bring(const struct timeline *tl, const struct tl_source *c, unsigned kind,
+			   int64_t dts_90k, int64_t now_us)
+{
+	return c->is_open && c->copy.strikes == 0 &&
+	       !tl_flow_is_silent(&c->flows[kind], tl->config.stall_us, now_us) &&
+	       copy_reached(c, kind) < dts_90k - TL_TWIN_SLACK_90k;
 }
 
 static uint64_t log_oldest(const struct tl_group *group, unsigned kind)
@@ -72,6 +96,55 @@ static enum verdict group_judge(const struct tl_group *group, struct tl_source *
 	return found->fingerprint == p->fingerprint ? VERDICT_SAME : VERDICT_OTHER;
 }
 
+static int64_t group_due_us(const struct timeline *tl, const struct tl_group *group,
+			    int64_t dts_90k)
+{
+	return tl_due_us(tl, dts_90k + group->source->map_90k);
+}
+
+static bool group_is_time(int64_t at_us, int64_t now_us, int64_t *wake_us)
+{
+	if (at_us <= now_us) {
+		return true;
+	}
+	*wake_us = tl_min(*wake_us, at_us);
+	return false;
+}
+
+static bool group_is_hole(const struct tl_group *group, unsigned kind, int64_t dts_90k)
+{
+	const struct tl_flow *flow = &group->source->flows[kind];
+
+	return flow->is_present && dts_90k - flow->last_dts_90k > flow->frame_90k * 3 / 2;
+}
+
+/* The copy's time may have moved, or a hole lies before its head: until that is due it waits for
+ * another copy to have it, too, or to come further. Without a delay nothing waits for that. */
+static bool copy_is_in_doubt(const struct timeline *tl, const struct tl_group *group,
+			     const struct tl_source *c, const struct packet *p, int64_t now_us,
+			     int64_t *wake_us)
+{
+	int64_t dts_90k = tl_copy_time(c, p);
+	int64_t until_90k = dts_90k + group->source->flows[p->kind].frame_90k * DOUBT_FRAMES;
+	bool is_to_come = false;
+
+	if (tl->config.delay_us == 0 || !(group_is_hole(group, p->kind, dts_90k) ||
+					  (c->copy.is_odd && p->source_seq >= c->copy.odd_seq))) {
+		return false;
+	}
+	for (unsigned i = 0; i < group->count; i++) {
+		const struct tl_source *other = group->copies[i];
+		const struct packet *q = other != c ? copy_from(other, p->kind, dts_90k) : NULL;
+
+		if (q != NULL && q->fingerprint == p->fingerprint &&
+		    tl_copy_time(other, q) <= dts_90k + TL_TWIN_SLACK_90k) {
+			return false;
+		}
+		is_to_come |= other != c && copy_may_bring(tl, other, p->kind, until_90k, now_us);
+	}
+	return is_to_come && !group_is_time(group_due_us(tl, group, dts_90k), now_us, wake_us);
+}
+
 /* The head of the copy is not the group's, or not where it should be. False: that was once too
  * often. */
 static bool group_strike(struct timeline *tl, struct tl_group *group, struct tl_source *c,
@@ -95,7 +168,7 @@ static bool group_strike(struct timeline *tl, struct tl_group *group, struct tl_
 
 /* What lies at or before what was merged has done its duty. */
 static void copy_drop_passed(struct timeline *tl, struct tl_group *group, struct tl_source *c,
-			     unsigned kind, int64_t now_us)
+			     unsigned kind, int64_t now_us, int64_t *wake_us)
 {
 	const struct tl_flow *flow = &group->source->flows[kind];
 	const struct packet *p;
@@ -112,7 +185,8 @@ static void copy_drop_passed(struct timeline *tl, struct tl_group *group, struct
 			enum verdict verdict = group_judge(group, c, p);
 
 			if (verdict == VERDICT_OTHER) {
-				if (!group_strike(tl, group, c, kind, now_us)) {
+				if (copy_is_in_doubt(tl, group, c, p, now_us, wake_us) ||
+				    !group_strike(tl, group, c, kind, now_us)) {
 					return;
 				}
 				continue;
@@ -226,15 +300,6 @@ void tl_group_commit(struct timeline *tl, struct tl_group *group, struct tl_sour
 	}
 }
 
-/* It may still bring something of the kind that comes before `dts_90k`. */
-static bool copy_may_bring(const struct timeline *tl, const struct tl_source *c, unsigned kind,
-			   int64_t dts_90k, int64_t now_us)
-{
-	return c->is_open && c->copy.strikes == 0 &&
-	       !tl_flow_is_silent(&c->flows[kind], tl->config.stall_us, now_us) &&
-	       copy_reached(c, kind) < dts_90k - TL_TWIN_SLACK_90k;
-}
-
 /* How long copies that may bring it are behind the leading one; negative: there are none. */
 static int64_t group_behind_us(const struct timeline *tl, const struct tl_group *group,
 			       unsigned kind, int64_t dts_90k, int64_t now_us)
@@ -252,32 +317,9 @@ static int64_t group_behind_us(const struct timeline *tl, const struct tl_group 
 	return most_us;
 }
 
-static bool group_is_hole(const struct tl_group *group, unsigned kind, int64_t dts_90k)
-{
-	const struct tl_flow *flow = &group->source->flows[kind];
-
-	return flow->is_present && dts_90k - flow->last_dts_90k > flow->frame_90k * 3 / 2;
-}
-
-/* The frame's time does not follow from the one before: there is a hole, or its time moved. */
-static bool group_is_odd(const struct tl_group *group, const struct tl_source *c,
-			 const struct packet *p)
-{
-	const struct tl_flow *flow = &group->source->flows[p->kind];
-	int64_t step_90k = tl_copy_time(c, p) - flow->last_dts_90k;
-
-	return flow->is_present &&
-	       (step_90k * 2 > flow->frame_90k * 3 || step_90k * 2 < flow->frame_90k);
-}
-
-static int64_t group_due_us(const struct timeline *tl, const struct tl_group *group,
-			    int64_t dts_90k)
-{
-	return tl_due_us(tl, dts_90k + group->source->map_90k);
-}
-
-/* When the leading copy's head may go on: a hole before it can be filled until it is due.
- * Without a delay the other kind's frames of the same time go first, or could not go at all. */
+/* Without a delay, when the leading copy's head may go on: a hole before it can be filled while
+ * others are behind, and the other kind's frames of the same time go first, or could not go at
+ * all. */
 static int64_t group_lead_at_us(const struct timeline *tl, const struct tl_group *group,
 				const struct packet *p, int64_t now_us)
 {
@@ -285,14 +327,13 @@ static int64_t group_lead_at_us(const struct timeline *tl, const struct tl_group
 	const struct tl_flow *flow = &group->source->flows[other];
 	int64_t dts_90k = tl_copy_time(group->leader, p), behind_us = -1;
 
-	if (tl->config.delay_us > 0 ? group_is_odd(group, group->leader, p)
-				    : group_is_hole(group, p->kind, dts_90k)) {
-		behind_us = group_behind_us(tl, group, p->kind, dts_90k, now_us);
-		if (tl->config.delay_us > 0 && behind_us >= 0) {
-			return group_due_us(tl, group, dts_90k);
-		}
+	if (tl->config.delay_us > 0) {
+		return INT64_MIN;
 	}
-	if (tl->config.delay_us == 0 && flow->is_present &&
+	if (group_is_hole(group, p->kind, dts_90k)) {
+		behind_us = group_behind_us(tl, group, p->kind, dts_90k, now_us);
+	}
+	if (flow->is_present &&
 	    dts_90k > flow->last_dts_90k + flow->frame_90k + TL_TWIN_SLACK_90k) {
 		behind_us = tl_max(behind_us, group_behind_us(tl, group, other, dts_90k, now_us));
 	}
@@ -302,6 +343,8 @@ static int64_t group_lead_at_us(const struct timeline *tl, const struct tl_group
 /* The copy, other than the leading one, whose head comes first, before `until_90k`. */
 static struct tl_source *group_first(const struct tl_group *group, unsigned kind, int64_t until_90k)
 {
+	const struct tl_flow *flow = &group->source->flows[kind];
+	int64_t merged_90k = flow->is_present ? flow->last_dts_90k + TL_TWIN_SLACK_90k : INT64_MIN;
 	struct tl_source *first = NULL;
 
 	for (unsigned i = 0; i < group->count; i++) {
@@ -309,7 +352,7 @@ static struct tl_source *group_first(const struct tl_group *group, unsigned kind
 		const struct packet *p = copy_head(c, kind);
 
 		if (c != group->leader && p != NULL && c->copy.strikes == 0 &&
-		    tl_copy_time(c, p) < until_90k) {
+		    tl_copy_time(c, p) < until_90k && tl_copy_time(c, p) > merged_90k) {
 			first = c;
 			until_90k = tl_copy_time(c, p);
 		}
@@ -320,18 +363,14 @@ static struct tl_source *group_first(const struct tl_group *group, unsigned kind
 /* Has the copy the leading one's frame `p`, too? It may not have come as far yet. */
 static enum verdict copy_agrees(const struct tl_source *c, const struct packet *p, int64_t dts_90k)
 {
-	for (uint64_t n = c->index.tracks[p->kind][0].head; n != TL_NONE;
-	     n = tl_index_at(&c->index, n)->next) {
-		const struct packet *q = &tl_index_at(&c->index, n)->packet;
+	const struct packet *q = copy_from(c, p->kind, dts_90k);
 
-		if (tl_copy_time(c, q) >= dts_90k - TL_TWIN_SLACK_90k) {
-			return tl_copy_time(c, q) <= dts_90k + TL_TWIN_SLACK_90k &&
-					       q->fingerprint != p->fingerprint
-				       ? VERDICT_OTHER
-				       : VERDICT_SAME;
-		}
+	if (q == NULL) {
+		return VERDICT_UNKNOWN;
 	}
-	return VERDICT_UNKNOWN;
+	return tl_copy_time(c, q) <= dts_90k + TL_TWIN_SLACK_90k && q->fingerprint != p->fingerprint
+		       ? VERDICT_OTHER
+		       : VERDICT_SAME;
 }
 
 /* The head of `c` comes before that of the leading copy, `p`. When may it? */
@@ -356,13 +395,15 @@ static int64_t group_fill_at_us(const struct timeline *tl, const struct tl_group
 	}
 }
 
-static bool group_is_time(int64_t at_us, int64_t now_us, int64_t *wake_us)
+/* The frame's time does not follow from the one before: there is a hole, or its time moved. */
+static bool group_is_odd(const struct tl_group *group, const struct tl_source *c,
+			 const struct packet *p)
 {
-	if (at_us <= now_us) {
-		return true;
-	}
-	*wake_us = tl_min(*wake_us, at_us);
-	return false;
+	const struct tl_flow *flow = &group->source->flows[p->kind];
+	int64_t step_90k = tl_copy_time(c, p) - flow->last_dts_90k;
+
+	return flow->is_present &&
+	       (step_90k * 2 > flow->frame_90k * 3 || step_90k * 2 < flow->frame_90k);
 }
 
 /* The frame of the leading copy may be one that another copy brought, at another time. */
@@ -410,7 +451,8 @@ static bool group_merge_lead(struct timeline *tl, struct tl_group *group, const 
 	int64_t at_us = p->type == PACKET_FRAME ? group_lead_at_us(tl, group, p, now_us)
 						: INT64_MIN;
 
-	if (!group_is_time(at_us, now_us, wake_us)) {
+	if (!group_is_time(at_us, now_us, wake_us) ||
+	    copy_is_in_doubt(tl, group, group->leader, p, now_us, wake_us)) {
 		group->is_waiting = true;
 		return false;
 	}
@@ -433,7 +475,8 @@ static bool group_merge_other(struct timeline *tl, struct tl_group *group, struc
 		at_us = group_due_us(tl, group, tl_copy_time(c, copy_head(c, kind))) +
 			tl_max(0, TL_TWIN_GRACE_US - tl->config.delay_us);
 	}
-	if (!group_is_time(at_us, now_us, wake_us)) {
+	if (!group_is_time(at_us, now_us, wake_us) ||
+	    (is_bad && copy_is_in_doubt(tl, group, c, copy_head(c, kind), now_us, wake_us))) {
 		group->is_waiting |= p != NULL;
 		return false;
 	}
@@ -454,7 +497,7 @@ static bool group_merge_next(struct timeline *tl, struct tl_group *group, unsign
 	struct tl_source *c;
 
 	for (unsigned i = group->count; i-- > 0;) {
-		copy_drop_passed(tl, group, group->copies[i], kind, now_us);
+		copy_drop_passed(tl, group, group->copies[i], kind, now_us, wake_us);
 	}
 	if (group_rejoin(group, kind, now_us)) {
 		return true;

@@ -129,8 +129,9 @@ static bool pair_is_proven(const struct timeline *tl, const struct tl_pair *pair
 	return total >= MATCHES_MIN;
 }
 
-/* What is further behind than the delay could never be used. How late one comes whose time has
- * just stepped nobody knows yet. */
+/* What is further behind than the delay could never be used; mostly it is what repeats after a long
+ * time, and the other one has not come as far yet. How late one comes whose time has just stepped
+ * nobody knows yet. */
 static bool twins_are_near(const struct timeline *tl, const struct tl_source *s,
 			   const struct tl_source *other, int64_t offset_90k)
 {
@@ -168,10 +169,10 @@ static void twins_compare(struct timeline *tl, struct tl_source *s, struct tl_so
 		}
 		return;
 	}
-	if (print->is_repeated) {
+	offset_90k = print->dts_90k - p->dts_90k;
+	if (print->is_repeated || !twins_are_near(tl, s, other, offset_90k)) {
 		return;
 	}
-	offset_90k = print->dts_90k - p->dts_90k;
 	if (pair->score == 0) {
 		*pair = (struct tl_pair){ .offset_90k = s->slot < other->slot ? offset_90k
 									      : -offset_90k,
@@ -187,8 +188,7 @@ static void twins_compare(struct timeline *tl, struct tl_source *s, struct tl_so
 		if (is_proof) {
 			count_up(&pair->matches[p->kind]);
 		}
-		if (pair_is_proven(tl, pair, s, other) &&
-		    twins_are_near(tl, s, other, offset_90k)) {
+		if (pair_is_proven(tl, pair, s, other)) {
 			twins_found(tl, s, other, pair, p->arrival_us);
 		}
 	}
