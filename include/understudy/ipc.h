@@ -86,7 +86,7 @@ enum ipc_type {
 	IPC_SOURCE_LOSS, IPC_SWITCH_STATUS, IPC_SWITCH_EVENT,
 	IPC_RELAY_START, IPC_SHOW_RING, IPC_DESTINATION_ADD, IPC_DESTINATION_REMOVE,
 	IPC_DESTINATION_STATUS, IPC_RESOLVE_ASK, IPC_RESOLVE_ANSWER,
-	IPC_OUTPUT_START, IPC_FILE_ASK, IPC_FILE_GIVE, IPC_FILE_DONE,
+	IPC_OUTPUT_START, IPC_FILE_ASK, IPC_FILE_GIVE, IPC_FILE_DONE, IPC_ERRAND_DONE,
 	IPC_FEED_FAULT, IPC_FEED_RING, IPC_DESTINATION_CUT,
 	IPC_PROBE_START, IPC_PROBE_ASK, IPC_PROBE_ANSWER,
 	IPC_WITNESS_START, IPC_WITNESS_TWINS, IPC_WITNESS_MARK, IPC_WITNESS_FILE, IPC_WITNESS_MEDIA,
@@ -423,6 +423,17 @@ struct ipc_file_give {
 };
 /* The file is finished. Not kept: nothing of worth is in it. A playlist takes its place now. */
 struct ipc_file_done { uint32_t role; uint32_t number; uint32_t is_kept; uint32_t reserved; };
+/* Tells one version of a file from the next; all 0: none. */
+struct ipc_file_mark { uint64_t device, inode, bytes; int64_t changed_ns; };
+/* Of the supervisor's own processes for files (src/supervisor/errand.c). fds: the file, if the
+ * errand was to open one */
+struct ipc_errand_done {
+	int32_t error;          /* 0 or a negative errno */
+	uint32_t work, number;  /* as it was told to; enum errand_work */
+	uint32_t reserved;
+	struct ipc_file_mark mark;
+	char path[4096];        /* of a file that was made; else "" */
+};
 struct ipc_resolve_ask { uint32_t query; uint16_t port, reserved; char host[IPC_HOST]; };
 #define IPC_ADDRESSES_MAX 16
 struct ipc_resolve_answer {

@@ -193,6 +193,9 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 		LIMIT(ipc_file_done, role, FILE_ROLES - 1),
 		LIMIT(ipc_file_done, is_kept, 1),
 	} },
+	[IPC_ERRAND_DONE] = { BODY(ipc_errand_done), .fds_max = 1, .fields = {
+		TEXT(ipc_errand_done, path),
+	} },
 	[IPC_LOOP_START] = { BODY(ipc_loop_start), .fds_min = 1, .fds_max = 3 },
 	[IPC_LOOP_REPORT] = { BODY(ipc_loop_report), .fields = {
 		LIMIT(ipc_loop_report, is_usable, 1),

@@ -570,7 +570,7 @@ void child_reap_all(struct supervisor *sup)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		struct child *child;
 
-		if (reexec_reaped(sup, pid, status)) {
+		if (reexec_reaped(sup, pid, status) || errand_reaped(sup, pid)) {
 			continue;
 		}
 		TAILQ_FOREACH(child, &sup->children, entry) {

@@ -69,14 +69,22 @@ int files_snapshot(const char *path, off_t most_bytes)
 	return result < 0 ? result : to;
 }
 
-int files_open_regular(const char *path, struct file_mark *ret)
+/* To open what is no file (a pipe) might wait for somebody. */
+static int look_for_regular(const char *path)
 {
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	int error = fd < 0 || fstat(fd, &st) < 0 ? -errno : 0;
 
-	if (error == 0 && !S_ISREG(st.st_mode)) {
-		error = -EINVAL;
+	return stat(path, &st) < 0 ? -errno : S_ISREG(st.st_mode) ? 0 : -EINVAL;
+}
+
+int files_open_regular(const char *path, struct ipc_file_mark *ret)
+{
+	struct stat st;
+	int error = look_for_regular(path);
+	int fd = error == 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+
+	if (error == 0 && (fd < 0 || fstat(fd, &st) < 0)) {
+		error = -errno;
 	}
 	if (error != 0) {
 		if (fd >= 0) {
@@ -84,11 +92,11 @@ int files_open_regular(const char *path, struct file_mark *ret)
 		}
 		return error;
 	}
-	*ret = (struct file_mark){ .device = st.st_dev,
-				   .inode = st.st_ino,
-				   .bytes = (uint64_t)st.st_size,
-				   .changed_ns = st.st_mtim.tv_sec * INT64_C(1000000000) +
-						 st.st_mtim.tv_nsec };
+	*ret = (struct ipc_file_mark){ .device = st.st_dev,
+				       .inode = st.st_ino,
+				       .bytes = (uint64_t)st.st_size,
+				       .changed_ns = st.st_mtim.tv_sec * INT64_C(1000000000) +
+						     st.st_mtim.tv_nsec };
 	return fd;
 }
 

@@ -182,10 +182,10 @@ static void restore_pull(struct feed *feed, const json_t *json)
 
 	pull->restart.failures = (unsigned)get_integer(json, "failures");
 	text_copy(pull->trouble, sizeof(pull->trouble), get_text(json, "trouble"));
-	pull->file = (struct file_mark){ .device = (uint64_t)get_integer(file, "device"),
-					 .inode = (uint64_t)get_integer(file, "inode"),
-					 .bytes = (uint64_t)get_integer(file, "bytes"),
-					 .changed_ns = get_integer(file, "changed") };
+	pull->file = (struct ipc_file_mark){ .device = (uint64_t)get_integer(file, "device"),
+					     .inode = (uint64_t)get_integer(file, "inode"),
+					     .bytes = (uint64_t)get_integer(file, "bytes"),
+					     .changed_ns = get_integer(file, "changed") };
 	pull->connection = connection_by_id(feed->show->supervisor,
 					    (uint64_t)get_integer(json, "pull"));
 	if (pull->connection != NULL) {

@@ -1,27 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Workers that carry one destination other than RTMP: their orders, and the files they ask
- * for. Only the supervisor names, opens, renames and removes files; the worker gets a descriptor,
- * so it needs no right to any directory and no path says anything to it.
- *
- *   recording   NAME by strftime, never over an existing file
- *   HLS         DIR/NAME-NUMBER.ts; the playlist is written beside its place and moved there
+ * for. Only the supervisor names, opens, renames and removes files, by errands (errand.c); the
+ * worker gets a descriptor, so it needs no right to any directory and no path says anything to it.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <dirent.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
 
 #include <understudy/log.h>
 #include <understudy/text.h>
 
 #include "supervisor.h"
 
-#define ROOM_MIN_BYTES (4u << 20) /* with less left on the disk no file is begun */
-#define SEGMENTS_SPARE 3          /* kept for players that still read an older playlist */
+#define SEGMENTS_SPARE 3 /* kept for players that still read an older playlist */
 
 enum worker_role output_role(const struct config_destination *config)
 {
@@ -97,178 +87,71 @@ void output_brief(struct relay *relay, struct destination *d, int file)
 
 /* ---- files ---- */
 
-/* HLS: where the segment lies; its name alone is `*ret_name`. */
-static bool segment_path(const char *playlist, uint32_t number, char *to, size_t size,
-			 const char **ret_name)
+static void file_given(void *owner, const struct ipc_errand_done *done, struct ipc_message *m)
 {
-	size_t stem = strlen(playlist) - strlen(".m3u8");
-	const char *slash = strrchr(playlist, '/');
+	static const uint32_t roles[ERRAND_WORKS] = { [ERRAND_RECORDING] = FILE_RECORDING,
+						      [ERRAND_SEGMENT] = FILE_SEGMENT,
+						      [ERRAND_PLAYLIST] = FILE_PLAYLIST };
+	struct relay *relay = owner;
+	struct ipc_file_give give = { .role = roles[done->work], .number = done->number };
+	const char *slash = strrchr(done->path, '/');
 
-	*ret_name = to + (slash != NULL ? slash + 1 - playlist : 0);
-	return text_format(to, size, "%.*s-%u.ts", (int)stem, playlist, number);
-}
-
-/* A playlist in the making: hidden, in the same directory. */
-static bool part_path(const char *playlist, char *to, size_t size)
-{
-	const char *slash = strrchr(playlist, '/');
-	size_t directory = slash != NULL ? (size_t)(slash + 1 - playlist) : 0;
-
-	return text_format(to, size, "%.*s.%s.part", (int)directory, playlist,
-			   playlist + directory);
-}
-
-/* The directory has to be there. */
-static int has_room(const char *path)
-{
-	char directory[PATH_MAX];
-	struct statvfs disk;
-	char *slash;
-
-	text_copy(directory, sizeof(directory), path);
-	slash = strrchr(directory, '/');
-	if (slash != NULL) {
-		slash[1] = '\0';
+	if (give.role != FILE_PLAYLIST) {
+		text_copy(relay->path, sizeof(relay->path), done->path);
 	}
-	if (statvfs(slash != NULL ? directory : ".", &disk) < 0) {
-		return -errno;
+	if (done->error < 0) {
+		text_format(give.error, sizeof(give.error), "cannot open a file: %s",
+			    errand_error_str(done->error));
+	} else if (give.role == FILE_SEGMENT) {
+		text_copy(give.name, sizeof(give.name), slash != NULL ? slash + 1 : done->path);
+	} else if (give.role == FILE_RECORDING) {
+		log_info("recording show=%s destination=%s path=%s", relay->show->config->name,
+			 relay_only_destination(relay)->config->name, relay->path);
 	}
-	return (uint64_t)disk.f_bavail * disk.f_frsize < ROOM_MIN_BYTES ? -ENOSPC : 0;
-}
-
-static int open_new(const char *path)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK,
-		      0644);
-
-	return fd < 0 ? -errno : fd;
-}
-
-static int open_asked(struct relay *relay, const struct destination *d,
-		      const struct ipc_file_ask *ask, struct ipc_file_give *give)
-{
-	const char *path = d->config->path, *name;
-	char part[PATH_MAX];
-	int result = files_make_parents(path, 0755);
-
-	if (result < 0) {
-		return result;
-	}
-	if (ask->role == FILE_RECORDING) {
-		result = recording_open(path, relay->path, sizeof(relay->path));
-		if (result >= 0 && has_room(relay->path) < 0) {
-			close(result);
-			unlink(relay->path);
-			result = -ENOSPC;
-		}
-		return result;
-	}
-	result = has_room(path);
-	if (result < 0) {
-		return result;
-	}
-	if (ask->role == FILE_PLAYLIST) {
-		return part_path(path, part, sizeof(part)) ? open_new(part) : -ENAMETOOLONG;
-	}
-	if (!segment_path(path, ask->number, relay->path, sizeof(relay->path), &name) ||
-	    !text_copy(give->name, sizeof(give->name), name)) {
-		return -ENAMETOOLONG;
-	}
-	return open_new(relay->path);
+	child_send(relay->child, IPC_FILE_GIVE, &give, m->fds, m->fd_count);
 }
 
 static void give_file(struct relay *relay, const struct destination *d,
 		      const struct ipc_file_ask *ask)
 {
-	struct ipc_file_give give = { .role = ask->role, .number = ask->number };
-	int fd = open_asked(relay, d, ask, &give);
+	static const enum errand_work works[FILE_ROLES] = { [FILE_RECORDING] = ERRAND_RECORDING,
+							    [FILE_SEGMENT] = ERRAND_SEGMENT,
+							    [FILE_PLAYLIST] = ERRAND_PLAYLIST };
 
-	if (fd < 0) {
-		relay->path[0] = '\0';
-		text_format(give.error, sizeof(give.error), "cannot open a file: %s",
-			    strerror(-fd));
-	} else if (ask->role == FILE_RECORDING) {
-		log_info("recording show=%s destination=%s path=%s", relay->show->config->name,
-			 d->config->name, relay->path);
-	}
-	child_send(relay->child, IPC_FILE_GIVE, &give, &fd, fd >= 0 ? 1 : 0);
-	if (fd >= 0) {
-		close(fd);
+	if (errand_begin(relay->show->supervisor, works[ask->role], d->config->path, ask->number,
+			 file_given, relay) < 0) {
+		child_kill(relay->child, "it asked for more files than can be opened");
 	}
 }
 
-/* Segments that no playlist names any more, also those of workers that have ended. */
-static void sweep(const char *playlist, uint32_t oldest)
+static void playlist_done(struct supervisor *sup, const struct destination *d,
+			  const struct ipc_file_done *done)
 {
-	const char *slash = strrchr(playlist, '/');
-	size_t directory = slash != NULL ? (size_t)(slash + 1 - playlist) : 0;
-	const char *name = playlist + directory;
-	size_t stem = strlen(name) - strlen(".m3u8");
-	char path[PATH_MAX];
-	struct dirent *entry;
-	DIR *dir;
-
-	text_format(path, sizeof(path), "%.*s", (int)directory, playlist);
-	dir = opendir(directory > 0 ? path : ".");
-	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		char *end;
-
-		if (strncmp(entry->d_name, name, stem) != 0 || entry->d_name[stem] != '-') {
-			continue;
-		}
-		unsigned long number = strtoul(entry->d_name + stem + 1, &end, 10);
-		if (end != entry->d_name + stem + 1 && strcmp(end, ".ts") == 0 && number < oldest) {
-			unlinkat(dirfd(dir), entry->d_name, 0);
-		}
-	}
-	if (dir != NULL) {
-		closedir(dir);
-	}
-}
-
-static void playlist_done(const struct destination *d, const struct ipc_file_done *done)
-{
-	const char *path = d->config->path;
 	uint32_t kept = d->config->keep_segments + SEGMENTS_SPARE;
-	char part[PATH_MAX];
+	uint32_t oldest = done->number > kept ? done->number - kept : 0;
 
-	if (!part_path(path, part, sizeof(part))) {
-		return;
-	}
-	if (!done->is_kept) {
-		unlink(part);
-	} else if (rename(part, path) < 0) {
-		log_warn("cannot put the playlist in its place path=%s: %s", path, strerror(errno));
-	} else if (done->number > kept) {
-		sweep(path, done->number - kept);
-	}
+	errand_begin(sup, done->is_kept ? ERRAND_PUBLISH : ERRAND_DISCARD, d->config->path, oldest,
+		     NULL, NULL);
 }
 
 void output_over(const struct destination *d)
 {
-	static const char end[] = "#EXT-X-ENDLIST\n";
-	int fd = -1;
-
 	if (d->config->kind == DESTINATION_HLS) {
-		fd = open(d->config->path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
-	}
-	if (fd >= 0 && write(fd, end, sizeof(end) - 1) < 0) {
-		log_warn("cannot end the playlist path=%s: %s", d->config->path, strerror(errno));
-	}
-	if (fd >= 0) {
-		close(fd);
+		errand_begin(d->show->supervisor, ERRAND_END, d->config->path, 0, NULL, NULL);
 	}
 }
 
 static void file_done(struct relay *relay, const struct destination *d,
 		      const struct ipc_file_done *done)
 {
+	struct supervisor *sup = relay->show->supervisor;
+
 	if (done->role == FILE_PLAYLIST) {
-		playlist_done(d, done);
+		playlist_done(sup, d, done);
 		return;
 	}
 	if (!done->is_kept && relay->path[0] != '\0') {
-		unlink(relay->path);
+		errand_begin(sup, ERRAND_REMOVE, relay->path, 0, NULL, NULL);
 	}
 	relay->path[0] = '\0';
 }

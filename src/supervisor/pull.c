@@ -8,9 +8,9 @@
  *     '------ show ended, feed removed or changed ------'
  *
  * A worker that runs is a connection like an encoder's, but for the order that begins it: it has
- * its ring at once. Its source is opened at the switch when it has media (RING_READY); one that
- * ends before that is no news but a trouble, which is said when it begins or changes and stands in
- * the status while it lasts.
+ * its ring at once. A file is opened before, by an errand (errand.c). Its source is opened at the
+ * switch when it has media (RING_READY); one that ends before that is no news but a trouble, which
+ * is said when it begins or changes and stands in the status while it lasts.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -92,35 +92,30 @@ static const char *pull_path(const struct feed *feed)
 	return feed->config->source == SOURCE_SLATE ? feed->slate.path : feed->config->file;
 }
 
-/* The descriptor or -1, then `reason` says why. */
-static int pull_file(struct feed *feed, char reason[IPC_TEXT])
+static bool is_same_file(const struct ipc_file_mark *a, const struct ipc_file_mark *b)
 {
-	const char *path = pull_path(feed);
-	int fd = files_open_regular(path, &feed->pull.file);
-
-	if (fd < 0) {
-		text_format(reason, IPC_TEXT, "%s cannot be read: %s", path,
-			    fd == -EINVAL ? "it is no file" : strerror(-fd));
-		return -1;
-	}
-	return fd;
+	return a->device == b->device && a->inode == b->inode && a->bytes == b->bytes &&
+	       a->changed_ns == b->changed_ns;
 }
 
-bool pull_has_changed(const struct feed *feed)
+static void pull_compared(void *owner, const struct ipc_errand_done *done, struct ipc_message *m)
 {
-	const struct file_mark *then = &feed->pull.file;
-	struct file_mark now;
+	struct feed *feed = owner;
 
-	if (feed->config->file == NULL || then->changed_ns == 0) {
-		return false;
+	(void)m;
+	/* One that is not there: what is being played goes on. */
+	if (done->error == 0 && !is_same_file(&done->mark, &feed->pull.file)) {
+		pull_retire(feed, "its source was changed");
+		pull_start(feed);
 	}
-	int fd = files_open_regular(pull_path(feed), &now);
-	if (fd < 0) {
-		return false; /* what is being played goes on */
+}
+
+void pull_compare(struct feed *feed)
+{
+	if (feed->config->file != NULL && feed->pull.file.changed_ns != 0) {
+		errand_begin(feed->show->supervisor, ERRAND_READ, pull_path(feed), 0, pull_compared,
+			     feed);
 	}
-	close(fd);
-	return now.device != then->device || now.inode != then->inode || now.bytes != then->bytes ||
-	       now.changed_ns != then->changed_ns;
 }
 
 void pull_looked(struct connection *c, const struct ipc_loop_report *report)
@@ -290,23 +285,19 @@ static void pull_let_go(struct feed *feed, const char *cause)
 	connection_end(c, cause);
 }
 
-void pull_start(struct feed *feed)
+static void pull_try_later(struct feed *feed, const char *trouble)
+{
+	pull_fail(feed, trouble);
+	pull_start_later(feed, 0);
+}
+
+/* `file` is -1 for a URL. */
+static void pull_begin(struct feed *feed, int file)
 {
 	struct pull *pull = &feed->pull;
 	char reason[IPC_TEXT] = "the relay is out of memory";
 	struct source *source = NULL;
-	int file = -1;
 
-	if (!pull_is_pulled(feed) || pull->connection != NULL || !feed->show->is_started ||
-	    feed->show->supervisor->is_ending ||
-	    (feed->config->source == SOURCE_SLATE && feed->slate.path[0] == '\0')) {
-		return;
-	}
-	if (feed->config->file != NULL && (file = pull_file(feed, reason)) < 0) {
-		pull_fail(feed, reason);
-		pull_start_later(feed, 0);
-		return;
-	}
 	pull->connection = pull_connection(feed);
 	if (pull->connection != NULL) {
 		source = feed_publish(feed, pull->connection, reason);
@@ -314,18 +305,56 @@ void pull_start(struct feed *feed)
 	bool is_begun = source != NULL &&
 			(file >= 0 ? pull_brief_file(pull->connection, source, file)
 				   : pull_brief_url(pull->connection, source));
-	if (file >= 0) {
-		close(file);
-	}
 	if (!is_begun) {
 		pull_let_go(feed, reason);
-		pull_fail(feed, reason);
-		pull_start_later(feed, 0);
+		pull_try_later(feed, reason);
 	}
 }
 
-static void pull_forget(struct pull *pull)
+static void pull_opened(void *owner, const struct ipc_errand_done *done, struct ipc_message *m)
 {
+	struct feed *feed = owner;
+	char trouble[IPC_TEXT];
+
+	feed->pull.is_opening = false;
+	if (done->error < 0) {
+		text_format(trouble, sizeof(trouble), "%s cannot be read: %s", pull_path(feed),
+			    done->error == -EINVAL ? "it is no file"
+						   : errand_error_str(done->error));
+		pull_try_later(feed, trouble);
+		return;
+	}
+	feed->pull.file = done->mark;
+	pull_begin(feed, m->fds[0]);
+}
+
+void pull_start(struct feed *feed)
+{
+	struct pull *pull = &feed->pull;
+
+	if (!pull_is_pulled(feed) || pull->connection != NULL || pull->is_opening ||
+	    !feed->show->is_started || feed->show->supervisor->is_ending ||
+	    (feed->config->source == SOURCE_SLATE && feed->slate.path[0] == '\0')) {
+		return;
+	}
+	if (feed->config->file == NULL) {
+		pull_begin(feed, -1);
+		return;
+	}
+	int error = errand_begin(feed->show->supervisor, ERRAND_READ, pull_path(feed), 0,
+				 pull_opened, feed);
+	pull->is_opening = error == 0;
+	if (error < 0) {
+		pull_try_later(feed, errand_error_str(error));
+	}
+}
+
+static void pull_forget(struct feed *feed)
+{
+	struct pull *pull = &feed->pull;
+
+	errand_forget(feed->show->supervisor, feed);
+	pull->is_opening = false;
 	if (pull->retry != NULL) {
 		event_free(pull->retry);
 		pull->retry = NULL;
@@ -337,7 +366,7 @@ static void pull_forget(struct pull *pull)
 void pull_stop(struct feed *feed, const char *cause)
 {
 	pull_let_go(feed, cause);
-	pull_forget(&feed->pull);
+	pull_forget(feed);
 }
 
 void pull_retire(struct feed *feed, const char *cause)
@@ -349,7 +378,7 @@ void pull_retire(struct feed *feed, const char *cause)
 		return;
 	}
 	feed->pull.connection = NULL;
-	pull_forget(&feed->pull);
+	pull_forget(feed);
 	source_leave(c->source, cause);
 }
 

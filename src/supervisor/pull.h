@@ -17,19 +17,14 @@
 struct connection;
 struct feed;
 
-/* Tells one version of a file from the next. */
-struct file_mark {
-	uint64_t device, inode, bytes;
-	int64_t changed_ns; /* 0: none */
-};
-
 /* That of a feed. */
 struct pull {
 	struct connection *connection; /* NULL while no worker runs */
 	struct restart restart;
 	struct event *retry;
-	char trouble[IPC_TEXT]; /* why the last worker got nothing, "" = it did */
-	struct file_mark file;  /* of a recording: which one the worker was given */
+	bool is_opening;           /* its file */
+	char trouble[IPC_TEXT];    /* why the last worker got nothing, "" = it did */
+	struct ipc_file_mark file; /* of a recording: which one the worker was given */
 };
 
 bool pull_is_pulled(const struct feed *feed);
@@ -42,8 +37,9 @@ void pull_stop(struct feed *feed, const char *cause);
 /* The same for a feed that is changed or removed: what comes of it goes when the show has left it
  * (leave.c). */
 void pull_retire(struct feed *feed, const char *cause);
-/* The recording is not the one any more that the worker was given. */
-bool pull_has_changed(const struct feed *feed);
+/* Looks whether the recording still is the one that the worker was given; if not, it is retired
+ * and another one begins. */
+void pull_compare(struct feed *feed);
 /* What the connection's worker has found out of its recording. */
 void pull_looked(struct connection *c, const struct ipc_loop_report *report);
 /* The connection's worker has media. */

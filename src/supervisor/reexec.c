@@ -125,7 +125,7 @@ static uint64_t pull_id(const struct feed *feed)
 	return feed->pull.connection != NULL ? feed->pull.connection->id : 0;
 }
 
-static json_t *save_file(const struct file_mark *file)
+static json_t *save_file(const struct ipc_file_mark *file)
 {
 	return json_pack("{s:I, s:I, s:I, s:I}", "device", (json_int_t)file->device, "inode",
 			 (json_int_t)file->inode, "bytes", (json_int_t)file->bytes, "changed",
@@ -376,6 +376,7 @@ static void hand_over(struct supervisor *sup)
 		leave_await(sup);
 		return;
 	}
+	errand_end_all(sup);
 	if (has_orders_waiting(sup)) {
 		log_error(
 			"not re-executed: a worker has not taken all of its orders yet; try again");

@@ -6,12 +6,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <understudy/clock.h>
@@ -24,47 +21,15 @@
 #define WOKEN_MAX 16         /* readers the writer of a ring wakes */
 #define BATCH_BEYOND_US 5000 /* the others look by themselves so often */
 
-/* ---- a recording's file ---- */
-
-/* Never over an existing file: a second one in the same second gets a number. */
-int recording_open(const char *pattern, char *path, size_t size)
-{
-	time_t now = time(NULL);
-	struct tm local;
-	char base[PATH_MAX];
-
-	localtime_r(&now, &local);
-	if (strftime(base, sizeof(base), pattern, &local) == 0) {
-		return -ENAMETOOLONG;
-	}
-	int result = files_make_parents(base, 0755);
-	for (int i = 0; result == 0 && i < 100; i++) {
-		const char *ending = strrchr(base, '.'); /* the check of the config saw to it */
-
-		if (i == 0) {
-			text_copy(path, size, base);
-		} else {
-			text_format(path, size, "%.*s-%d%s", (int)(ending - base), base, i, ending);
-		}
-		int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NONBLOCK, 0644);
-		if (fd >= 0 || errno != EEXIST) {
-			return fd >= 0 ? fd : -errno;
-		}
-	}
-	return result < 0 ? result : -EEXIST;
-}
-
-/* A file that nothing could be written to (the disk is full) helps nobody. */
+/* What it could not write to helps nobody. */
 static void recording_tidy(const struct relay *relay)
 {
-	struct stat st;
-
-	if (relay->path[0] != '\0' && stat(relay->path, &st) == 0 && st.st_size == 0) {
-		unlink(relay->path);
+	if (relay->path[0] != '\0') {
+		errand_begin(relay->show->supervisor, ERRAND_TIDY, relay->path, 0, NULL, NULL);
 	}
 }
 
-static struct destination *relay_only_destination(struct relay *relay)
+struct destination *relay_only_destination(const struct relay *relay)
 {
 	struct destination *d;
 
@@ -82,7 +47,7 @@ static void destination_failed(struct destination *d, const char *path, int erro
 
 	text_copy(shown, sizeof(shown), path);
 	text_format(d->status.last_error, sizeof(d->status.last_error), "cannot open %s: %s", shown,
-		    strerror(-error));
+		    errand_error_str(error));
 	d->status.state = DESTINATION_BACKING_OFF;
 	d->status.since_us = clock_monotonic_us();
 	log_warn("destination failed show=%s destination=%s: %s", d->show->config->name,
@@ -270,44 +235,59 @@ static void relay_spawn(struct relay *relay)
 	}
 }
 
-/* The file of a recording is opened for each worker anew. Its descriptor, or -1: tried again
- * later. */
-static int relay_open_recording(struct relay *relay)
+static void relay_carry(struct relay *relay, int file)
 {
-	struct destination *d = relay_only_destination(relay);
-	int file = recording_open(d->config->path, relay->path, sizeof(relay->path));
-
-	if (file < 0) {
-		destination_failed(d, d->config->path, file);
-		relay_start_later(relay, 0);
-		return -1;
-	}
-	log_info("recording show=%s destination=%s path=%s", d->show->config->name, d->config->name,
-		 relay->path);
-	return file;
-}
-
-void relay_start(struct relay *relay)
-{
-	int file = -1;
-
-	if (!relay->show->is_ring_ready || relay->child != NULL) {
-		return; /* relay_give_ring() comes when the ring is ready */
-	}
-	if (relay->role == ROLE_RELAY_FLV) {
-		file = relay_open_recording(relay);
-		if (file < 0) {
-			return;
-		}
-	}
 	relay_spawn(relay);
 	if (relay->child != NULL && relay->role == ROLE_RELAY_RTMP) {
 		relay_brief_rtmp(relay);
 	} else if (relay->child != NULL) {
 		output_brief(relay, relay_only_destination(relay), file);
 	}
-	if (file >= 0) {
-		close(file);
+}
+
+static void relay_opened(void *owner, const struct ipc_errand_done *done, struct ipc_message *m)
+{
+	struct relay *relay = owner;
+	struct destination *d = relay_only_destination(relay);
+
+	relay->is_opening = false;
+	if (done->error < 0) {
+		destination_failed(d, d->config->path, done->error);
+		relay_start_later(relay, 0);
+		return;
+	}
+	text_copy(relay->path, sizeof(relay->path), done->path);
+	if (!relay->show->is_ring_ready) {
+		recording_tidy(relay);
+		return; /* relay_give_ring() comes when it is */
+	}
+	log_info("recording show=%s destination=%s path=%s", d->show->config->name, d->config->name,
+		 relay->path);
+	relay_carry(relay, m->fds[0]);
+}
+
+/* The file of a recording is opened for each worker anew. */
+static void relay_open_recording(struct relay *relay)
+{
+	const struct destination *d = relay_only_destination(relay);
+	int error = errand_begin(relay->show->supervisor, ERRAND_RECORDING, d->config->path, 0,
+				 relay_opened, relay);
+
+	relay->is_opening = error == 0;
+	if (error < 0) {
+		relay_start_later(relay, 0);
+	}
+}
+
+void relay_start(struct relay *relay)
+{
+	if (!relay->show->is_ring_ready || relay->child != NULL || relay->is_opening) {
+		return; /* relay_give_ring() comes when the ring is ready */
+	}
+	if (relay->role == ROLE_RELAY_FLV) {
+		relay_open_recording(relay);
+	} else {
+		relay_carry(relay, -1);
 	}
 }
 
@@ -328,6 +308,7 @@ void relay_destroy(struct relay *relay, bool unpublish)
 	struct show *show = relay->show;
 
 	relay_part(relay);
+	errand_forget(show->supervisor, relay);
 	recording_tidy(relay);
 	if (relay->child != NULL) {
 		resolver_forget(show->supervisor, relay->child);
@@ -342,7 +323,7 @@ void relay_destroy(struct relay *relay, bool unpublish)
 
 bool relay_is_idle(const struct relay *relay)
 {
-	return relay_only_destination((struct relay *)relay) == NULL;
+	return relay_only_destination(relay) == NULL;
 }
 
 /* ---- what a relay reports ---- */
@@ -391,6 +372,7 @@ static void relay_exited(struct child *child, const char *cause)
 
 	relay->child = NULL;
 	resolver_forget(show->supervisor, child);
+	errand_forget(show->supervisor, relay); /* nobody is there whom to give a file */
 	recording_tidy(relay);
 	if (show->supervisor->is_ending) {
 		return;

@@ -111,10 +111,11 @@ static void sync_feed(struct feed *feed, const struct config_feed *to)
 	bool was_removed = feed->is_leaving;
 	struct source *source;
 
-	if (pull_is_pulled(feed) &&
-	    (to == NULL || !is_same_pull(feed->config, to) || pull_has_changed(feed))) {
+	if (pull_is_pulled(feed) && (to == NULL || !is_same_pull(feed->config, to))) {
 		pull_retire(feed, to == NULL ? "its feed was removed from the configuration"
 					     : "its source was changed");
+	} else if (pull_is_pulled(feed)) {
+		pull_compare(feed);
 	}
 	TAILQ_FOREACH(source, &feed->sources, entry) {
 		const struct connection *c = source->connection;

@@ -178,7 +178,7 @@ static int open_font(const struct supervisor *sup)
 
 static int open_picture(const struct feed *feed)
 {
-	struct file_mark mark;
+	struct ipc_file_mark mark;
 	int fd = -1;
 
 	if (feed->config->picture != NULL) {

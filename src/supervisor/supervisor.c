@@ -448,6 +448,7 @@ static void supervisor_finish(struct supervisor *sup)
 	while ((show = TAILQ_FIRST(&sup->shows)) != NULL) {
 		show_destroy(show);
 	}
+	errand_finish(sup);
 	resolver_finish(sup);
 	history_finish(sup);
 	control_close(sup);
@@ -532,6 +533,7 @@ int supervisor_run(const struct supervisor_options *options)
 	TAILQ_INIT(&sup->connections);
 	TAILQ_INIT(&sup->children);
 	TAILQ_INIT(&sup->shows);
+	TAILQ_INIT(&sup->errands);
 	TAILQ_INIT(&sup->faults);
 	LIST_INIT(&sup->preflights);
 	LIST_INIT(&sup->old_configs);

@@ -14,6 +14,8 @@
  *      |             '--- destination*   each carried by one relay
  *      |---------- resolver          at most one, while there are names to look up
  *      |---------- history           the writer of the history, and its readers
+ *      |---------- errand*           processes that see to files
+ *      |---------- errand*           what others do with files, a process each
  *      |---------- child*            every worker process, whoever owns it
  *      '---------- control           the Unix socket, its clients, the recent events
  *
@@ -39,6 +41,7 @@
 #include <understudy/supervisor.h>
 #include <understudy/worker.h>
 
+#include "errand.h"
 #include "history.h"
 #include "pull.h"
 #include "slate.h"
@@ -261,6 +264,7 @@ struct relay {
 	struct restart restart;
 	struct event *retry;
 	int64_t cut_until_us; /* a rehearsal: not started before */
+	bool is_opening;      /* its recording's file */
 	char path[PATH_MAX];  /* of a recording: the file now written */
 };
 TAILQ_HEAD(relay_list, relay);
@@ -409,8 +413,8 @@ void relay_start(struct relay *relay);
 void endpoint_fill(struct ipc_endpoint *to, const struct config_endpoint *from);
 void relay_give_ring(struct relay *relay);
 bool relay_is_idle(const struct relay *relay);
-/* A new file by strftime pattern, and its path. The descriptor or a negative errno. */
-int recording_open(const char *pattern, char *path, size_t size);
+/* Of a relay that is not shared. */
+struct destination *relay_only_destination(const struct relay *relay);
 
 /* ---- output.c: destinations other than RTMP ---- */
 
@@ -485,7 +489,7 @@ int files_make_parents(const char *path, mode_t mode);
  * negative errno. */
 int files_snapshot(const char *path, off_t most_bytes);
 /* A regular file to read; `ret` tells it from later ones. The descriptor or a negative errno. */
-int files_open_regular(const char *path, struct file_mark *ret);
+int files_open_regular(const char *path, struct ipc_file_mark *ret);
 /* Every descriptor a successor needs loses or regains its close-on-exec flag. */
 void files_set_cloexec(int fd, bool on);
 
@@ -539,6 +543,7 @@ struct supervisor {
 	struct connection_list connections;
 	struct child_list children;
 	struct show_list shows;
+	struct errand_list errands;
 	struct rate_table failures;
 	struct resolver *resolver;
 	struct control *control;

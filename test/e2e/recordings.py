@@ -5,13 +5,15 @@
 import glob
 import os
 import re
+import shutil
 import signal
 import subprocess
+import sys
 import time
 
 from lib import encoders, flv, media
 from lib.process import eventually
-from lib.relay import Relay, recording
+from lib.relay import KEYS, Relay, recording
 from lib.show import Show, expect
 from lib.stage import Skip, case, main
 
@@ -192,6 +194,51 @@ def full_disk_is_that_recordings_affair_and_it_resumes(stage):
         media.assert_follow_on([media.as_flv(stage, path)], clip)
 
 
+# A lease keeps whoever opens the file in open(2), as a server that is gone does.
+HOLD = """
+import fcntl, os, signal, sys
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+for path in sys.argv[1:]:
+    fcntl.fcntl(os.open(path, os.O_RDWR), fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print("held", flush=True)
+signal.pause()
+"""
+
+
+@case
+def file_system_that_hangs_holds_up_nobody_else(stage):
+    slate = stage.path("away", "slate.flv")
+    part = stage.path("hls", ".live.m3u8.part")
+    for path in (slate, part):
+        os.makedirs(os.path.dirname(path))
+    shutil.copy(encoders.clip(stage, "backup", seconds=2).path, slate)
+    open(part, "wb").close()
+    holder = stage.start("holder", [sys.executable, "-c", HOLD, slate, part])
+    holder.wait_line(lambda line: line == "held", "the files to be held")
+    clip = encoders.clip(stage, "primary")
+    feeds = [{"name": "primary", "key": KEYS["primary"]}, {"name": "slate", "file": slate}]
+    relay = Relay(stage, [{**recording("hls", stage.path("hls", "live.m3u8")), "segment_s": 2},
+                          recording("flv", stage.path("other.flv")),
+                          recording("mkv", stage.path("other.mkv"))], delay_ms=500, feeds=feeds)
+    encoders.ffmpeg(stage, "primary", clip, relay.url("primary"))
+    for name in ("hls", "flv", "mkv"):
+        relay.wait_destination(name, "live")
+    words = "the file system does not answer"
+    said = relay.wait_status(lambda s: words in str(relay.feed("slate", s)["health"])
+                             and words in str(relay.destination("hls", s)["last_error"]),
+                             "that to be said of the slate and of HLS")
+    for name in ("flv", "mkv"):
+        if relay.destination(name, said)["restarts"]:
+            raise AssertionError(f"that was touched: {relay.destination(name, said)}")
+    holder.kill()
+    relay.wait_feed("slate", "standby")
+    relay.wait_destination("hls", "live")
+    eventually(lambda: os.path.exists(stage.path("hls", "live.m3u8")), "a playlist")
+    relay.process.stop()
+    for name in ("other.flv", "other.mkv"):
+        judge(stage, stage.path(name), clip)
+
+
 @case
 def hls_plays_and_old_segments_go(stage):
     relay, clip = record(stage, "hls/live.m3u8", segment_s=2, keep_segments=3)
@@ -211,10 +258,11 @@ def hls_plays_and_old_segments_go(stage):
     if len(names()) != 3 or not all(os.path.exists(stage.path("hls", n)) for n in names()):
         raise AssertionError(f"the playlist names {names()}")
     relay.command("end", "main")
-    with open(playlist, encoding="utf-8") as file:
-        text = file.read()
-    if not text.endswith("\n#EXT-X-ENDLIST\n"):
-        raise AssertionError(f"players are not told of the end: {text}")
+
+    def text():
+        with open(playlist, encoding="utf-8") as file:
+            return file.read()
+    eventually(lambda: text().endswith("\n#EXT-X-ENDLIST\n"), "players to be told of the end")
     relay.process.stop()
 
 
