@@ -5,6 +5,7 @@ Pictures are encoded once for a run of tests and then published in real time as 
 that many encoders fit on a small machine and every frame can be known again by its bytes.
 """
 
+import fcntl
 import hashlib
 import os
 import subprocess
@@ -15,11 +16,12 @@ from lib.stage import Skip, need
 CLIP_SECONDS = 90
 GOP_SECONDS = 2
 
-# Three cameras: other pictures, other sounds, so that no frame of one equals one of the other.
+# Four cameras: other pictures, other sounds, so that no frame of one equals one of the other.
 PICTURES = {
     "primary": ("testsrc2", "", 1),
     "backup": ("testsrc2", ",hue=h=150,hflip", 2),
     "slate": ("testsrc2", ",hue=h=60,vflip", 3),
+    "third": ("testsrc2", ",hue=h=240,hflip,vflip", 4),
 }
 
 
@@ -38,6 +40,15 @@ def _recipe(camera, fps, b_frames, seconds, gop_seconds, size):
         "-threads", "1", "-c:a", "aac", "-ac", "2", "-b:a", "64k", "-f", "flv"]
 
 
+def _encode_once(path, command):
+    """Of all programs that want the file at the same time, one encodes it."""
+    with open(f"{path}.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(path):
+            subprocess.run([*command, "-y", f"{path}.part"], check=True)
+            os.rename(f"{path}.part", path)
+
+
 def clip(stage, camera, fps=30, b_frames=0, seconds=CLIP_SECONDS, gop_seconds=GOP_SECONDS,
          size="320x180"):
     """A Clip of the camera; encoded the first time anyone asks for it in this build."""
@@ -45,10 +56,7 @@ def clip(stage, camera, fps=30, b_frames=0, seconds=CLIP_SECONDS, gop_seconds=GO
     recipe = _recipe(camera, fps, b_frames, seconds, gop_seconds, size)
     mark = hashlib.blake2b(repr(recipe).encode(), digest_size=6).hexdigest()
     path = os.path.join(stage.shared, f"{camera}-{fps}fps-{mark}.flv")
-    if not os.path.exists(path):
-        part = f"{path}.{os.getpid()}"
-        subprocess.run([*recipe, part], check=True)
-        os.rename(part, path)
+    _encode_once(path, recipe)
     return flv.Clip(path, fps)
 
 
@@ -56,18 +64,14 @@ def heavy_clip(stage, camera, kbps=4000, seconds=45):
     """A Clip of some megabits a second: for what depends on sizes."""
     need("ffmpeg")
     path = os.path.join(stage.shared, f"{camera}-{kbps}kbps.flv")
-    if not os.path.exists(path):
-        part = f"{path}.{os.getpid()}"
-        rate = [f"{kbps}k"]
-        subprocess.run([
-            "ffmpeg", "-nostdin", "-v", "error",
-            "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30",
-            "-f", "lavfi", "-i", "anoisesrc=amplitude=0.1:sample_rate=48000", "-t", str(seconds),
-            "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "60",
-            "-b:v", *rate, "-minrate", *rate, "-maxrate", *rate, "-bufsize", *rate,
-            "-x264-params", "nal-hrd=cbr", "-threads", "1", "-c:a", "aac", "-f", "flv", part],
-                       check=True)
-        os.rename(part, path)
+    rate = [f"{kbps}k"]
+    _encode_once(path, [
+        "ffmpeg", "-nostdin", "-v", "error",
+        "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30",
+        "-f", "lavfi", "-i", "anoisesrc=amplitude=0.1:sample_rate=48000", "-t", str(seconds),
+        "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "60",
+        "-b:v", *rate, "-minrate", *rate, "-maxrate", *rate, "-bufsize", *rate,
+        "-x264-params", "nal-hrd=cbr", "-threads", "1", "-c:a", "aac", "-f", "flv"])
     return flv.Clip(path, 30)
 
 
