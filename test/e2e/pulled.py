@@ -84,6 +84,8 @@ def pulled_feed_goes_on_through_a_re_execution_and_a_reload(stage):
     eventually(lambda: origin.asked_for("/other.ts"), "the other URL to be asked for")
     relay.show["feeds"][0] = {"name": "primary", "key": BACKUP_KEY}
     relay.reload_and_wait()
+    # It goes when another can carry the show.
+    encoders.ffmpeg(stage, "encoder", encoders.clip(stage, "backup"), relay.url("backup"))
     eventually(lambda: not relay.workers("ingest-av-pull"), "the worker to be gone")
 
 
