@@ -87,6 +87,9 @@ static const char *feed_misfit(const struct source *source, const struct config_
 	if (c->is_srt && from->srt_port != to->srt_port) {
 		return "its SRT port was changed";
 	}
+	if (c->srt_port != NULL && c->srt_port->is_leaving) {
+		return "its SRT port was closed";
+	}
 	return is_same_text(from->key, to->key) ? NULL : "its stream key was changed";
 }
 
@@ -461,8 +464,8 @@ bool reload_config(struct supervisor *sup)
 	}
 	secrets_collect(&sup->secrets, config);
 	leave_keep_config(sup, old);
-	reload_listeners(sup, config);
 	reload_shows(sup, config);
+	reload_listeners(sup, config); /* a port stays open for those who are leaving by now */
 	sup->config = config;
 	srt_tell_feeds(sup);
 	leave_settle(sup);

@@ -336,18 +336,20 @@ static struct srt_port *port_find(struct supervisor *sup, const char *name)
 	return NULL;
 }
 
-/* At once, or when those who are to go by it have gone. */
+/* Closes when those who came by it have gone. */
 static void port_retire(struct srt_port *port)
 {
 	const struct connection *c;
 
 	TAILQ_FOREACH(c, &port->supervisor->connections, entry) {
-		if (c->srt_port == port && c->source != NULL && c->source->is_leaving) {
-			port->is_leaving = true;
-			return;
+		if (c->srt_port == port && c->source != NULL && !c->source->is_closed) {
+			source_leave(c->source, "its SRT port was closed");
+			port->is_leaving |= c->source->is_leaving;
 		}
 	}
-	port_close(port);
+	if (!port->is_leaving) {
+		port_close(port);
+	}
 }
 
 /* Opens the port or moves it. If that fails the old one, if any, goes on. */

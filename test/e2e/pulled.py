@@ -90,6 +90,28 @@ def pulled_feed_goes_on_through_a_re_execution_and_a_reload(stage):
 
 
 @case
+def live_pull_is_moved_to_another_url_without_a_gap(stage):
+    clips = {name: encoders.clip(stage, name) for name in ("primary", "backup")}
+    origin = Origin(stage)
+    origin.live("/here.ts", remux(clips["primary"], "mpegts"))
+    origin.live("/there.ts", remux(clips["backup"], "mpegts"))
+    relay = pulling(stage, origin.url("/here.ts"), delay_ms=3500)
+    relay.wait_live("primary")
+    media.wait_size(stage.path("record.mkv"), 50000)
+    worker = relay.workers("ingest-av-pull")
+    relay.show["feeds"][0]["pull"] = origin.url("/there.ts")
+    relay.reload_and_wait()
+    relay.process.wait_line(lambda line: "the show has left that connection" in line,
+                            "the old URL to be left", lines=relay.process.stderr)
+    if "its source was changed" not in relay.log():
+        raise AssertionError("nobody was told why")
+    eventually(lambda: len(relay.workers("ingest-av-pull")) == 1, "its worker to end")
+    relay.wait_worker("ingest-av-pull", other_than=worker)
+    media.wait_more(stage.path("record.mkv"), 60000)
+    judge(stage, relay, clips, "primary", "backup")
+
+
+@case
 def unreachable_server_is_named_and_tried_again(stage):
     clip = encoders.clip(stage, "primary")
     origin = Origin(stage)

@@ -11,11 +11,12 @@ import signal
 import subprocess
 import time
 
-from lib import encoders, flv
+from lib import encoders, flv, media
 from lib.origins import free_udp_port
 from lib.platforms import Nginx
 from lib.process import eventually
-from lib.relay import BACKUP_KEY, KEYS, PRIMARY_KEY, Relay, destination
+from lib.pulling import judge
+from lib.relay import BACKUP_KEY, KEYS, PRIMARY_KEY, Relay, destination, recording
 from lib.show import DELAY_MS, expect
 from lib.stage import case, main, need
 
@@ -303,6 +304,44 @@ def port_of_one_feed_moves_by_reload(stage):
     port.relay.wait_feed("backup", "live", "standby")
     if port.relay.feed("primary")["peer"] != peer:
         raise AssertionError("the other feed was disturbed")
+
+
+def live_feed_moves(stage, own):
+    """From one port to another, which is the feed's own or everybody's, with its encoder."""
+    clips = {name: encoders.clip(stage, name) for name in ("primary", "backup")}
+    ports = [free_udp_port(), free_udp_port()]
+
+    def config(port):
+        return ({"listen": f"127.0.0.1:{0 if own else port}"},
+                [{"name": "primary", "key": PRIMARY_KEY, **({"srt_port": port} if own else {})}])
+    srt, feeds = config(ports[0])
+    relay = Relay(stage, [recording("record", stage.path("record.mkv"))], srt=srt, feeds=feeds)
+    urls = [f"srt://127.0.0.1:{port}?streamid={PRIMARY_KEY}" for port in ports]
+    first = encoders.srt(stage, "first", clips["primary"], urls[0])
+    relay.wait_live("primary")
+    media.wait_size(stage.path("record.mkv"), 50000)
+    relay.srt, relay.show["feeds"] = config(ports[1])
+    relay.reload_and_wait()
+    relay.wait_status(lambda s: relay.feed("primary", s)["admin"] == "leaving"
+                      and relay.feed("primary", s)["state"] == "live", "it to be leaving, and live")
+    if encoders.srt(stage, "late", clips["primary"], urls[0]).wait() == 0:
+        raise AssertionError("the old port lets somebody in")
+    encoders.srt(stage, "second", clips["backup"], urls[1])
+    first.wait()
+    relay.wait_status(lambda s: relay.feed("primary", s)["admin"] == "auto", "it to have left")
+    eventually(lambda: len(relay.workers("ingest-srt")) == 1 + own, "the old port to close")
+    media.wait_more(stage.path("record.mkv"), 60000)
+    judge(stage, relay, clips, "primary", "backup")
+
+
+@case
+def live_feed_moves_to_another_port_of_its_own_without_a_gap(stage):
+    live_feed_moves(stage, True)
+
+
+@case
+def live_feed_moves_with_the_port_of_all_feeds_without_a_gap(stage):
+    live_feed_moves(stage, False)
 
 
 # ---- what comes may be anything ----
