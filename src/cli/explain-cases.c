@@ -247,7 +247,11 @@ static void say_all_gone(struct explanation *e, const struct outlook *o)
 
 	if (slate != NULL) {
 		TITLE(item, "All encoders are gone");
-		SAY(item, "%s (a slate), until an encoder is back and steady.", slate->name);
+		SAY(item, "%s%s (a slate), until an encoder is back and steady.",
+		    o->facts->delay_ms > 0 ? "What they have sent is shown up to a key frame of "
+					     "what follows: "
+					   : "",
+		    slate->name);
 		return;
 	}
 	TITLE(item, "%s", o->facts->feed_count > 1 ? "All feeds are gone" : "The feed is gone");

@@ -3,16 +3,18 @@
  * Which source the show should be made of (timeline; pure). In this order: one that stays before
  * one that is leaving; the one an operator took; any encoder before a slate; healthy before
  * degraded; matching the reference format before not; without a gap before with one; the config's
- * order. Where nobody runs, one that has sent more than the live one is better than silence. When
- * to go there is not decided here (decide.c).
+ * order. Where that would cost a gap, or is a slate, another one that has sent more than the live
+ * one, be it silent or closed by now, is a bridge: the show is made of it for as long as that
+ * lasts. When to go there is not decided here (decide.c).
  */
 #include "cut.h"
+
+#define BRIDGE_90k 90000 /* a slate is not put off by less */
 
 /* It may be shown, whether anything comes from it now or not. */
 static bool choice_is_fit(const struct timeline *tl, const struct tl_source *s, int64_t now_us)
 {
-	if (!s->is_open || !s->flows[tl_source_main_kind(s)].is_present ||
-	    tl_source_talks_nonsense(s, now_us)) {
+	if (!s->flows[tl_source_main_kind(s)].is_present || tl_source_talks_nonsense(s, now_us)) {
 		return false;
 	}
 	if (tl->config.on_mismatch == MISMATCH_REFUSE && !tl_is_compatible(tl, s)) {
@@ -23,9 +25,21 @@ static bool choice_is_fit(const struct timeline *tl, const struct tl_source *s, 
 
 bool tl_can_go_on(const struct timeline *tl, const struct tl_source *s, int64_t now_us)
 {
-	return choice_is_fit(tl, s, now_us) &&
+	return s->is_open && choice_is_fit(tl, s, now_us) &&
 	       !tl_flow_is_silent(&s->flows[tl_source_main_kind(s)], tl->config.stall_us, now_us) &&
 	       (s != tl->live || tl_source_stuck(tl, s, now_us) == NULL);
+}
+
+bool tl_is_over(const struct timeline *tl, const struct tl_source *s, int64_t now_us)
+{
+	for (unsigned kind = PACKET_VIDEO; s->is_open && kind <= PACKET_AUDIO; kind++) {
+		const struct tl_flow *flow = &s->flows[kind];
+
+		if (flow->is_present && !tl_flow_is_silent(flow, tl->config.stall_us, now_us)) {
+			return false;
+		}
+	}
+	return true;
 }
 
 struct rank {
@@ -44,13 +58,18 @@ static bool choice_is_safe(const struct timeline *tl, const struct tl_source *s,
 	       !tl_find_cut(tl, s, point).lacks_sound;
 }
 
-/* Silent now, it has sent more than the live one, which is silent as well: by the time that runs
- * out it may be back. */
-static bool choice_has_more(const struct timeline *tl, const struct tl_source *s, int64_t safe_90k,
-			    int64_t now_us)
+bool tl_has_more(const struct timeline *tl, const struct tl_source *s, int64_t by_90k)
+{
+	return tl_source_horizon(s) > tl_source_horizon_from(tl->live, TL_MEDIA_MAX_90k) + by_90k;
+}
+
+/* Sound alone is none where there are pictures. */
+static bool choice_is_bridge(const struct timeline *tl, const struct tl_source *s, int64_t safe_90k,
+			     int64_t now_us)
 {
 	return s != tl->live && choice_is_fit(tl, s, now_us) &&
-	       tl_source_horizon(s) > safe_90k + tl_90k(tl->config.hole_us) &&
+	       tl_source_main_kind(s) == tl_source_main_kind(tl->live) &&
+	       tl_has_more(tl, s, tl_90k(tl->config.hole_us)) &&
 	       choice_is_safe(tl, s, safe_90k, now_us);
 }
 
@@ -98,7 +117,8 @@ static bool rank_is_better(const struct rank *a, const struct rank *b)
 	return a->order < b->order;
 }
 
-static struct tl_source *choice_best(const struct timeline *tl, bool among_silent, int64_t safe_90k,
+/* Of those that run, or of those that are a bridge. */
+static struct tl_source *choice_best(const struct timeline *tl, bool runs, int64_t safe_90k,
 				     int64_t now_us)
 {
 	struct tl_source *best = NULL;
@@ -108,8 +128,8 @@ static struct tl_source *choice_best(const struct timeline *tl, bool among_silen
 		struct tl_source *s = tl->sources[i];
 
 		if (s == NULL || tl_source_is_copy(s) || (tl->live == NULL && s->is_barred) ||
-		    !(among_silent ? choice_has_more(tl, s, safe_90k, now_us)
-				   : tl_can_go_on(tl, s, now_us))) {
+		    !(runs ? tl_can_go_on(tl, s, now_us)
+			   : choice_is_bridge(tl, s, safe_90k, now_us))) {
 			continue;
 		}
 		struct rank rank = choice_rank(tl, s, safe_90k, now_us);
@@ -122,10 +142,43 @@ static struct tl_source *choice_best(const struct timeline *tl, bool among_silen
 	return best;
 }
 
+/* Between the last points at which the show can be left for a slate: at the live one's end, and at
+ * that of the bridge. */
+static int64_t choice_put_off_90k(const struct timeline *tl, const struct tl_source *slate,
+				  const struct tl_source *bridge, int64_t safe_90k, int64_t now_us)
+{
+	uint64_t at = tl_point_before(tl, slate, safe_90k, now_us);
+	uint64_t later = tl_point_before(tl, slate, tl_source_horizon(bridge), now_us);
+
+	return tl_point_pts(slate, later) - tl_point_pts(slate, at);
+}
+
+/* `to` runs, but the show does better to be made of the bridge before it goes there. */
+static bool choice_needs_bridge(const struct timeline *tl, const struct tl_source *to,
+				const struct tl_source *bridge, int64_t safe_90k, int64_t now_us)
+{
+	struct rank there = choice_rank(tl, to, safe_90k, now_us);
+	struct rank over = choice_rank(tl, bridge, safe_90k, now_us);
+
+	if (over.is_staying < there.is_staying || over.is_taken < there.is_taken ||
+	    over.is_encoder < there.is_encoder || over.is_compatible < there.is_compatible) {
+		return false;
+	}
+	return !there.is_safe ||
+	       (over.is_encoder > there.is_encoder &&
+		choice_put_off_90k(tl, to, bridge, safe_90k, now_us) >= BRIDGE_90k);
+}
+
 struct tl_source *tl_choose(const struct timeline *tl, int64_t safe_90k, int64_t now_us)
 {
-	struct tl_source *best = choice_best(tl, false, safe_90k, now_us);
+	struct tl_source *best = choice_best(tl, true, safe_90k, now_us), *bridge;
 
-	return best != NULL || safe_90k == TL_UNKNOWN ? best
-						      : choice_best(tl, true, safe_90k, now_us);
+	if (safe_90k == TL_UNKNOWN || !tl_is_over(tl, tl->live, now_us)) {
+		return best;
+	}
+	bridge = choice_best(tl, false, safe_90k, now_us);
+	return bridge != NULL && (best == NULL ||
+				  choice_needs_bridge(tl, best, bridge, safe_90k, now_us))
+		       ? bridge
+		       : best;
 }

@@ -123,21 +123,11 @@ static void decide_begin(struct timeline *tl, int64_t now_us)
 
 /* ---- the live source cannot go on ---- */
 
-/* Nothing comes any more, of neither kind: sound that runs on without a picture is a show. */
+/* It was sent to its end: sound that runs on without a picture is a show. */
 static bool decide_has_ended(const struct timeline *tl, const struct tl_source *live,
 			     int64_t now_us)
 {
-	if (!decide_is_exhausted(live)) {
-		return false;
-	}
-	for (unsigned kind = PACKET_VIDEO; live->is_open && kind <= PACKET_AUDIO; kind++) {
-		const struct tl_flow *flow = &live->flows[kind];
-
-		if (flow->is_present && !tl_flow_is_silent(flow, tl->config.stall_us, now_us)) {
-			return false;
-		}
-	}
-	return true;
+	return decide_is_exhausted(live) && tl_is_over(tl, live, now_us);
 }
 
 /* It has but a hole: what comes behind it is nearer than anybody's next point. */
@@ -376,6 +366,9 @@ static void decide_prepare(struct timeline *tl, int64_t now_us)
 		if (s->leaves_tail && !tl_index_is_empty(&s->index)) {
 			tl_tail_move(tl, s, tl->resume.tail_until_90k);
 			s->leaves_tail = false;
+			if (!s->is_open) {
+				tl_source_clear(s);
+			}
 		}
 		if (s != tl->live && tl->clock.is_set && !s->leaves_tail && !tl_source_is_copy(s)) {
 			tl_source_track_map(tl, s);

@@ -170,6 +170,7 @@ int tl_group_join(struct timeline *tl, struct tl_source *base, struct tl_source 
 		group_announce(tl, base->group, c);
 	}
 	if (other != NULL) {
+		tl_source_clear(twin);
 		twin->is_open = false;
 		tl->has_ended = true;
 	}
@@ -335,7 +336,7 @@ void tl_group_lead(struct timeline *tl, struct tl_group *group, int64_t now_us)
 	group_follow_leader(tl, group);
 }
 
-void tl_group_end(struct timeline *tl, struct tl_group *group)
+void tl_group_end(struct timeline *tl, struct tl_group *group, int64_t now_us)
 {
 	struct tl_source *m = group->source;
 
@@ -349,7 +350,7 @@ void tl_group_end(struct timeline *tl, struct tl_group *group)
 		text_copy(m->cause, sizeof(m->cause), group->leader->cause);
 		tl->has_ended = true;
 		if (m != tl->live) {
-			tl_source_clear(m);
+			tl_keep_remains(tl, m, now_us);
 		}
 	}
 }

@@ -550,7 +550,7 @@ int64_t tl_group_merge(struct timeline *tl, struct tl_group *group, int64_t now_
 	for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO && group->is_waiting; kind++) {
 		group->source->flows[kind].last_us = now_us; /* it is not silent: it waits */
 	}
-	tl_group_end(tl, group);
+	tl_group_end(tl, group, now_us);
 	for (unsigned i = 0; i < group->count; i++) {
 		tl_source_track_map(tl, group->copies[i]);
 	}

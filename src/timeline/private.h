@@ -18,6 +18,7 @@
  *   format  reference.c   what a source is made of, and the format others are held against
  *   choice  choice.c   which source the show should be made of
  *   leaving leaving.c  sources whose feed is taken away
+ *   remains remains.c  what is left of a standby that closed
  *   cut     cut.c      where a point is put, and where the left source ends for it
  *   enter   splice.c   making a source live at one of its random-access points
  *   tail    splice.c   what the source left behind that is still to be sent
@@ -445,6 +446,11 @@ bool tl_event_take(struct timeline *tl, struct timeline_event *ret);
 
 /* Can take over now: connected, settled, nothing stuck, not refused. */
 bool tl_can_go_on(const struct timeline *tl, const struct tl_source *s, int64_t now_us);
+/* Nothing comes of it any more, neither picture nor sound. */
+bool tl_is_over(const struct timeline *tl, const struct tl_source *s, int64_t now_us);
+/* Whether anything comes of it or not, it has sent so much more than the live one, be that behind a
+ * hole. */
+bool tl_has_more(const struct timeline *tl, const struct tl_source *s, int64_t by_90k);
 /* The source the show should be made of, or NULL. `safe_90k`: a point at or before it makes the
  * change without a gap (TL_UNKNOWN: no difference). */
 struct tl_source *tl_choose(const struct timeline *tl, int64_t safe_90k, int64_t now_us);
@@ -498,6 +504,12 @@ bool tl_is_leaving(const struct timeline *tl, const struct tl_source *s, int64_t
 const char *tl_leaving_cause(const struct tl_source *s);
 /* Closes sources that are to go, as soon as the show can do without them. */
 void tl_leaving_settle(struct timeline *tl, int64_t now_us);
+
+/* ---- remains.c ---- */
+/* It was closed on standby, and may still be entered. */
+bool tl_has_remains(const struct timeline *tl, const struct tl_source *s);
+/* A source that is not live has ended: what waits of it remains, or is forgotten. */
+void tl_keep_remains(struct timeline *tl, struct tl_source *s, int64_t now_us);
 
 /* ---- failback.c ---- */
 /* The show had to leave the source / has gone to the feed. */

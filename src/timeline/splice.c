@@ -296,7 +296,9 @@ static void splice_go_live(struct timeline *tl, struct tl_source *to, int64_t no
 	tl->returns_once = false;
 	tl->last_feed = to->feed_id;
 	tl->clock.slewed_us = now_us;
-	tl_failback_entered(tl, to->feed, now_us);
+	if (to->is_open) { /* what remains of it is no coming back */
+		tl_failback_entered(tl, to->feed, now_us);
+	}
 	tl->health_us = INT64_MIN;
 }
 

@@ -134,7 +134,7 @@ void tl_end_source(struct timeline *tl, struct tl_source *s, const char *cause, 
 	feed->late_dropped += s->late_dropped;
 	feed->ailed_us = now_us;
 	if (s != tl->live && !s->leaves_tail && s->group == NULL) {
-		tl_source_clear(s);
+		tl_keep_remains(tl, s, now_us);
 	}
 	tl->is_dirty = true;
 	tl->health_us = INT64_MIN;
@@ -272,7 +272,7 @@ static bool timeline_is_done(const struct timeline *tl, const struct tl_source *
 		return tl_group_lets_go(s);
 	}
 	return !s->is_open && s != tl->live && s->tail_count == 0 && !s->leaves_tail &&
-	       (s->group == NULL || s->group->count == 0);
+	       !tl_has_remains(tl, s) && (s->group == NULL || s->group->count == 0);
 }
 
 static void timeline_remove(struct timeline *tl, unsigned slot)

@@ -117,7 +117,7 @@ int64_t tl_copy_time(const struct tl_source *c, const struct packet *p);
 /* Chooses which copy leads. */
 void tl_group_lead(struct timeline *tl, struct tl_group *group, int64_t now_us);
 /* Closes the group's source if all copies are closed. */
-void tl_group_end(struct timeline *tl, struct tl_group *group);
+void tl_group_end(struct timeline *tl, struct tl_group *group, int64_t now_us);
 /* The copy is one of the group no more; what it has not given yet it keeps. */
 void tl_group_detach(struct tl_group *group, struct tl_source *copy);
 /* The closed copy has nothing left that could be sent; then it is let go. */

@@ -22,6 +22,7 @@
 #define REORDERED 6      /* ... and pictures: so far ahead of its turn one may be sent */
 #define MARGIN_90k 13500 /* alignment of feeds that are not twins */
 #define ENTERED_90k 27000
+#define ENDS_90k 27000      /* pictures that are reordered, or few a second, are whole later */
 #define HELD_UP_US 50000    /* by more: the switch decided nothing meanwhile */
 #define NEW_TIME_90k 180000 /* a fall of media time by more begins it anew */
 
@@ -232,9 +233,39 @@ static bool is_steady(const struct watch_connection *c, int64_t from_us, int64_t
 	return true;
 }
 
+/* What the left feed sent ends here (show), or before. */
+static int64_t left_end_90k(const struct watch_connection *from, const struct watch_frame *left)
+{
+	int64_t end_90k = left->pts_90k;
+
+	for (size_t i = 0; i < from->count; i++) {
+		end_90k = larger(end_90k, from->packets[i].packet.pts_90k + left->map_90k);
+	}
+	return end_90k;
+}
+
+/* Closed on standby, the feed can still be shown for as long as its packets lie ahead; of several
+ * connections of a feed what is left of the newest, or, once the left one was closed, the first. */
+static bool is_kept(const struct watch *w, size_t connection, const struct watch_frame *left)
+{
+	const struct watch_connection *c = &w->connections[connection];
+	const struct watch_connection *from = &w->connections[left->connection];
+
+	for (size_t i = connection + 1; i < w->connection_count; i++) {
+		const struct watch_connection *next = &w->connections[i];
+
+		if (next->feed == c->feed &&
+		    (next->closed_us < from->closed_us || !is_steady(next, 0, INT64_MIN))) {
+			return false;
+		}
+	}
+	return !c->was_leaving && c->closed_us >= w->frames[0].sent_us;
+}
+
 /* A point of the feed at which the left one could have been left without a gap. */
 static bool has_point(const struct watch *w, const struct watch_connection *c,
-		      const struct watch_frame *left, int64_t map_90k, int64_t known)
+		      const struct watch_frame *left, int64_t map_90k, int64_t known,
+		      bool is_closed)
 {
 	int64_t first_90k = entered_90k(w, left) + ENTERED_90k;
 
@@ -247,7 +278,8 @@ static bool has_point(const struct watch *w, const struct watch_connection *c,
 		    p->pts_90k + map_90k >= first_90k &&
 		    p->pts_90k + map_90k <= left->pts_90k - MARGIN_90k &&
 		    due_us >= known + DECISION_US + to_us(left->frame_90k) &&
-		    p->arrival_us <= due_us - DECISION_US && c->closed_us > due_us + DECISION_US) {
+		    p->arrival_us <= due_us - DECISION_US &&
+		    (is_closed || c->closed_us > due_us + DECISION_US)) {
 			return true;
 		}
 	}
@@ -327,6 +359,29 @@ static bool is_left_for_long(const struct watch *w, const struct watch_frame *le
 	       left->sent_us - left_us >= w->config.stall_us - to_us(2 * left->frame_90k);
 }
 
+/* The connection has what belongs into the gap: all of it, or, closed by now, some. */
+static bool could_take_over(const struct watch *w, size_t connection,
+			    const struct watch_frame *left, const struct watch_frame *right)
+{
+	const struct watch_connection *c = &w->connections[connection];
+	const struct watch_connection *from = &w->connections[left->connection];
+	int64_t known = known_us(w, left), map_90k, most_90k;
+
+	if (connection == left->connection || c->is_slate || c->is_odd ||
+	    main_kind(c) != main_kind(from) || c->opened_us > known - YOUNG_US ||
+	    !is_aligned(w, c, left, known, &map_90k)) {
+		return false;
+	}
+	if (is_steady(c, known - STEADY_US, right->pts_90k - map_90k) &&
+	    has_point(w, c, left, map_90k, known, false)) {
+		return c->closed_us > right->sent_us || is_kept(w, connection, left);
+	}
+	most_90k = left_end_90k(from, left) + w->config.hole_us * 9 / 100 + ENDS_90k;
+	return is_kept(w, connection, left) &&
+	       is_steady(c, known - STEADY_US, most_90k - map_90k) &&
+	       has_point(w, c, left, map_90k, larger(known, from->closed_us), true);
+}
+
 int watch_find_heir(const struct watch *w, const struct watch_frame *left,
 		    const struct watch_frame *right)
 {
@@ -351,14 +406,7 @@ int watch_find_heir(const struct watch *w, const struct watch_frame *left,
 		return -1; /* frames that an encoder dropped are no hole */
 	}
 	for (size_t i = 0; i < w->connection_count && !w->is_taken; i++) {
-		const struct watch_connection *c = &w->connections[i];
-		int64_t map_90k;
-
-		if (i != left->connection && !c->is_slate && !c->is_odd &&
-		    main_kind(c) == main_kind(from) && c->opened_us <= known - YOUNG_US &&
-		    is_aligned(w, c, left, known, &map_90k) &&
-		    is_steady(c, known - STEADY_US, right->pts_90k - map_90k) &&
-		    has_point(w, c, left, map_90k, known)) {
+		if (could_take_over(w, i, left, right)) {
 			return (int)i;
 		}
 	}

@@ -335,6 +335,45 @@ static void write_promise(struct author *a, uint64_t seed)
 	say(a, "expect unbroken\n");
 }
 
+/* ---- all of them close ---- */
+
+/* It may come back, and fail again and again. */
+static void happen_to_lost(struct author *a, int64_t ms, const char *feed)
+{
+	happen(a, ms, "kill %s", feed);
+	for (int times = 0; times < 4 && chance(a, 60); times++) {
+		ms += chance(a, 50) ? roll(a, 0, 1000) : roll(a, 0, 5000);
+		happen(a, ms, "set %s base={0..1000000} lag={10..400}", feed);
+		happen(a, ms, "connect %s", feed);
+		if (chance(a, 50)) {
+			return;
+		}
+		ms += roll(a, 0, 4000);
+		happen(a, ms, "kill %s", feed);
+	}
+}
+
+static void write_closing(struct author *a, uint64_t seed)
+{
+	unsigned hz = chance(a, 50) ? 48000 : 44100;
+	int64_t at_ms = roll(a, 10000, 14000);
+
+	say(a, "show delay={1000..6000} seed=%" PRIu64 " wake-late={30%%{1..30}|0}%s\n", seed,
+	    seed % 2 == 0 ? " gather=47 round=50" : "");
+	a->feeds = (unsigned)roll(a, 2, 3);
+	for (unsigned i = 0; i < a->feeds; i++) {
+		write_feed(a, feed_names[i], false, hz, 300);
+		say(a, i == 2 ? "{50%% slate} connect={0..2000}\n" : " connect={0..2000}\n");
+		if (i < 2 || chance(a, 50)) {
+			happen_to_lost(a, at_ms + roll(a, 0, 4000), feed_names[i]);
+		}
+	}
+	if (chance(a, 25)) {
+		happen(a, at_ms + roll(a, 0, 6000), "restart {20..250}");
+	}
+	write_happenings(a, at_ms + 20000);
+}
+
 /* ---- one encode, sent twice ---- */
 
 /* Something happens to one copy, and is over after 8 s at the latest. */
@@ -400,7 +439,7 @@ const char *random_kind_str(enum random_kind kind)
 	static const char *const names[] = {
 		[RANDOM_ANY] = "any",       [RANDOM_PROMISE] = "promise",
 		[RANDOM_TWINS] = "twins",   [RANDOM_STARVED] = "starved",
-		[RANDOM_COPIES] = "copies",
+		[RANDOM_COPIES] = "copies", [RANDOM_CLOSING] = "closing",
 	};
 
 	return names[kind];
@@ -424,6 +463,8 @@ char *random_scenario(enum random_kind kind, uint64_t seed)
 		write_promise(a, seed);
 	} else if (kind == RANDOM_TWINS) {
 		write_twins(a, seed);
+	} else if (kind == RANDOM_CLOSING) {
+		write_closing(a, seed);
 	} else {
 		write_any(a, seed, kind == RANDOM_COPIES);
 	}

@@ -16,6 +16,7 @@ enum random_kind {
 			 * that they do not share: nothing may be missing, nothing spliced */
 	RANDOM_STARVED, /* one of the above, and now and then the switch gets no turn */
 	RANDOM_COPIES,  /* anything happens to anybody, and some carry what others do */
+	RANDOM_CLOSING, /* all feeds close, one soon after the other, and come back or do not */
 	RANDOM_KINDS
 };
 

@@ -3,7 +3,7 @@
  * Plays scenarios against the timeline on a virtual clock (docs/scenarios.md): text in, TAP out.
  *
  *   scenario-run [-u] [-v] FILE...
- *   scenario-run [-v] --random any|promise|twins|copies|starved FROM COUNT
+ *   scenario-run [-v] --random any|promise|twins|copies|starved|closing FROM COUNT
  *
  *   -u        writes what was decided into the files
  *   -v        tells what happened
@@ -218,7 +218,8 @@ static int usage(void)
 {
 	fprintf(stderr,
 		"usage: scenario-run [-u] [-v] FILE...\n"
-		"       scenario-run [-v] --random any|promise|twins|copies|starved FROM COUNT\n");
+		"       scenario-run [-v] --random any|promise|twins|copies|starved|closing "
+		"FROM COUNT\n");
 	return 2;
 }
 

@@ -272,6 +272,7 @@ void stage_leave(struct stage *st, unsigned feed, bool is_leaving)
 
 	f->is_leaving = is_leaving && f->is_connected;
 	if (f->is_connected) {
+		stage_connection(st, f)->was_leaving |= is_leaving;
 		stage_order(st, &(struct stage_order){ .what = ORDER_LEAVE, .feed = feed });
 	}
 }

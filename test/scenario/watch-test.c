@@ -350,6 +350,61 @@ static void gap_that_the_other_feed_could_have_filled(void **state)
 	assert_breaks(show, "gap");
 }
 
+/* The left feed ends at 116, the other one closes at 140, and is shown no more. */
+static void close_both(struct show *show)
+{
+	show->watch.connections[0].count = 116;
+	show->watch.connections[1].count = 140;
+	send(show, 0, 0, 115);
+	watch_closed(&show->watch, show->connections[0], START_US + 116 * FRAME_US);
+	watch_closed(&show->watch, show->connections[1], START_US + 140 * FRAME_US);
+	report_a_gap(show);
+}
+
+/* Who is back at once, and then stays. */
+static void connect_again(struct show *show, unsigned from)
+{
+	struct watch_connection how = { .feed = 1, .incarnation = 2 };
+
+	how.frame_90k[PACKET_VIDEO] = FRAME_90k;
+	show->connections[0] = watch_connected(&show->watch, &how,
+					       START_US + (int64_t)from * FRAME_US);
+	for (unsigned n = 0; n < 300; n++) {
+		struct watch_packet p = { .packet = picture(0, n) };
+
+		watch_arrived(&show->watch, show->connections[0], &p);
+	}
+	for (unsigned n = from; n < 300; n++) {
+		struct packet p = picture(0, n);
+
+		p.incarnation = 2;
+		p.flags |= n == from ? PACKET_SPLICE : 0;
+		send_at(show, &p, due_us(&p));
+	}
+}
+
+static void gap_that_was_shorter_with_what_was_left_of_a_closed_feed(void **state)
+{
+	struct show *show = *state;
+
+	close_both(show);
+	connect_again(show, 180);
+	assert_breaks(show, "");
+	watch_end(&show->watch, START_US + 60000000);
+	assert_breaks(show, "gap");
+}
+
+static void gap_nothing_is_left_of_a_feed_that_was_taken_away(void **state)
+{
+	struct show *show = *state;
+
+	show->watch.connections[1].was_leaving = true;
+	close_both(show);
+	connect_again(show, 180);
+	watch_end(&show->watch, START_US + 60000000);
+	assert_breaks(show, "");
+}
+
 static void gap_that_nobody_could_have_filled_is_none(void **state)
 {
 	struct show *show = *state;
@@ -419,6 +474,8 @@ int main(void)
 		CASE(failback_at_once_is_the_operators_right),
 		CASE(doubled_two_feeds_too_close),
 		CASE(gap_that_the_other_feed_could_have_filled),
+		CASE(gap_that_was_shorter_with_what_was_left_of_a_closed_feed),
+		CASE(gap_nothing_is_left_of_a_feed_that_was_taken_away),
 		CASE(gap_that_nobody_could_have_filled_is_none),
 		CASE(report_of_a_pause_that_goes_on),
 		CASE(report_a_gap_unsaid),

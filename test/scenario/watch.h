@@ -52,6 +52,7 @@ struct watch_connection {
 	bool is_odd;       /* not in the format of the first feed */
 	uint64_t encode;   /* twins have the same; 0: one of its own */
 	bool has_differed; /* carries something else now */
+	bool was_leaving;  /* its feed was taken away */
 	int64_t opened_us, closed_us;
 	int64_t frame_90k[PACKET_KINDS]; /* how long its frames last; 0: it has none */
 	struct watch_packet *packets;    /* by their number in the ring */

@@ -336,7 +336,9 @@ static void the_next_feed_is_the_one_the_timeline_would_choose(void **state)
 	assert_says(&facts, "killed", "goes on with spare");
 	facts.feeds[2].is_slate = true;
 	assert_says(&facts, "killed", "goes on with backup");
-	assert_says(&facts, "all_gone", "spare (a slate)");
+	assert_says(&facts, "all_gone",
+		    "What they have sent is shown up to a key frame of what "
+		    "follows: spare (a slate)");
 	strcpy(facts.feeds[2].state, "offline");
 	assert_says(&facts, "all_gone", "Then picture and sound stop");
 	strcpy(facts.live, "backup");
