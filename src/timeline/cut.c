@@ -402,6 +402,12 @@ static bool cut_is_whole(const struct tl_source *live, const struct tl_cut *cut)
 				 audio->end_90k + live->map_90k > cut->left_90k[PACKET_AUDIO]);
 }
 
+/* Pictures have yet to come that are shown before the newest one: they may go before the point. */
+static bool cut_lacks_pictures(const struct tl_source *live, const struct tl_cut *cut)
+{
+	return !cut->is_clean && live->is_open && live->flows[PACKET_VIDEO].open_frames > 0;
+}
+
 int64_t tl_gate_us(const struct timeline *tl, const struct tl_source *s, uint64_t point)
 {
 	const struct packet *p = &tl_index_at(&s->index, point)->packet;
@@ -430,5 +436,5 @@ int64_t tl_gate_us(const struct timeline *tl, const struct tl_source *s, uint64_
 		 * out that the new one's may not leave behind */
 		dts_90k = tl_min(dts_90k, begins_90k);
 	}
-	return tl_due_us(tl, dts_90k) - TL_GATE_EARLY_US;
+	return tl_due_us(tl, dts_90k) - (cut_lacks_pictures(tl->live, &cut) ? 0 : TL_GATE_EARLY_US);
 }

@@ -71,7 +71,6 @@ static void flow_note_hole(struct tl_flow *flow, uint64_t n, const struct packet
 		flow->hole_us = flow->last_us;
 	}
 	flow->run_90k = p->pts_90k;
-	flow->max_pts_90k = p->pts_90k;
 	flow->is_newest_unsure = true;
 }
 

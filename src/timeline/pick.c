@@ -273,14 +273,19 @@ static void pick_report_gap(struct timeline *tl, const struct packet *p, bool is
 		    p->kind == PACKET_VIDEO ? "video" : "audio");
 }
 
-/* A piece is missing before the packet, which its encoder left out or which was not sent. */
+/* A piece is missing before the packet, which its encoder left out or which was not sent. Where a
+ * source begins pictures may be decoded in another order than those before them. */
 static bool pick_is_gap(const struct timeline *tl, const struct tl_source *s,
-			const struct packet *p)
+			const struct packet *p, bool is_joining)
 {
 	int64_t last_90k = tl->out.last_dts_90k[p->kind][0];
 
-	return packet_is_main(p) && p->kind != PACKET_DATA && last_90k != TL_UNKNOWN &&
-	       p->dts_90k - last_90k > tl_90k(tl->config.hole_us) + s->flows[p->kind].frame_90k;
+	if (!packet_is_main(p) || p->kind == PACKET_DATA || last_90k == TL_UNKNOWN) {
+		return false;
+	}
+	return (is_joining ? p->pts_90k - tl_out_end(tl, (enum packet_kind)p->kind)
+			   : p->dts_90k - last_90k - s->flows[p->kind].frame_90k) >
+	       tl_90k(tl->config.hole_us);
 }
 
 static void pick_report_resumed(struct timeline *tl, const struct packet *p)
@@ -364,11 +369,10 @@ static void pick_from_live(struct timeline *tl, struct tl_source *s, const struc
 		if (s->starts_behind_gap && p.kind == tl_source_main_kind(s)) {
 			p.flags |= PACKET_GAP;
 		}
-		if (s->awaits_point && !tl->is_starved && pick_is_gap(tl, s, &p)) {
-			pick_report_gap(tl, &p,
-					false); /* the splice is not said before its point */
+		if (!s->starts_behind_gap && !tl->is_starved && pick_is_gap(tl, s, &p, true)) {
+			pick_report_gap(tl, &p, false); /* more than the splice said, or will */
 		}
-	} else if ((flags & TL_ENTRY_HOLE) != 0 || pick_is_gap(tl, s, &p)) {
+	} else if ((flags & TL_ENTRY_HOLE) != 0 || pick_is_gap(tl, s, &p, false)) {
 		p.flags |= PACKET_GAP;
 		pick_report_gap(tl, &p, (flags & TL_ENTRY_HOLE) != 0);
 	}

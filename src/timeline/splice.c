@@ -338,6 +338,7 @@ void tl_enter_audio(struct timeline *tl, struct tl_source *to, int64_t now_us)
 	}
 	splice_go_live(tl, to, now_us);
 	to->awaits_point = true;
+	to->starts_behind_gap = false;
 	to->enter_90k = tl->out.last_90k;
 }
 

@@ -176,6 +176,7 @@ struct tl_source *tl_split_source(struct timeline *tl, struct tl_source *s, cons
 	for (unsigned kind = 0; kind < PACKET_KINDS; kind++) {
 		next->params[kind] = s->params[kind];
 		next->flows[kind].frame_90k = s->flows[kind].frame_90k;
+		next->flows[kind].frames_learned = s->flows[kind].frames_learned;
 	}
 	tl_health_inherit(next, s);
 	tl_resume_source(tl, next, next->first_seq);
