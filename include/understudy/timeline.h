@@ -193,9 +193,6 @@ struct timeline_step {
  * runs behind its delay, 2 s at most, it makes good by 0.5 % of the time that passes. */
 void timeline_next(struct timeline *tl, int64_t now_us, struct timeline_step *ret);
 
-/* Monotonic time at which show time `show_90k` is due (delay included). */
-int64_t timeline_due_us(const struct timeline *tl, int64_t show_90k);
-
 enum timeline_feed_state { FEED_OFFLINE, FEED_STALLED, FEED_DEGRADED, FEED_STANDBY, FEED_LIVE };
 const char *timeline_feed_state_str(enum timeline_feed_state state);
 

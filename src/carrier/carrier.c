@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The frame of a worker with one destination (carrier.h). Owns the events and the follower. */
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,7 +11,6 @@
 #include <understudy/loop.h>
 #include <understudy/text.h>
 
-#define START_WAIT_MS 5000
 #define STATUS_US 1000000
 #define BATCH_MAX_US 1000000
 
@@ -206,14 +204,12 @@ static int carrier_start(struct carrier *c, struct ipc_message *m)
 
 static int carrier_wait_start(struct carrier *c)
 {
-	struct pollfd control = { .fd = WORKER_CONTROL_FD, .events = POLLIN };
 	struct ipc_message m;
-	int error;
 
-	if (poll(&control, 1, START_WAIT_MS) <= 0 || ipc_recv(WORKER_CONTROL_FD, &m) <= 0) {
-		return -ETIMEDOUT;
+	if (!worker_first_order(IPC_OUTPUT_START, &m)) {
+		return -ECANCELED;
 	}
-	error = m.type == IPC_OUTPUT_START ? carrier_start(c, &m) : -EPROTO;
+	int error = carrier_start(c, &m);
 	explicit_bzero(m.body, sizeof(m.body));
 	ipc_message_finish(&m);
 	return error;

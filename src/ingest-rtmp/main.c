@@ -8,7 +8,6 @@
  * Holds no stream keys: the supervisor says whether the encoder may publish.
  */
 #include <errno.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +24,6 @@
 
 #include "session.h"
 
-#define START_WAIT_MS 5000
-
 struct program {
 	struct event_base *base;
 	struct event *socket, *control, *timer;
@@ -38,34 +35,29 @@ struct program {
 /* The first order, or NULL; says why on the log and to the supervisor. */
 static struct session *program_start(void)
 {
-	struct pollfd control = { .fd = WORKER_CONTROL_FD, .events = POLLIN };
 	struct ipc_message m;
-	struct session *session = NULL;
 
-	if (poll(&control, 1, START_WAIT_MS) <= 0 || ipc_recv(WORKER_CONTROL_FD, &m) <= 0) {
-		log_error("no order from the supervisor");
+	if (!worker_first_order(IPC_INGEST_START, &m)) {
 		return NULL;
 	}
-	if (m.type == IPC_INGEST_START) {
-		const struct ipc_ingest_start *start = (const void *)m.body;
-		struct ipc_ingest_closed closed = { 0 };
-		const char *error = NULL;
-		int fd = ipc_take_fd(&m, 0);
-		int chain = ipc_take_fd(&m, 1), key = ipc_take_fd(&m, 2);
+	const struct ipc_ingest_start *start = (const void *)m.body;
+	struct ipc_ingest_closed closed = { 0 };
+	const char *error = NULL;
+	int fd = ipc_take_fd(&m, 0);
+	int chain = ipc_take_fd(&m, 1), key = ipc_take_fd(&m, 2);
+	struct session *session = session_create(fd, start->is_tls != 0, chain, key,
+						 WORKER_CONTROL_FD, &error);
 
-		session = session_create(fd, start->is_tls != 0, chain, key, WORKER_CONTROL_FD,
-					 &error);
-		if (session == NULL) {
-			log_error("cannot serve the connection: %s", error);
-			text_copy(closed.cause, sizeof(closed.cause), error);
-			ipc_send(WORKER_CONTROL_FD, IPC_INGEST_CLOSED, &closed, NULL, 0);
-		}
-		if (chain >= 0) {
-			close(chain);
-		}
-		if (key >= 0) {
-			close(key);
-		}
+	if (session == NULL) {
+		log_error("cannot serve the connection: %s", error);
+		text_copy(closed.cause, sizeof(closed.cause), error);
+		ipc_send(WORKER_CONTROL_FD, IPC_INGEST_CLOSED, &closed, NULL, 0);
+	}
+	if (chain >= 0) {
+		close(chain);
+	}
+	if (key >= 0) {
+		close(key);
 	}
 	ipc_message_finish(&m);
 	return session;

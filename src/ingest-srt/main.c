@@ -8,7 +8,6 @@
  * between. It ends on STOP and when the control socket closes.
  */
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,8 +15,6 @@
 #include <understudy/worker.h>
 
 #include "port.h"
-
-#define START_WAIT_MS 5000
 
 /* False if it is time to end. */
 static bool obey(struct port *p, struct ipc_message *m)
@@ -66,17 +63,12 @@ static bool obey_all(struct port *p)
 
 static bool start(struct port *p)
 {
-	struct pollfd control = { .fd = WORKER_CONTROL_FD, .events = POLLIN };
 	struct ipc_message m;
-	bool is_open = false;
 
-	if (poll(&control, 1, START_WAIT_MS) <= 0 || ipc_recv(WORKER_CONTROL_FD, &m) <= 0) {
-		log_error("no order from the supervisor");
+	if (!worker_first_order(IPC_SRT_START, &m)) {
 		return false;
 	}
-	if (m.type == IPC_SRT_START) {
-		is_open = port_open(p, ipc_take_fd(&m, 0), WORKER_CONTROL_FD) == 0;
-	}
+	bool is_open = port_open(p, ipc_take_fd(&m, 0), WORKER_CONTROL_FD) == 0;
 	ipc_message_finish(&m);
 	return is_open;
 }

@@ -25,7 +25,6 @@
 
 #include "platform.h"
 
-#define START_WAIT_MS 5000
 #define READ_WAIT_S 5
 #define STATUS_US 200000
 
@@ -142,19 +141,14 @@ static void obey(struct program *p)
 /* The first order; says why on the log if it does not come. */
 static bool begin(struct program *p)
 {
-	struct pollfd control = { .fd = WORKER_CONTROL_FD, .events = POLLIN };
 	struct ipc_message m;
 
-	if (poll(&control, 1, START_WAIT_MS) <= 0 || ipc_recv(WORKER_CONTROL_FD, &m) <= 0) {
-		log_error("no order from the supervisor");
+	if (!worker_first_order(IPC_PRACTICE_START, &m)) {
 		return false;
 	}
-	if (m.type == IPC_PRACTICE_START) {
-		const struct ipc_practice_start *start = (const void *)m.body;
-
-		p->listener = ipc_take_fd(&m, 0);
-		text_copy(p->stream, sizeof(p->stream), start->stream);
-	}
+	const struct ipc_practice_start *start = (const void *)m.body;
+	p->listener = ipc_take_fd(&m, 0);
+	text_copy(p->stream, sizeof(p->stream), start->stream);
 	ipc_message_finish(&m);
 	return p->listener >= 0;
 }

@@ -5,7 +5,6 @@
  * (SCHED_IDLE). The file, the font and the picture come as descriptors: it opens none. It blocks
  * on them and on nothing else.
  */
-#include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +19,6 @@
 
 #include "canvas.h"
 #include "encode.h"
-
-#define START_WAIT_MS 5000
 
 /* A slate with a plain ground is better than none. */
 static void draw(struct canvas *canvas, const struct ipc_slate_start *start, int font, int picture)
@@ -67,16 +64,13 @@ static void make(const struct ipc_slate_start *start, struct ipc_message *m,
 int main(void)
 {
 	const struct sched_param idle = { 0 };
-	struct pollfd control = { .fd = WORKER_CONTROL_FD, .events = POLLIN };
 	struct ipc_slate_done done = { 0 };
 	static struct ipc_message m;
 
 	worker_begin(ROLE_SLATE);
 	(void)sched_setscheduler(0, SCHED_IDLE, &idle); /* as far as it may: no matter otherwise */
 	av_log_set_level(AV_LOG_ERROR);
-	if (poll(&control, 1, START_WAIT_MS) <= 0 || ipc_recv(WORKER_CONTROL_FD, &m) <= 0 ||
-	    m.type != IPC_SLATE_START) {
-		log_error("no order from the supervisor");
+	if (!worker_first_order(IPC_SLATE_START, &m)) {
 		return EXIT_FAILURE;
 	}
 	make((const struct ipc_slate_start *)(const void *)m.body, &m, &done);

@@ -18,7 +18,6 @@
  * for them the show looks every POLL_US.
  */
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -36,7 +35,6 @@
 #include "show.h"
 #include "source.h"
 
-#define START_WAIT_MS 5000
 #define POLL_US 10000 /* without a delay, at sources that do not wake us */
 #define READERS_MAX 16
 
@@ -470,13 +468,12 @@ static int program_start(struct program *p, struct ipc_message *m)
 /* The first order. 0 or a negative errno. */
 static int program_wait_start(struct program *p)
 {
-	struct pollfd control = { .fd = WORKER_CONTROL_FD, .events = POLLIN };
 	struct ipc_message m;
 
-	if (poll(&control, 1, START_WAIT_MS) <= 0 || ipc_recv(WORKER_CONTROL_FD, &m) <= 0) {
-		return -ETIMEDOUT;
+	if (!worker_first_order(IPC_SWITCH_START, &m)) {
+		return -ECANCELED;
 	}
-	int error = m.type == IPC_SWITCH_START ? program_start(p, &m) : -EPROTO;
+	int error = program_start(p, &m);
 	ipc_message_finish(&m);
 	return error;
 }

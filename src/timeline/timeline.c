@@ -392,8 +392,3 @@ void timeline_next(struct timeline *tl, int64_t now_us, struct timeline_step *re
 	} while (tl->is_dirty);
 	ret->deadline_us = tl->asked_us = tl_min(due_us, tl->wake_us);
 }
-
-int64_t timeline_due_us(const struct timeline *tl, int64_t show_90k)
-{
-	return tl_due_us(tl, show_90k);
-}

@@ -10,6 +10,8 @@
 
 #include <understudy/clock.h>
 
+#include "../../src/timeline/private.h"
+
 #define SLEW_PARTS 200
 #define RING_PACKETS 4000 /* how far back a restarted switch can read */
 #define HELD_UP_MOST_US 2000000
@@ -432,7 +434,7 @@ static bool stage_step(struct stage *st, int64_t *ret_next_us)
 	case TIMELINE_SEND:
 		st->watch.behind_us = st->checkpoint.delay_us - st->config.delay_us;
 		timeline_checkpoint_advance(&st->checkpoint, &step.packet);
-		watch_sent(&st->watch, &step, timeline_due_us(st->tl, 0), st->now_us);
+		watch_sent(&st->watch, &step, tl_due_us(st->tl, 0), st->now_us);
 		break;
 	case TIMELINE_EVENT:
 		if (step.event.kind == TIMELINE_HELD_UP) { /* it says so before all else */

@@ -12,6 +12,8 @@
 #include <understudy/clock.h>
 #include <understudy/timeline.h>
 
+#include "../../../src/timeline/private.h"
+
 #define START_US INT64_C(1000000000)
 #define FRAME_US 33333
 #define FRAME_90k 3000
@@ -101,7 +103,7 @@ static void a_packet_leaves_when_it_is_due_and_not_before(void **state)
 	assert_int_equal(step.packet.incarnation, 3);
 	assert_int_equal(step.packet.dts_90k, 0);
 	assert_int_equal(step.packet.flags, PACKET_KEY | PACKET_JOIN | PACKET_SPLICE);
-	assert_int_equal(timeline_due_us(tl, 0), START_US + 1000000);
+	assert_int_equal(tl_due_us(tl, 0), START_US + 1000000);
 	timeline_destroy(&tl);
 }
 
