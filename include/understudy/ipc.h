@@ -245,7 +245,7 @@ struct ipc_feed {
 struct ipc_switch_start {
 	char show[IPC_NAME];
 	int64_t delay_us, stall_us, hole_us, return_after_us, span_us;
-	int64_t round_us;       /* how often it looks; of use with a delay */
+	int64_t round_us;       /* how often it looks; 0: whenever something comes */
 	uint32_t return_mode, on_mismatch; /* enum timeline_return, timeline_mismatch */
 	uint32_t feed_count;
 	uint16_t taken_feed;

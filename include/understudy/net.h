@@ -68,6 +68,9 @@ void stream_destroy(struct stream **s, bool unclean);
 /* TCP_NODELAY on both sides; for senders TCP_NOTSENT_LOWAT and TCP_USER_TIMEOUT. */
 void net_tune_ingest(int fd);
 void net_tune_relay(int fd);
+/* The socket becomes readable once so many bytes wait, or at once when the peer is gone; 1 is
+ * usual. Its buffer holds that much and more. */
+void net_set_low_water(int fd, int bytes);
 /* A listening, non-blocking, close-on-exec TCP socket; "0.0.0.0:1935", "[::]:1935",
  * "localhost:1935", ":1935" (every address, both families); port 0 picks one. No names are looked
  * up. Returns the descriptor or a negative errno (-EINVAL: not such an address). */

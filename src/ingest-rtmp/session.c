@@ -16,7 +16,8 @@
 #define READS_MAX 4 /* a step, so that a flood leaves room for control and timers */
 #define STATUS_US 1000000
 #define LEAVE_US 500000
-#define OVER_LIMIT_SECONDS 5 /* above max_kbps for so long, then the connection ends */
+#define GATHER_BYTES (128 * 1024) /* more than that is not gathered */
+#define OVER_LIMIT_SECONDS 5      /* above max_kbps for so long, then the connection ends */
 
 static struct stream *session_secure_stream(int socket, int chain, int key, const char **ret_error)
 {
@@ -305,6 +306,13 @@ void session_step(struct session *s)
 	}
 }
 
+/* Who is listened to every so often is not waited for, unless they send very much or go. */
+static void session_gather(struct session *s, int64_t gather_us)
+{
+	s->gather_us = gather_us;
+	net_set_low_water(stream_fd(s->stream), gather_us > 0 ? GATHER_BYTES : 1);
+}
+
 static void session_refuse(struct session *s, const char *reason)
 {
 	char cause[IPC_TEXT];
@@ -329,7 +337,7 @@ static void session_allow(struct session *s, const struct ipc_publish_answer *an
 		return;
 	}
 	s->max_kbps = answer->max_kbps;
-	s->gather_us = answer->gather_us;
+	session_gather(s, answer->gather_us);
 	s->status_us = clock_monotonic_us();
 	s->bytes_at_status = rtmp_server_received(s->rtmp);
 	s->phase = SESSION_LIVE;
@@ -361,7 +369,7 @@ void session_answer(struct session *s, struct ipc_message *m)
 
 void session_set_pace(struct session *s, const struct ipc_feed_pace *order)
 {
-	s->gather_us = order->gather_us;
+	session_gather(s, order->gather_us);
 	if (s->intake.feed.ring != NULL) {
 		ring_writer_set_span(s->intake.feed.ring, order->span_us);
 	}
@@ -494,7 +502,7 @@ unsigned session_wants(struct session *s)
 	if (s->phase == SESSION_ASKING) {
 		return 0;
 	}
-	unsigned wants = session_is_gathering(s) ? 0 : STREAM_WANT_READ;
+	unsigned wants = STREAM_WANT_READ;
 	if (s->phase == SESSION_SECURING) {
 		unsigned handshake = stream_wants(s->stream);
 

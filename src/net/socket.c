@@ -35,6 +35,11 @@ void net_tune_relay(int fd)
 	set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
 }
 
+void net_set_low_water(int fd, int bytes)
+{
+	set_int(fd, SOL_SOCKET, SO_RCVLOWAT, bytes);
+}
+
 socklen_t net_parse_address(const char *text, uint16_t port, struct sockaddr_storage *ret)
 {
 	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };

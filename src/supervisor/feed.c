@@ -33,12 +33,19 @@ int64_t show_feed_span_us(const struct show *show)
 
 /* Behind a delay nobody notices when a packet was read, so a worker that listens less often costs
  * less. It listens often enough that silence is told from a pause, and not in step with any usual
- * frame rate, as the least lag of all packets stands for the feed's. */
+ * frame rate, as the least lag of all packets stands for the feed's. Without a delay it listens
+ * once a round and begins it: its switch is woken, and wakes the relays. */
 int64_t show_feed_gather_us(const struct show *show)
 {
 	const struct config_show *config = show->config;
 
-	if (config->delay_ms < GATHER_DELAY_MS || config->failover.stall_ms < GATHER_STALL_MS) {
+	if (config->failover.stall_ms < GATHER_STALL_MS) {
+		return 0;
+	}
+	if (config->delay_ms == 0) {
+		return show_round_us(show);
+	}
+	if (config->delay_ms < GATHER_DELAY_MS) {
 		return 0;
 	}
 	return show_round_us(show) < GATHER_LONG_US ? GATHER_US : GATHER_LONG_US;
@@ -182,9 +189,13 @@ static bool feed_take_over(struct feed *feed, struct source *old, const char *pe
 	return true;
 }
 
-static int source_new_wake(const struct show *show)
+/* Who writes whenever something comes would spoil the rounds of a show that has them: the switch
+ * looks once a round by itself. So it does behind a delay, whoever writes. */
+static bool source_wakes(const struct show *show, const struct connection *c)
 {
-	return show->config->delay_ms > 0 ? -1 : eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	bool is_gathering = !c->is_srt && c->pulled == NULL && show_feed_gather_us(show) > 0;
+
+	return show->config->delay_ms == 0 && (show_round_us(show) == 0 || is_gathering);
 }
 
 /* An encoder that reconnects over and over while the switch cannot keep up must not pile up
@@ -222,7 +233,9 @@ static struct source *source_create(struct feed *feed, struct connection *c)
 				   .config = feed->config,
 				   .connection = c,
 				   .ring_fd = ring_fd,
-				   .wake_fd = source_new_wake(feed->show),
+				   .wake_fd = source_wakes(feed->show, c)
+						      ? eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)
+						      : -1,
 				   .incarnation = ++feed->show->next_incarnation };
 	c->source = source;
 	TAILQ_INSERT_TAIL(&feed->sources, source, entry);

@@ -19,7 +19,7 @@
 #include "supervisor.h"
 
 #define WOKEN_MAX 16         /* readers the writer of a ring wakes */
-#define BATCH_BEYOND_US 5000 /* the others look by themselves so often */
+#define BATCH_BEYOND_US 5000 /* the others look by themselves so often; less is no gathering */
 
 /* What it could not write to helps nobody. */
 static void recording_tidy(const struct relay *relay)
@@ -179,22 +179,21 @@ static void relay_part(const struct relay *relay)
 	}
 }
 
-/* Where the switch itself gathers for as long, its relays are woken by it. */
+/* What the show's rounds gather, its relays need not; where that is all, the switch wakes them. */
 void relay_choose_batch(struct relay *relay)
 {
 	const struct relay *other;
-	int64_t batch_us = (int64_t)relay->show->config->batch_ms * 1000;
-	bool is_woken = batch_us <= show_round_us(relay->show);
+	int64_t batch_us = (int64_t)relay->show->config->batch_ms * 1000 -
+			   show_round_us(relay->show);
+	bool is_woken = batch_us < BATCH_BEYOND_US;
 	unsigned woken = 0;
 
 	relay_part(relay);
 	TAILQ_FOREACH(other, &relay->show->relays, entry) {
 		woken += other != relay && other->batch_us == 0;
 	}
-	if (is_woken && woken < WOKEN_MAX) {
-		batch_us = 0;
-	} else if (is_woken && batch_us < BATCH_BEYOND_US) {
-		batch_us = BATCH_BEYOND_US;
+	if (is_woken) {
+		batch_us = woken < WOKEN_MAX ? 0 : BATCH_BEYOND_US;
 	}
 	relay->batch_us = batch_us;
 	relay_introduce(relay);

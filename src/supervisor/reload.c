@@ -12,7 +12,8 @@
  *   failover.health changed               the switch is told
  *   listener changed                      the new one must open before the old one closes, unless
  *                                         both have the same port
- *   batch_ms changed                      taken by relays and switches that start from now on
+ *   batch_ms changed                      taken by ingests, switches and relays that start from
+ *                                         now on
  */
 #include <errno.h>
 #include <string.h>

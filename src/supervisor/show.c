@@ -27,17 +27,20 @@
 #define ROUND_LEAST_US 20000
 #define ROUND_MOST_US 50000
 #define ROUND_AT_ONCE_US 10000 /* batch_ms: 0 */
+#define ROUND_LIVE_US 26000    /* without a delay; each brings sound: AAC has frames of 21, 23 ms */
+#define ROUND_LIVE_MS 20       /* ... where packets may be gathered for so long */
 
 /* Behind a delay nobody notices when within a round a packet leaves, so the longer the delay, the
  * less often a show wakes up. What the delay promises has 250 ms to spare, of which a round and
- * the time between two looks at an encoder are a part. */
+ * the time between two looks at an encoder are a part. Without one, what packets may be gathered
+ * for is spent where they come in, so that everybody behind wakes up as rarely. */
 int64_t show_round_us(const struct show *show)
 {
 	const struct config_show *config = show->config;
 	int64_t round_us = (int64_t)config->delay_ms * 1000 / ROUNDS_PER_DELAY;
 
 	if (config->delay_ms == 0) {
-		return 0;
+		return config->batch_ms >= ROUND_LIVE_MS ? ROUND_LIVE_US : 0;
 	}
 	if (config->batch_ms == 0) {
 		return ROUND_AT_ONCE_US;

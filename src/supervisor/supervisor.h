@@ -225,7 +225,7 @@ struct source {
 	const struct config_feed
 		*config; /* it was let in by, and still fits if it is not leaving */
 	uint32_t incarnation;
-	int ring_fd, wake_fd; /* wake_fd -1 in a show with a delay */
+	int ring_fd, wake_fd; /* wake_fd -1: the switch looks by itself */
 	bool is_ready;        /* mapped and sealed by its writer, checked by us */
 	bool is_closed;
 	bool is_leaving;   /* to go when the show can do without it (leave.c) ... */

@@ -11,11 +11,11 @@
  *     feed rings --source--> timeline --show--> show ring --> relays
  *                               '--report--> supervisor, log
  *
- * Wake-ups: a show without delay has an eventfd for each source and goes by the timeline's
- * deadline; one with a delay has none and works in rounds while a source is open. The relays that
- * do not look by themselves are woken once a round.
- * Sources that were opened while the show had a delay have no eventfd after it was taken away:
- * for them the show looks every POLL_US.
+ * Wake-ups: a source that brings packets at the right moment has an eventfd; those behind a delay
+ * have none, nor those that would interrupt too often: while one is open the show looks every
+ * round_us. The relays that do not look by themselves are woken once a round.
+ * Where there are no rounds the show goes by the timeline's deadline, and looks every POLL_US at
+ * sources that were opened before the config said so.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -58,7 +58,7 @@ struct program {
 	struct reader readers[READERS_MAX];
 	unsigned reader_count;
 	uint64_t seed;               /* of fingerprints */
-	int64_t round_us;            /* 0: no delay */
+	int64_t round_us;            /* 0: whenever there is something */
 	bool has_changed;            /* since the last checkpoint, other than by packets sent */
 	uint64_t lapped_of_released; /* packets lapped in sources that are gone */
 };
@@ -140,7 +140,7 @@ static int64_t program_drain(struct program *p, int64_t now_us, bool *ret_is_pol
 			continue;
 		}
 		if (!source->is_closed) {
-			*ret_is_polled |= p->round_us > 0 || p->slots[i].wake == NULL;
+			*ret_is_polled |= p->slots[i].wake == NULL;
 			if (!source_drain(source, p->timeline, now_us) &&
 			    source_resumes_us(source) < at_us) {
 				at_us = source_resumes_us(source);

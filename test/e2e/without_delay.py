@@ -34,13 +34,13 @@ def judge(show, silence_ms):
     flv.assert_decodes(path)
 
 
-def show_without_delay(stage):
-    return Show(stage, delay_ms=0, batch_ms=0)
+def show_without_delay(stage, batch_ms=0):
+    return Show(stage, delay_ms=0, batch_ms=batch_ms)
 
 
 @case
 def standby_audio_goes_on_at_once_when_primary_is_killed(stage):
-    show = show_without_delay(stage)
+    show = show_without_delay(stage, batch_ms=20) # in rounds
     show.primary.kill()
     show.fail_over()
     judge(show, 50)

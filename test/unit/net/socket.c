@@ -140,6 +140,32 @@ static void relay_sockets_are_tuned(void **state)
 	close(pair[1]);
 }
 
+static void below_low_water_only_the_end_is_announced(void **state)
+{
+	uint8_t bytes[4096] = { 0 };
+	int much[2], end[2];
+	struct pollfd p;
+
+	tcp_pair(much);
+	tcp_pair(end);
+	net_set_low_water(much[1], 16 * (int)sizeof(bytes));
+	net_set_low_water(end[1], 16 * (int)sizeof(bytes));
+	for (int i = 0; i < 16; i++) {
+		p = (struct pollfd){ .fd = much[1], .events = POLLIN };
+		assert_int_equal(poll(&p, 1, 5), 0);
+		assert_int_equal(write(much[0], bytes, sizeof(bytes)), sizeof(bytes));
+	}
+	wait_for(much[1], POLLIN);
+	assert_int_equal(write(end[0], bytes, 1), 1);
+	p = (struct pollfd){ .fd = end[1], .events = POLLIN };
+	assert_int_equal(poll(&p, 1, 5), 0);
+	close(end[0]);
+	wait_for(end[1], POLLIN);
+	close(end[1]);
+	close(much[0]);
+	close(much[1]);
+}
+
 static void plain_stream_carries_gathered_bytes(void **state)
 {
 	struct iovec iov[2] = { { "hello ", 6 }, { "world", 5 } };
@@ -223,6 +249,7 @@ int main(void)
 		cmocka_unit_test(a_closed_port_is_connection_refused),
 		cmocka_unit_test(addresses_are_written_as_people_write_them),
 		cmocka_unit_test(relay_sockets_are_tuned),
+		cmocka_unit_test(below_low_water_only_the_end_is_announced),
 		cmocka_unit_test(plain_stream_carries_gathered_bytes),
 		cmocka_unit_test(unclean_destroy_resets_the_connection),
 		cmocka_unit_test(finish_ends_one_direction_only),

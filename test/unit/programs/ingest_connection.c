@@ -354,7 +354,7 @@ static void expect_status(struct scene *s, uint64_t packets)
 
 static void an_encoder_is_listened_to_as_often_as_was_ordered(void **state)
 {
-	const struct ipc_feed_pace pace = { .span_us = 10000000, .gather_us = 37000 };
+	struct ipc_feed_pace pace = { .span_us = 10000000, .gather_us = 37000 };
 	struct scene s;
 
 	start_plain(&s);
@@ -365,7 +365,9 @@ static void an_encoder_is_listened_to_as_often_as_was_ordered(void **state)
 	expect_status(&s, 0);
 	stage_send(&s.worker, IPC_FEED_PACE, &pace, NULL, 0);
 	expect_start_in_ring(&s);
-	stream_finish(s.encoder.stream);
+	pace.gather_us = 60000000;
+	stage_send(&s.worker, IPC_FEED_PACE, &pace, NULL, 0);
+	stream_finish(s.encoder.stream); /* that is heard at once */
 	expect_closed(&s, 0, "connection closed by encoder");
 	finish(&s);
 }

@@ -255,7 +255,8 @@ static inline void scene_start_switch(struct scene *s, int old_ring)
 	s->next = 0;
 }
 
-static inline struct scene *scene_create_filled(int64_t delay_ms, bool fills_silence)
+static inline struct scene *scene_create_with(int64_t delay_ms, int64_t round_ms,
+					      bool fills_silence)
 {
 	struct scene *s = calloc(1, sizeof(*s));
 
@@ -267,7 +268,7 @@ static inline struct scene *scene_create_filled(int64_t delay_ms, bool fills_sil
 		.hole_us = 200000,
 		.return_after_us = 30000000,
 		.span_us = SPAN_US,
-		.round_us = delay_ms > 0 ? 20000 : 0,
+		.round_us = round_ms * 1000,
 		.feed_count = 3,
 		.fills_silence = fills_silence,
 		.feeds = { { .id = 1, .name = "primary" },
@@ -276,6 +277,11 @@ static inline struct scene *scene_create_filled(int64_t delay_ms, bool fills_sil
 	};
 	scene_start_switch(s, -1);
 	return s;
+}
+
+static inline struct scene *scene_create_filled(int64_t delay_ms, bool fills_silence)
+{
+	return scene_create_with(delay_ms, delay_ms > 0 ? 20 : 0, fills_silence);
 }
 
 static inline struct scene *scene_create(int64_t delay_ms)

@@ -207,6 +207,28 @@ static void readers_are_woken_for_each_batch(void **state)
 	scene_destroy(s);
 }
 
+/* A source that does not wake the switch is looked at once a round, without a delay as well. */
+static void without_delay_a_show_may_work_in_rounds(void **state)
+{
+	struct scene *s = scene_create_with(0, 300, false);
+	const struct ipc_reader_add add = { .reader = 5 };
+	int wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	uint64_t count = 0;
+
+	assert_true(wake >= 0);
+	s->feeds[0] = feed_start(1, true, false);
+	s->feed_count = 1;
+	scene_open(s, &s->feeds[0]);
+	scene_run(s, 500);
+	stage_send(&s->worker, IPC_READER_ADD, &add, &wake, 1);
+	scene_run(s, 1200);
+	assert_int_equal(read(wake, &count, sizeof(count)), sizeof(count));
+	assert_true(count >= 1 && count <= 1200 / 300 + 2);
+	check_unbroken(&s->show, 20);
+	close(wake);
+	scene_destroy(s);
+}
+
 static void a_feed_of_nonsense_is_not_chosen(void **state)
 {
 	struct scene *s = scene_create(300);
@@ -244,6 +266,7 @@ int main(void)
 		cmocka_unit_test(a_feed_that_is_to_go_is_released_when_another_is_shown),
 		cmocka_unit_test(a_switch_that_was_asleep_is_lapped_and_goes_on),
 		cmocka_unit_test(readers_are_woken_for_each_batch),
+		cmocka_unit_test(without_delay_a_show_may_work_in_rounds),
 		cmocka_unit_test(a_feed_of_nonsense_is_not_chosen),
 	};
 
