@@ -483,7 +483,8 @@ static void say_notes(struct explanation *e, const struct outlook *o)
 	SAY(item,
 	    "Two encoders that are not synchronised differ by their lag: at a change words may "
 	    "be repeated or skipped by that much, and one frame of sound may click. Timestamps "
-	    "do not jump.");
+	    "do not jump. Between different encodes the lag cannot be measured; what you see of it "
+	    "can be taken off with offset_ms.");
 	if (o->subject->reorder_frames > 0 && o->subject->fps_milli > 0) {
 		item = explain_item_add(e, EXPLAIN_NOTE, "reorder");
 		SAY(item,
