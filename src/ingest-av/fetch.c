@@ -193,12 +193,26 @@ int fetch_options(const struct fetch *f, const char *scheme, AVDictionary **opti
 	return error >= 0 && is_http ? set_trust(f, options) : error;
 }
 
-/* A caller; milliseconds as everybody but libavformat writes them. */
+/* Milliseconds, as everybody but libavformat writes them. */
+uint32_t fetch_latency_ms(const struct ipc_pull_start *start, const struct fetch_address *address)
+{
+	char value[16];
+
+	if (strcmp(address->scheme, "srt") != 0) {
+		return 0;
+	}
+	if (start->latency_ms == 0 && query_find(address->query, "latency", value, sizeof(value))) {
+		return (uint32_t)strtoul(value, NULL, 10);
+	}
+	return start->latency_ms;
+}
+
+/* A caller. */
 static int srt_options(const struct ipc_pull_start *start, const struct fetch_address *address,
 		       AVDictionary **options)
 {
-	char value[IPC_KEY + 1], *end;
-	unsigned long latency_ms = start->latency_ms;
+	char value[IPC_KEY + 1];
+	uint32_t latency_ms = fetch_latency_ms(start, address);
 	int error = 0;
 
 	set(options, "mode", "caller");
@@ -212,9 +226,6 @@ static int srt_options(const struct ipc_pull_start *start, const struct fetch_ad
 		error |= set(options, "passphrase", start->passphrase);
 	} else if (query_find(address->query, "passphrase", value, sizeof(value))) {
 		error |= set(options, "passphrase", value);
-	}
-	if (latency_ms == 0 && query_find(address->query, "latency", value, sizeof(value))) {
-		latency_ms = strtoul(value, &end, 10);
 	}
 	if (latency_ms > 0) {
 		error |= av_dict_set_int(options, "latency", (int64_t)latency_ms * 1000, 0);

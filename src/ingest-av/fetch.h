@@ -24,6 +24,8 @@ struct fetch_address {
 	const char *query; /* in the URL, behind the question mark; "" if none */
 };
 void fetch_split(const char *url, struct fetch_address *ret);
+/* How long SRT holds back what has come; 0: it is another protocol, or as the library likes it. */
+uint32_t fetch_latency_ms(const struct ipc_pull_start *start, const struct fetch_address *address);
 
 struct AVFormatContext;
 typedef int fetch_default_open(struct AVFormatContext *format, AVIOContext **io, const char *url,

@@ -182,8 +182,9 @@ static bool program_begin(struct pull *p, struct ipc_message *m)
 	}
 	p->status_us = now_us;
 	p->second_us = now_us + SECOND_US;
-	p->deadline_us = now_us + p->start.connect_us;
 	fetch_split(p->start.url, &p->address);
+	p->deadline_us = now_us + p->start.connect_us +
+			 (int64_t)fetch_latency_ms(&p->start, &p->address) * 1000;
 	names_begin(p->address.host, p->start.allow_private, &names_ops, p);
 	fetch_begin_log();
 	return true;

@@ -38,6 +38,14 @@ def srt_listener_is_called(stage):
     judge(stage, relay, {"primary": clip}, "primary")
 
 
+@case
+def srt_latency_of_ten_seconds_is_waited_for(stage):
+    port = free_udp_port()
+    srt_listener(stage, "origin", encoders.clip(stage, "primary"), port)
+    relay = pulling(stage, f"srt://127.0.0.1:{port}", latency_ms=10000)
+    relay.wait_feed("primary", "standby", "live")
+
+
 def hls_is_pulled(stage, *more):
     clip = encoders.clip(stage, "primary", b_frames=2)
     origin = Origin(stage)
