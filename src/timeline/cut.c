@@ -402,10 +402,14 @@ static bool cut_is_whole(const struct tl_source *live, const struct tl_cut *cut)
 				 audio->end_90k + live->map_90k > cut->left_90k[PACKET_AUDIO]);
 }
 
-/* Pictures have yet to come that are shown before the newest one: they may go before the point. */
-static bool cut_lacks_pictures(const struct tl_source *live, const struct tl_cut *cut)
+/* Pictures of the live source have yet to come that are shown before its newest one: a point of
+ * that dts is entered when the last of them is due. */
+static int64_t cut_group_ends(const struct tl_source *live, int64_t dts_90k)
 {
-	return !cut->is_clean && live->is_open && live->flows[PACKET_VIDEO].open_frames > 0;
+	const struct tl_flow *video = &live->flows[PACKET_VIDEO];
+	int64_t last_90k = video->max_pts_90k - video->reorder_90k + live->map_90k;
+
+	return tl_max(dts_90k, tl_min(last_90k, dts_90k + TL_SNAP_LATER_90k));
 }
 
 int64_t tl_gate_us(const struct timeline *tl, const struct tl_source *s, uint64_t point)
@@ -436,5 +440,8 @@ int64_t tl_gate_us(const struct timeline *tl, const struct tl_source *s, uint64_
 		 * out that the new one's may not leave behind */
 		dts_90k = tl_min(dts_90k, begins_90k);
 	}
-	return tl_due_us(tl, dts_90k) - (cut_lacks_pictures(tl->live, &cut) ? 0 : TL_GATE_EARLY_US);
+	if (!cut.is_clean && tl->live->is_open && tl->live->flows[PACKET_VIDEO].open_frames > 0) {
+		return tl_due_us(tl, cut_group_ends(tl->live, dts_90k));
+	}
+	return tl_due_us(tl, dts_90k) - TL_GATE_EARLY_US;
 }

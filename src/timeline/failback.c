@@ -30,6 +30,7 @@ void tl_failback_left(struct timeline *tl, const struct tl_source *s, int64_t no
 
 void tl_failback_entered(struct timeline *tl, unsigned feed, int64_t now_us)
 {
+	tl->feeds[feed].entered_us = now_us;
 	if (tl->feeds[feed].was_left) {
 		tl->feeds[feed].back_us = now_us;
 	}
@@ -42,6 +43,9 @@ int64_t tl_failback_at_us(const struct timeline *tl, const struct tl_source *to,
 
 	if (f->healthy_us == TL_UNKNOWN) {
 		return CLOCK_NEVER;
+	}
+	if (!tl->returns_once) { /* takes come and go meanwhile, but do not make it flap */
+		well_us = tl_max(well_us, f->entered_us);
 	}
 	if (tl->config.feeds[tl->live->feed].is_slate) {
 		return well_us + tl_min(f->wait_us, SLATE_WAIT_US);

@@ -349,6 +349,7 @@ struct tl_feed {
 	bool was_left;        /* the show had to leave it before ... */
 	int64_t ailed_us;     /* it was left, or another media time or format: not well before */
 	int64_t back_us;      /* ... and came back to it then; 0: did not */
+	int64_t entered_us;   /* the show last went to it, for whatever reason */
 	bool was_twin;        /* of a feed that was one as well */
 	struct format format; /* last known */
 	struct format fresh;  /* what it may become: see tl_feed_learn_format() */
