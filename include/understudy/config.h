@@ -186,6 +186,7 @@ struct config_finding {
 struct config_findings {
 	struct config_finding *items;
 	size_t count;
+	bool leaves_recordings; /* the caller's wish: nobody looks whether they are there */
 };
 void config_findings_finish(struct config_findings *f);
 /* One finding as a line for people, without a line break; `name` is that of the file. */

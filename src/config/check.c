@@ -164,7 +164,7 @@ static void check_source(const char *parent, struct report *r)
 /* The show goes on without it, and takes it when it is there. */
 static void check_recording(const char *file, const char *path, struct report *r)
 {
-	if (file != NULL && access(file, R_OK) < 0) {
+	if (file != NULL && !r->findings->leaves_recordings && access(file, R_OK) < 0) {
 		report_add_at(
 			r, CONFIG_WARNING, path,
 			"the file it names cannot be read: %s; correct the path (it begins at "

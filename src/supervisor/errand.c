@@ -26,7 +26,6 @@
 
 #define ERRAND_MAX_S 10
 #define WAITING_MAX 64 /* in one directory */
-#define ANSWER_FD 3
 
 enum errand_state { ERRAND_QUEUED, ERRAND_RUNNING, ERRAND_OVER };
 
@@ -54,32 +53,17 @@ const char *errand_error_str(int error)
 /* Standard output and errors may be pipes whose readers wait for the relay's end. */
 static void leave_everything(const struct supervisor *sup, int fd)
 {
-	for (int i = 0; i < ANSWER_FD; i++) {
+	for (int i = 0; i < ERRAND_ANSWER_FD; i++) {
 		dup2(sup->null_fd, i);
 	}
-	if (fd != ANSWER_FD) {
-		dup2(fd, ANSWER_FD);
+	if (fd != ERRAND_ANSWER_FD) {
+		dup2(fd, ERRAND_ANSWER_FD);
 	}
-	close_range(ANSWER_FD + 1, ~0U, 0);
-}
-
-static void run(const struct errand *e, int fd)
-{
-	struct ipc_errand_done done = { .work = e->work, .number = e->number };
-	int file = -1;
-
-	prctl(PR_SET_NAME, "errand");
-	leave_everything(e->supervisor, fd);
-	done.error = filing_do(e->work, e->path, e->number, &file, &done);
-	if (ipc_send(ANSWER_FD, IPC_ERRAND_DONE, &done, &file, file >= 0 ? 1 : 0) < 0 &&
-	    done.path[0] != '\0') {
-		unlink(done.path); /* the relay has ended */
-	}
-	_exit(0);
+	close_range(ERRAND_ANSWER_FD + 1, ~0U, 0);
 }
 
 /* Our signals are none of the child's: it would tell us of them as if they were ours. */
-static pid_t start_process(const struct errand *e, int fd)
+pid_t errand_fork(const struct supervisor *sup, int answer)
 {
 	sigset_t all, before;
 
@@ -87,10 +71,25 @@ static pid_t start_process(const struct errand *e, int fd)
 	sigprocmask(SIG_SETMASK, &all, &before);
 	pid_t pid = fork();
 	if (pid == 0) {
-		run(e, fd);
+		prctl(PR_SET_NAME, "errand");
+		leave_everything(sup, answer);
+		return 0;
 	}
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return pid;
+}
+
+static void run(const struct errand *e)
+{
+	struct ipc_errand_done done = { .work = e->work, .number = e->number };
+	int file = -1;
+
+	done.error = filing_do(e->work, e->path, e->number, &file, &done);
+	if (ipc_send(ERRAND_ANSWER_FD, IPC_ERRAND_DONE, &done, &file, file >= 0 ? 1 : 0) < 0 &&
+	    done.path[0] != '\0') {
+		unlink(done.path); /* the relay has ended */
+	}
+	_exit(0);
 }
 
 /* ---- its end ---- */
@@ -209,8 +208,11 @@ static void errand_start(struct errand *e)
 
 	if (error == 0) {
 		e->fd = ends[0];
-		e->pid = start_process(e, ends[1]);
+		e->pid = errand_fork(e->supervisor, ends[1]);
 		error = e->pid < 0 ? -errno : 0;
+		if (e->pid == 0) {
+			run(e);
+		}
 		close(ends[1]);
 	}
 	if (error < 0) { /* tried again with the next one, until it has waited for too long */

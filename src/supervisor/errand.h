@@ -43,6 +43,10 @@ void errand_end_all(struct supervisor *sup);
 bool errand_reaped(struct supervisor *sup, pid_t pid);
 /* At the end of all. What was begun is brought to its end by processes of its own. */
 void errand_finish(struct supervisor *sup);
+/* fork(), for other work of that kind: the child (0) keeps nothing open but `answer`, as
+ * ERRAND_ANSWER_FD, and ends by _exit(). */
+#define ERRAND_ANSWER_FD 3
+pid_t errand_fork(const struct supervisor *sup, int answer);
 /* For people; `error` is negative. */
 const char *errand_error_str(int error);
 

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -250,23 +249,18 @@ static void disks_listen(struct preflight *p, int fd)
 	event_add(p->disk, &(struct timeval){ .tv_sec = DISKS_S });
 }
 
-/* Our signals are none of the child's: it would tell us of them as if they were ours. */
 static void disks_look(struct preflight *p, const struct show *show)
 {
-	sigset_t all, before;
 	int ends[2];
 
 	if (json_array_size(p->disks) == 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
 		return;
 	}
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &before);
-	pid_t pid = fork();
+	pid_t pid = errand_fork(p->supervisor, ends[1]);
 	if (pid == 0) {
-		disks_measure(show, ends[1]);
+		disks_measure(show, ERRAND_ANSWER_FD);
 		_exit(0);
 	}
-	sigprocmask(SIG_SETMASK, &before, NULL);
 	close(ends[1]);
 	if (pid < 0) {
 		close(ends[0]);
