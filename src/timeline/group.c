@@ -106,6 +106,12 @@ static int group_create(struct timeline *tl, struct tl_source *base, int64_t now
 			to->last_dts_90k = base->index.tracks[kind][track].last_dts_90k;
 			to->has_frames = base->index.tracks[kind][track].has_frames;
 		}
+		for (uint64_t n = base->index.tracks[kind][0].head; n != TL_NONE;
+		     n = tl_index_at(&base->index, n)->next) {
+			if (packet_is_main(&tl_index_at(&base->index, n)->packet)) {
+				tl_group_log(group, &tl_index_at(&base->index, n)->packet);
+			}
+		}
 		c->flows[kind].holes = 0;
 		group->sent_90k[kind] = TL_UNKNOWN;
 	}
@@ -137,6 +143,27 @@ static void group_announce(struct timeline *tl, const struct tl_group *group,
 		    tl_abs(later_us) / 1000, later_us < 0 ? "earlier" : "later");
 }
 
+/* What waits of the main tracks is its copies' again, to be merged with what others bring. */
+static void group_give_back(struct tl_group *group, struct tl_source *c)
+{
+	const struct tl_index *x = &group->source->index;
+
+	for (uint64_t n = x->first; n < x->next; n++) {
+		struct tl_entry e = *tl_index_at(x, n);
+
+		if ((e.flags & TL_ENTRY_GONE) == 0 && e.handle == c->handle &&
+		    packet_is_main(&e.packet) && tl_index_reserve(&c->index) == 0) {
+			e.flags &= ~(unsigned)TL_ENTRY_HOLE;
+			e.packet.dts_90k -= c->copy.offset_90k;
+			e.packet.pts_90k -= c->copy.offset_90k;
+			e.closed_90k -= c->copy.offset_90k;
+			tl_index_insert(&c->index, &e,
+					tl_index_before(&c->index, e.packet.kind,
+							e.packet.dts_90k));
+		}
+	}
+}
+
 int tl_group_join(struct timeline *tl, struct tl_source *base, struct tl_source *twin,
 		  int64_t offset_90k, int64_t now_us)
 {
@@ -165,6 +192,7 @@ int tl_group_join(struct timeline *tl, struct tl_source *base, struct tl_source 
 		struct tl_source *c = other->copies[0];
 		int64_t to_90k = c->copy.offset_90k + offset_90k;
 
+		group_give_back(other, c);
 		tl_group_detach(other, c);
 		group_attach(tl, base->group, c, to_90k);
 		group_announce(tl, base->group, c);

@@ -101,6 +101,40 @@ uint64_t tl_index_append(struct tl_index *x, const struct tl_entry *e)
 	return n;
 }
 
+uint64_t tl_index_before(const struct tl_index *x, unsigned kind, int64_t dts_90k)
+{
+	uint64_t before = TL_NONE;
+
+	for (uint64_t n = x->tracks[kind][0].head;
+	     n != TL_NONE && tl_index_at(x, n)->packet.dts_90k < dts_90k;
+	     n = tl_index_at(x, n)->next) {
+		before = n;
+	}
+	return before;
+}
+
+void tl_index_insert(struct tl_index *x, const struct tl_entry *e, uint64_t behind)
+{
+	struct tl_track *track = &x->tracks[e->packet.kind][e->packet.track];
+	uint64_t n = x->next++, *link = &x->point_head;
+	struct tl_entry *to = tl_index_at(x, n);
+
+	*to = *e;
+	to->next = behind == TL_NONE ? track->head : tl_index_at(x, behind)->next;
+	*(behind == TL_NONE ? &track->head : &tl_index_at(x, behind)->next) = n;
+	track->tail = to->next == TL_NONE ? n : track->tail;
+	x->waiting |= tl_track_bit(e->packet.kind, e->packet.track);
+	if ((e->flags & TL_ENTRY_POINT) == 0) {
+		return;
+	}
+	while (*link != TL_NONE && tl_index_at(x, *link)->packet.dts_90k < e->packet.dts_90k) {
+		link = &tl_index_at(x, *link)->next_point;
+	}
+	to->next_point = *link;
+	x->point_tail = *link == TL_NONE ? n : x->point_tail;
+	*link = n;
+}
+
 void tl_index_pop(struct tl_index *x, unsigned kind, unsigned number)
 {
 	struct tl_track *track = &x->tracks[kind][number];

@@ -30,8 +30,7 @@ static const struct packet *copy_head(const struct tl_source *c, unsigned kind)
 	return n == TL_NONE ? NULL : &tl_index_at(&c->index, n)->packet;
 }
 
-/* The first packet of the kind that waits in the copy and is not before that time of the group. */
-static const struct packet *copy_from(const struct tl_source *c, unsigned kind, int64_t dts_90k)
+const struct packet *tl_copy_from(const struct tl_source *c, unsigned kind, int64_t dts_90k)
 {
 	for (uint64_t n = c->index.tracks[kind][0].head; n != TL_NONE;
 	     n = tl_index_at(&c->index, n)->next) {
@@ -96,6 +95,15 @@ static enum verdict group_judge(const struct tl_group *group, struct tl_source *
 	return found->fingerprint == p->fingerprint ? VERDICT_SAME : VERDICT_OTHER;
 }
 
+/* The frame lies behind all that was merged. */
+static bool copy_is_ahead(const struct tl_group *group, const struct tl_source *c,
+			  const struct packet *p)
+{
+	const struct tl_flow *flow = &group->source->flows[p->kind];
+
+	return !flow->is_present || tl_copy_time(c, p) > flow->last_dts_90k + TL_TWIN_SLACK_90k;
+}
+
 static int64_t group_due_us(const struct timeline *tl, const struct tl_group *group,
 			    int64_t dts_90k)
 {
@@ -134,7 +142,7 @@ static bool copy_is_in_doubt(const struct timeline *tl, const struct tl_group *g
 	}
 	for (unsigned i = 0; i < group->count; i++) {
 		const struct tl_source *other = group->copies[i];
-		const struct packet *q = other != c ? copy_from(other, p->kind, dts_90k) : NULL;
+		const struct packet *q = other != c ? tl_copy_from(other, p->kind, dts_90k) : NULL;
 
 		if (q != NULL && q->fingerprint == p->fingerprint &&
 		    tl_copy_time(other, q) <= dts_90k + TL_TWIN_SLACK_90k) {
@@ -170,7 +178,6 @@ static bool group_strike(struct timeline *tl, struct tl_group *group, struct tl_
 static void copy_drop_passed(struct timeline *tl, struct tl_group *group, struct tl_source *c,
 			     unsigned kind, int64_t now_us, int64_t *wake_us)
 {
-	const struct tl_flow *flow = &group->source->flows[kind];
 	const struct packet *p;
 
 	while ((p = copy_head(c, kind)) != NULL) {
@@ -178,8 +185,7 @@ static void copy_drop_passed(struct timeline *tl, struct tl_group *group, struct
 			return;
 		}
 		if (p->type == PACKET_FRAME) {
-			if (!flow->is_present ||
-			    tl_copy_time(c, p) > flow->last_dts_90k + TL_TWIN_SLACK_90k) {
+			if (copy_is_ahead(group, c, p)) {
 				return;
 			}
 			enum verdict verdict = group_judge(group, c, p);
@@ -196,6 +202,8 @@ static void copy_drop_passed(struct timeline *tl, struct tl_group *group, struct
 				c->copy.placed_90k[kind] = tl_copy_time(c, p);
 				c->copy.is_odd &= p->source_seq < c->copy.odd_seq;
 				c->copy.hint_90k = 0;
+			} else if (tl_group_fill(tl, group, c, kind, now_us, wake_us)) {
+				return;
 			}
 		}
 		tl_source_pop(c, kind, 0);
@@ -254,7 +262,7 @@ static bool group_was_sent(const struct timeline *tl, struct tl_group *group,
 	return is_sent;
 }
 
-static void group_log(struct tl_group *group, const struct packet *p)
+void tl_group_log(struct tl_group *group, const struct packet *p)
 {
 	group->log[p->kind][group->logged[p->kind]++ % TL_LOG_FRAMES] = (struct tl_logged){
 		.fingerprint = p->fingerprint, .dts_90k = p->dts_90k
@@ -282,7 +290,7 @@ void tl_group_commit(struct timeline *tl, struct tl_group *group, struct tl_sour
 	}
 	if (is_main) {
 		group_pause(tl, group, c, p, now_us);
-		group_log(group, p);
+		tl_group_log(group, p);
 		group->last[kind] = c;
 		c->copy.placed_90k[kind] = p->dts_90k;
 		c->copy.strikes = 0;
@@ -343,8 +351,6 @@ static int64_t group_lead_at_us(const struct timeline *tl, const struct tl_group
 /* The copy, other than the leading one, whose head comes first, before `until_90k`. */
 static struct tl_source *group_first(const struct tl_group *group, unsigned kind, int64_t until_90k)
 {
-	const struct tl_flow *flow = &group->source->flows[kind];
-	int64_t merged_90k = flow->is_present ? flow->last_dts_90k + TL_TWIN_SLACK_90k : INT64_MIN;
 	struct tl_source *first = NULL;
 
 	for (unsigned i = 0; i < group->count; i++) {
@@ -352,7 +358,7 @@ static struct tl_source *group_first(const struct tl_group *group, unsigned kind
 		const struct packet *p = copy_head(c, kind);
 
 		if (c != group->leader && p != NULL && c->copy.strikes == 0 &&
-		    tl_copy_time(c, p) < until_90k && tl_copy_time(c, p) > merged_90k) {
+		    tl_copy_time(c, p) < until_90k && copy_is_ahead(group, c, p)) {
 			first = c;
 			until_90k = tl_copy_time(c, p);
 		}
@@ -363,7 +369,7 @@ static struct tl_source *group_first(const struct tl_group *group, unsigned kind
 /* Has the copy the leading one's frame `p`, too? It may not have come as far yet. */
 static enum verdict copy_agrees(const struct tl_source *c, const struct packet *p, int64_t dts_90k)
 {
-	const struct packet *q = copy_from(c, p->kind, dts_90k);
+	const struct packet *q = tl_copy_from(c, p->kind, dts_90k);
 
 	if (q == NULL) {
 		return VERDICT_UNKNOWN;
@@ -503,6 +509,10 @@ static bool group_merge_next(struct timeline *tl, struct tl_group *group, unsign
 		return true;
 	}
 	p = copy_head(group->leader, kind);
+	if (p != NULL && p->type == PACKET_FRAME && !copy_is_ahead(group, group->leader, p)) {
+		group->is_waiting = true;
+		return false;
+	}
 	c = group_first(group, kind,
 			p != NULL ? tl_copy_time(group->leader, p) - TL_TWIN_SLACK_90k : INT64_MAX);
 	if (c != NULL && (p == NULL || p->type == PACKET_FRAME)) {

@@ -13,7 +13,7 @@
  *   gauge   gauge.c    what came in each of the last 20 s: bytes, frames, holes, trouble
  *   source  source.c   one connection: an index, its flows, its lag; what it forgets: drop.c
  *   twins   twins.c    sources that carry the same encode, recognised by their fingerprints
- *   group   group.c    twins as one source that is no connection; merged in merge.c
+ *   group   group.c    twins as one source that is no connection; merged in merge.c and fill.c
  *   signal  health.c   something that is wrong with a source, with thresholds and a hold time
  *   format  reference.c   what a source is made of, and the format others are held against
  *   choice  choice.c   which source the show should be made of
@@ -151,6 +151,10 @@ struct tl_entry *tl_index_at(const struct tl_index *x, uint64_t n);
 int tl_index_reserve(struct tl_index *x);
 /* Appends to the packet's track. Room must have been reserved. */
 uint64_t tl_index_append(struct tl_index *x, const struct tl_entry *e);
+/* The last entry of the main track before that time; TL_NONE: none. */
+uint64_t tl_index_before(const struct tl_index *x, unsigned kind, int64_t dts_90k);
+/* Puts it into its track behind that entry (TL_NONE: first). Likewise. */
+void tl_index_insert(struct tl_index *x, const struct tl_entry *e, uint64_t behind);
 /* Drops the head of a track. */
 void tl_index_pop(struct tl_index *x, unsigned kind, unsigned track);
 void tl_index_clear(struct tl_index *x);

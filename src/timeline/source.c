@@ -258,6 +258,7 @@ void tl_source_append(struct timeline *tl, struct tl_source *s, struct tl_entry 
 	const struct packet *p = &e->packet;
 	struct tl_track *track = &s->index.tracks[p->kind][p->track];
 
+	e->closed_90k = s->flows[p->kind].closed_90k;
 	if (packet_is_main(p) && p->kind != PACKET_DATA) {
 		if (!tl_source_is_merged(s)) {
 			tl_gauge_frame(tl, s, p);

@@ -141,9 +141,8 @@ static bool twins_are_near(const struct timeline *tl, const struct tl_source *s,
 }
 
 static void twins_found(struct timeline *tl, const struct tl_source *s,
-			const struct tl_source *other, struct tl_pair *pair, int64_t now_us)
+			const struct tl_source *other)
 {
-	pair->found_us = pair->found_us != 0 ? pair->found_us : now_us;
 	tl->twin_slots[0] = (uint8_t)s->slot;
 	tl->twin_slots[1] = (uint8_t)other->slot;
 	tl->has_twins = true;
@@ -189,7 +188,7 @@ static void twins_compare(struct timeline *tl, struct tl_source *s, struct tl_so
 			count_up(&pair->matches[p->kind]);
 		}
 		if (pair_is_proven(tl, pair, s, other)) {
-			twins_found(tl, s, other, pair, p->arrival_us);
+			twins_found(tl, s, other);
 		}
 	}
 }
@@ -225,12 +224,6 @@ void tl_twins_look(struct timeline *tl, struct tl_source *s, const struct packet
 	}
 }
 
-/* What waits of it has a hole, which the other feed can be gone to for as long as it is one. */
-static bool twins_have_hole(const struct tl_source *s)
-{
-	return s->flows[PACKET_VIDEO].holes > 0 || s->flows[PACKET_AUDIO].holes > 0;
-}
-
 void tl_twins_settle(struct timeline *tl, int64_t now_us)
 {
 	struct tl_source *base = tl->sources[tl->twin_slots[0]];
@@ -251,9 +244,6 @@ void tl_twins_settle(struct timeline *tl, int64_t now_us)
 
 		base = twin;
 		twin = first;
-	}
-	if (twins_have_hole(base) && now_us - twins_pair(base, twin)->found_us < tl->delay_us) {
-		return;
 	}
 	if (tl_group_join(tl, base, twin, pair_offset(twins_pair(base, twin), twin, base),
 			  now_us) == 0) {

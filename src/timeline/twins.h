@@ -35,7 +35,6 @@ struct tl_print {
 struct tl_pair {
 	int64_t offset_90k; /* media of the lower slot + offset = media of the higher one */
 	int64_t since_us;   /* arrival of the first frame that fits */
-	int64_t found_us;   /* when they were known to be twins; 0: not yet */
 	uint16_t score;     /* frames that fit, less those that do not; 0: nothing in common */
 	uint16_t matches[PACKET_KINDS], misses[PACKET_KINDS]; /* after the proof's time */
 };
@@ -152,9 +151,23 @@ unsigned tl_group_order(const struct tl_source *s);
 
 /* Merges what can be merged by now. Returns when it wants to be called again. */
 int64_t tl_group_merge(struct timeline *tl, struct tl_group *group, int64_t now_us);
+/* What copies bring at or before the main frame is held against it. */
+void tl_group_log(struct tl_group *group, const struct packet *p);
 /* The head of the copy's track goes on. */
 void tl_group_commit(struct timeline *tl, struct tl_group *group, struct tl_source *c,
 		     unsigned kind, unsigned track, int64_t now_us);
+
+/* The first packet of the main kind that waits in the copy and is not before that time of the
+ * group; NULL: it has not come as far. */
+const struct packet *tl_copy_from(const struct tl_source *c, unsigned kind, int64_t dts_90k);
+
+/* ---- fill.c ---- */
+
+/* Of the time of the copy's head nothing was merged, but what follows it was. If that waits still,
+ * the frame goes before it. True: not yet, until it is due: what comes behind it has to tell
+ * whether it may. */
+bool tl_group_fill(struct timeline *tl, struct tl_group *group, struct tl_source *c, unsigned kind,
+		   int64_t now_us, int64_t *wake_us);
 
 /* ---- extra.c ---- */
 

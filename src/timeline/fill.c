@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Frames of a copy for holes in what was merged already and still waits (timeline; pure). Whoever
+ * a group was made of, or was there first after a restart, had lost them before there was a copy
+ * that has them.
+ *
+ *    copy             | v6 | v7 |           v6 is taken if v7 is what the group's is
+ *    group's source   | v5 |    | v7 | v8 |
+ */
+#include "private.h"
+
+/* Where the hole begins: with what waits, or with what was sent last. TL_UNKNOWN: neither. */
+static int64_t fill_from(const struct timeline *tl, const struct tl_source *m, unsigned kind,
+			 uint64_t behind)
+{
+	if (behind != TL_NONE) {
+		return tl_index_at(&m->index, behind)->packet.dts_90k;
+	}
+	return m == tl->live && !m->index.tracks[kind][0].is_joining
+		       ? tl->out.last_dts_90k[kind][0] - m->map_90k
+		       : TL_UNKNOWN;
+}
+
+/* The copy has what follows the hole, too. `*ret_is_to_come`: nobody knows yet. */
+static bool fill_is_proven(const struct tl_source *c, const struct packet *next,
+			   bool *ret_is_to_come)
+{
+	const struct packet *p = tl_copy_from(c, next->kind, next->dts_90k);
+
+	*ret_is_to_come = p == NULL && c->is_open;
+	if (p == NULL || tl_copy_time(c, p) > next->dts_90k + TL_TWIN_SLACK_90k) {
+		return p != NULL && !c->copy.is_odd; /* it has lost that one */
+	}
+	return p->fingerprint == next->fingerprint;
+}
+
+/* What is left of the flow's holes. */
+static void fill_count_holes(struct tl_source *m, unsigned kind, int64_t hole_90k)
+{
+	struct tl_flow *flow = &m->flows[kind];
+	const struct tl_entry *before = NULL;
+
+	flow->holes = 0;
+	for (uint64_t n = m->index.tracks[kind][0].head; n != TL_NONE;) {
+		struct tl_entry *e = tl_index_at(&m->index, n);
+
+		if (before != NULL && e->packet.dts_90k - before->packet.dts_90k <= hole_90k) {
+			e->flags &= ~(unsigned)TL_ENTRY_HOLE;
+		}
+		if ((e->flags & TL_ENTRY_HOLE) != 0 && flow->holes++ == 0 && before != NULL) {
+			flow->hole = n;
+			flow->hole_end_90k = before->closed_90k + flow->frame_90k;
+			flow->hole_us = before->packet.arrival_us;
+		}
+		before = e;
+		n = e->next;
+	}
+}
+
+/* As it would be, had it been merged in its place. */
+static struct tl_entry fill_entry(const struct tl_source *c, unsigned kind, int64_t now_us)
+{
+	struct tl_entry e = *tl_index_at(&c->index, c->index.tracks[kind][0].head);
+
+	e.packet.dts_90k += c->copy.offset_90k;
+	e.packet.pts_90k += c->copy.offset_90k;
+	e.packet.arrival_us = now_us;
+	e.closed_90k += c->copy.offset_90k;
+	return e;
+}
+
+bool tl_group_fill(struct timeline *tl, struct tl_group *group, struct tl_source *c, unsigned kind,
+		   int64_t now_us, int64_t *wake_us)
+{
+	struct tl_source *m = group->source;
+	struct tl_entry e = fill_entry(c, kind, now_us);
+	int64_t dts_90k = e.packet.dts_90k, frame_90k = m->flows[kind].frame_90k;
+	uint64_t behind = tl_index_before(&m->index, kind, dts_90k + TL_TWIN_SLACK_90k);
+	uint64_t next = behind == TL_NONE ? m->index.tracks[kind][0].head
+					  : tl_index_at(&m->index, behind)->next;
+	int64_t from_90k = fill_from(tl, m, kind, behind);
+	const struct tl_entry *to;
+	bool is_to_come;
+
+	if (next == TL_NONE || from_90k == TL_UNKNOWN || 2 * (dts_90k - from_90k) < frame_90k ||
+	    (m == tl->live && dts_90k + m->map_90k <= tl->out.last_90k)) {
+		return false;
+	}
+	to = tl_index_at(&m->index, next);
+	if (to->packet.type != PACKET_FRAME || 2 * (to->packet.dts_90k - dts_90k) < frame_90k) {
+		return false;
+	}
+	if (!fill_is_proven(c, &to->packet, &is_to_come)) {
+		int64_t due_us = tl_due_us(tl, dts_90k + m->map_90k);
+
+		*wake_us = is_to_come && due_us > now_us ? tl_min(*wake_us, due_us) : *wake_us;
+		return is_to_come && due_us > now_us;
+	}
+	if (tl_index_reserve(&m->index) == 0) {
+		e.flags |= tl_index_at(&m->index, next)->flags & TL_ENTRY_HOLE;
+		tl_index_insert(&m->index, &e, behind);
+		fill_count_holes(m, kind, tl_90k(tl->config.hole_us) + frame_90k);
+		c->copy.keep_until = m->index.next;
+		c->copy.filled++;
+		tl->is_dirty = true;
+	}
+	return false;
+}
