@@ -126,31 +126,34 @@ static bool group_is_hole(const struct tl_group *group, unsigned kind, int64_t d
 	return flow->is_present && dts_90k - flow->last_dts_90k > flow->frame_90k * 3 / 2;
 }
 
-/* The copy's time may have moved, or a hole lies before its head: until that is due it waits for
- * another copy to have it, too, or to come further. Without a delay nothing waits for that. */
+/* The copy's time may have moved, or a hole lies before its head: until that is due, or as late
+ * as what was merged before, it waits for another copy to have it, too, or to come further; and for
+ * one that is behind to fill the hole. Without a delay nothing waits for that. */
 static bool copy_is_in_doubt(const struct timeline *tl, const struct tl_group *group,
 			     const struct tl_source *c, const struct packet *p, int64_t now_us,
 			     int64_t *wake_us)
 {
 	int64_t dts_90k = tl_copy_time(c, p);
 	int64_t until_90k = dts_90k + group->source->flows[p->kind].frame_90k * DOUBT_FRAMES;
-	bool is_to_come = false;
+	int64_t late_us = tl_max(0, tl_min(group->late_us[p->kind], TL_ENTER_LATE_US));
+	bool is_hole = group_is_hole(group, p->kind, dts_90k);
+	bool is_confirmed = false, may_fill = false, may_tell = false;
 
-	if (tl->config.delay_us == 0 || !(group_is_hole(group, p->kind, dts_90k) ||
-					  (c->copy.is_odd && p->source_seq >= c->copy.odd_seq))) {
+	if (tl->config.delay_us == 0 ||
+	    !(is_hole || (c->copy.is_odd && p->source_seq >= c->copy.odd_seq))) {
 		return false;
 	}
 	for (unsigned i = 0; i < group->count; i++) {
 		const struct tl_source *other = group->copies[i];
 		const struct packet *q = other != c ? tl_copy_from(other, p->kind, dts_90k) : NULL;
 
-		if (q != NULL && q->fingerprint == p->fingerprint &&
-		    tl_copy_time(other, q) <= dts_90k + TL_TWIN_SLACK_90k) {
-			return false;
-		}
-		is_to_come |= other != c && copy_may_bring(tl, other, p->kind, until_90k, now_us);
+		is_confirmed |= q != NULL && q->fingerprint == p->fingerprint &&
+				tl_copy_time(other, q) <= dts_90k + TL_TWIN_SLACK_90k;
+		may_fill |= is_hole && copy_may_bring(tl, other, p->kind, dts_90k, now_us);
+		may_tell |= other != c && copy_may_bring(tl, other, p->kind, until_90k, now_us);
 	}
-	return is_to_come && !group_is_time(group_due_us(tl, group, dts_90k), now_us, wake_us);
+	return (may_fill || (may_tell && !is_confirmed)) &&
+	       !group_is_time(group_due_us(tl, group, dts_90k) + late_us, now_us, wake_us);
 }
 
 /* The head of the copy is not the group's, or not where it should be. False: that was once too
@@ -292,6 +295,7 @@ void tl_group_commit(struct timeline *tl, struct tl_group *group, struct tl_sour
 		group_pause(tl, group, c, p, now_us);
 		tl_group_log(group, p);
 		group->last[kind] = c;
+		group->late_us[kind] = tl_lateness_us(tl, p->dts_90k + m->map_90k, now_us);
 		c->copy.placed_90k[kind] = p->dts_90k;
 		c->copy.strikes = 0;
 		/* From where it is followed, it has not moved. */
@@ -482,7 +486,7 @@ static bool group_merge_other(struct timeline *tl, struct tl_group *group, struc
 			tl_max(0, TL_TWIN_GRACE_US - tl->config.delay_us);
 	}
 	if (!group_is_time(at_us, now_us, wake_us) ||
-	    (is_bad && copy_is_in_doubt(tl, group, c, copy_head(c, kind), now_us, wake_us))) {
+	    (p != NULL && copy_is_in_doubt(tl, group, c, copy_head(c, kind), now_us, wake_us))) {
 		group->is_waiting |= p != NULL;
 		return false;
 	}
