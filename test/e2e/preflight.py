@@ -5,7 +5,8 @@
 import json
 
 from lib import encoders
-from lib.platforms import Nginx, Wire, certificate, free_port, tls_server
+from lib.platforms import Nginx, Wire, certificate, tls_server
+from lib.ports import free_port
 from lib.relay import KEYS, Relay, destination, recording
 from lib.show import Show
 from lib.stage import case, main

@@ -12,7 +12,8 @@ import socket
 import subprocess
 
 from lib import encoders, flv, media
-from lib.platforms import Nginx, certificate, free_port
+from lib.platforms import Nginx, certificate
+from lib.ports import free_port
 from lib.process import eventually
 from lib.relay import BACKUP_KEY, Relay, recording
 from lib.show import expect

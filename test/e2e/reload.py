@@ -7,7 +7,8 @@ import signal
 import time
 
 from lib import encoders, flv
-from lib.platforms import Nginx, free_port
+from lib.platforms import Nginx
+from lib.ports import free_port
 from lib.process import eventually
 from lib.relay import PRIMARY_KEY, Relay, destination, recording
 from lib.show import Show, expect

@@ -3,22 +3,16 @@
 """SRT destinations with real peers: srt-live-transmit and ffmpeg, as listeners and as callers."""
 
 import os
-import socket
 import time
 
 from lib import encoders, flv, media
+from lib.ports import free_udp_port
 from lib.process import eventually
 from lib.relay import Relay, recording
 from lib.show import expect
 from lib.stage import case, main, need
 
 PASSPHRASE = "e2e-srt-passphrase-93"
-
-
-def free_udp_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def on_air(stage, destinations):

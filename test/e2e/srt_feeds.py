@@ -12,8 +12,8 @@ import subprocess
 import time
 
 from lib import encoders, flv, media
-from lib.origins import free_udp_port
 from lib.platforms import Nginx
+from lib.ports import free_udp_port
 from lib.process import eventually
 from lib.pulling import judge
 from lib.relay import BACKUP_KEY, KEYS, PRIMARY_KEY, Relay, destination, recording

@@ -3,11 +3,11 @@
 """Icecast, RTSP, UDP and RTP destinations with real peers."""
 
 import subprocess
-import time
 
 from lib import encoders, flv, media
 from lib.icecast import PASSWORD, Icecast
-from lib.platforms import free_port
+from lib.ports import free_port, free_udp_port, is_bound
+from lib.process import eventually
 from lib.relay import Relay, recording
 from lib.stage import case, main
 
@@ -97,22 +97,22 @@ def receive(stage, source, *options):
 
 @case
 def udp_carries_the_show(stage):
-    port = free_port()
+    port = free_udp_port()
     path = receive(stage, f"udp://127.0.0.1:{port}?fifo_size=100000")
-    time.sleep(0.5) # a receiver of datagrams does not say when it is ready
+    eventually(lambda: is_bound(port, "udp"), "the receiver")
     relay, clip = on_air(stage, [{"name": "udp", "url": f"udp://127.0.0.1:{port}"}])
     got(stage, relay, "udp", path, clip)
 
 
 @case
 def rtp_carries_the_show(stage):
-    port = free_port() & ~1
+    port = free_udp_port()
     session = stage.path("show.sdp")
     with open(session, "w", encoding="utf-8") as file:
         file.write(f"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\n"
                    f"m=video {port} RTP/AVP 33\n")
     path = receive(stage, session, "-protocol_whitelist", "file,udp,rtp")
-    time.sleep(0.5)
+    eventually(lambda: is_bound(port, "udp"), "the receiver")
     relay, clip = on_air(stage, [{"name": "rtp", "url": f"rtp://127.0.0.1:{port}"}])
     got(stage, relay, "rtp", path, clip)
 

@@ -34,14 +34,6 @@ def carried_bytes():
         return int(re.search(r"^ *lo: *(\d+)", file.read(), re.M).group(1))
 
 
-def is_bound(port, protocol):
-    """Whether somebody listens there (tcp) or has the port (udp); asks the kernel, not the port."""
-    state = "0A" if protocol == "tcp" else "07"
-    with open(f"/proc/self/net/{protocol}", encoding="ascii") as file:
-        return any(fields[1].endswith(f":{port:04X}") and fields[3] == state
-                   for fields in map(str.split, list(file)[1:]))
-
-
 def tree(roots):
     """The processes and all below them."""
     return [below for pid in roots for below in [pid, *tree(children_of(pid))]]

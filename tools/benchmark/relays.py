@@ -9,13 +9,11 @@ import dataclasses
 import os
 import subprocess
 
-from lib.origins import free_udp_port
-from lib.platforms import MODULE, certificate, free_port
+from lib.platforms import MODULE, certificate
+from lib.ports import free_port, free_udp_port, is_bound
 from lib.process import eventually
 from lib.relay import KEYS, Relay, destination
 from lib.stage import need
-
-from benchmark.gauges import is_bound
 
 NGINX = """
 daemon off; master_process off; worker_processes 1;

@@ -7,7 +7,7 @@ import os
 import subprocess
 import time
 
-from lib.platforms import free_port
+from lib.ports import free_port
 from lib.relay import KEYS, Relay, destination
 from lib.stage import need
 

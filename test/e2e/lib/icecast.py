@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An Icecast server of our own."""
 
+import glob
 import os
 import urllib.error
 import urllib.request
 
-from lib.platforms import free_port
+from lib.ports import free_port, is_bound
 from lib.process import eventually
 from lib.stage import need
 
@@ -30,6 +31,15 @@ ICECAST = """<icecast>
 """
 
 
+def are_all_asleep(pid):
+    """None of the process' threads has anything to do."""
+    states = []
+    for task in glob.glob(f"/proc/{pid}/task/*/stat"):
+        with open(task, "rb") as stat:
+            states.append(stat.read().rpartition(b")")[2].split()[0])
+    return set(states) == {b"S"}
+
+
 class Icecast:
     def __init__(self, stage):
         need("icecast2")
@@ -50,6 +60,9 @@ class Icecast:
     def start(self):
         self.process = self.stage.start("icecast", [
             "icecast2", "-c", os.path.join(self.here, "icecast.xml")])
+        # Whoever asks while its threads begin may make Icecast 2.4 crash.
+        eventually(lambda: is_bound(self.port, "tcp") and are_all_asleep(self.process.pid),
+                   "icecast to listen")
         eventually(self.is_up, "icecast to answer")
 
     def is_up(self):

@@ -3,19 +3,12 @@
 
 import http.server
 import os
-import socket
 import subprocess
 import threading
 import time
 
 from lib.process import eventually
 from lib.stage import need
-
-
-def free_udp_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def remux(of, form, *more):

@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.parse
 
+from lib.ports import free_port
 from lib.process import eventually
 from lib.stage import Skip, need
 
@@ -47,14 +48,6 @@ rtmp {{
     }}
 }}
 """
-
-
-def free_port():
-    """A port nobody uses now; for programs that cannot choose one themselves."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Calls:

@@ -171,7 +171,8 @@ class Process:
 
     def dump(self, bound=120):
         """Last lines of what it printed, for a failed test."""
-        yield f"{self.name} (pid {self.pid}, status {self.status()}): {' '.join(self.command)}"
+        command = " ".join(self.command).replace("\n", "\\n") # a comment of TAP is one line
+        yield f"{self.name} (pid {self.pid}, status {self.status()}): {command}"
         for label, lines in (("stdout", self.stdout), ("stderr", self.stderr)):
             if len(lines) > bound:
                 yield f"  {label}: ... {len(lines) - bound} lines before"

@@ -6,8 +6,9 @@ from lib.relay import BACKUP_KEY, Relay, recording
 from lib.show import expect
 
 
-def pulling(stage, url, delay_ms=500, backup=False, **feed):
-    """A relay that pulls its primary and records the show."""
+def pulling(stage, url, delay_ms=1000, backup=False, **feed):
+    """A relay that pulls its primary and records the show. MPEG-TS gathers a third of a second of
+    sound, reordered pictures take some more of the delay, and so does a busy machine."""
     feeds = [{"name": "primary", "pull": url, **feed}]
     if backup:
         feeds.append({"name": "backup", "key": BACKUP_KEY})
