@@ -198,6 +198,17 @@ static int64_t decide_change_at_us(const struct timeline *tl, const struct tl_so
 	return tl_failback_at_us(tl, to, now_us);
 }
 
+/* A connection may begin with video: at its first point there is no audio to go on with yet, and
+ * little is known of it. */
+static bool decide_has_audio_at(const struct tl_source *s, uint64_t point)
+{
+	const struct tl_flow *audio = &s->flows[PACKET_AUDIO];
+
+	return !audio->is_present ||
+	       audio->run_90k + audio->frame_90k <= tl_index_at(&s->index, point)->packet.pts_90k ||
+	       tl_source_main_kind(s) == PACKET_AUDIO;
+}
+
 /* How far behind the live feed's horizon another one's may lie for a change that nobody needs:
  * with a delay there is time for it to come; pictures that are reordered more deeply always are
  * complete later. */
@@ -231,7 +242,6 @@ static void decide_change(struct timeline *tl, struct tl_source *best, int64_t n
 	char text[TIMELINE_TEXT_MAX];
 	bool is_forced, is_wish;
 	int64_t at_us = decide_change_at_us(tl, best, now_us, &cause);
-	struct tl_cut cut;
 	uint64_t point;
 
 	decide_note_next(tl, best, at_us);
@@ -240,11 +250,8 @@ static void decide_change(struct timeline *tl, struct tl_source *best, int64_t n
 	}
 	point = tl_point_next(tl, best, now_us);
 	if (point == TL_NONE || !decide_is_open(tl, tl_gate_us(tl, best, point), now_us) ||
-	    tl_source_horizon(best) + decide_slack_90k(tl, best) < tl_source_horizon(tl->live)) {
-		return;
-	}
-	cut = tl_find_cut(tl, best, point);
-	if (!cut.is_clean || cut.lacks_sound) {
+	    tl_source_horizon(best) + decide_slack_90k(tl, best) < tl_source_horizon(tl->live) ||
+	    !decide_has_audio_at(best, point) || !tl_find_cut(tl, best, point).is_clean) {
 		return;
 	}
 	is_forced = best->feed_id != tl->taken &&
