@@ -17,6 +17,7 @@
 #define MOVES_MAX 4
 #define MOVES_US 10000000
 #define MOVE_MAX_90k 540000 /* 6 s: more is a new media time */
+#define BEYOND_US 7000000   /* ahead of all that any delay would have it be */
 
 /* The places where a payload lies, in the group's time. */
 struct places {
@@ -76,11 +77,12 @@ static void copy_move(struct tl_source *c, int64_t by_90k, uint64_t seq)
 	c->copy.offset_90k += by_90k;
 	c->first_seq = seq; /* where its media time begins, for a switch that goes on */
 	for (uint64_t n = c->index.first; n < c->index.next; n++) {
-		struct packet *p = &tl_index_at(&c->index, n)->packet;
+		struct tl_entry *e = tl_index_at(&c->index, n);
 
-		if (p->source_seq < seq) {
-			p->dts_90k -= by_90k;
-			p->pts_90k -= by_90k;
+		if (e->packet.source_seq < seq) {
+			e->packet.dts_90k -= by_90k;
+			e->packet.pts_90k -= by_90k;
+			e->closed_90k -= by_90k;
 		}
 	}
 	for (unsigned kind = 0; kind < PACKET_KINDS; kind++) {
@@ -187,13 +189,27 @@ static void source_move(struct tl_source *s, int64_t by_90k)
 	point_move(&s->weak_dts_90k, by_90k);
 }
 
-bool tl_copy_steps(struct tl_source *c, const struct packet *p, int64_t now_us)
+/* It claims to lie where no twin could be: it would wait for as long. */
+static bool copy_is_beyond(const struct timeline *tl, const struct tl_source *c,
+			   const struct packet *p, int64_t now_us)
+{
+	int64_t show_90k = tl_copy_time(c, p) + c->group->source->map_90k;
+
+	return c != c->group->leader && packet_is_main(p) &&
+	       tl_due_us(tl, show_90k) - now_us > 2 * tl->delay_us + BEYOND_US;
+}
+
+bool tl_copy_steps(struct timeline *tl, struct tl_source *c, const struct packet *p, int64_t now_us)
 {
 	const struct tl_flow *flow = &c->flows[p->kind];
 	int64_t step_90k = p->dts_90k - flow->last_dts_90k;
 	int64_t by_90k = flow->frame_90k - step_90k;
 
 	if (!packet_is_main(p) || p->kind == PACKET_DATA || !flow->is_present) {
+		return false;
+	}
+	if (copy_is_beyond(tl, c, p, now_us)) {
+		tl_group_part(tl, c->group, c, now_us);
 		return false;
 	}
 	if (!c->copy.is_odd &&

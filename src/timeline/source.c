@@ -436,7 +436,6 @@ int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const
 {
 	struct tl_entry e = { .packet = *p };
 	struct packet *q = &e.packet;
-	int error;
 
 	if (!source_accepts(p)) {
 		return source_refuse_unusable(s, now_us);
@@ -449,6 +448,7 @@ int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const
 	s->arrival_us = q->arrival_us;
 	s->pushed_us = now_us;
 	if (s->packets == 0 && s->first_seq == 0) {
+		tl_gauge_reset(&s->gauge, q->arrival_us); /* before a restart, for all we know */
 		tl_resume_source(tl, s, seq);
 	}
 	s->next_seq = seq + 1;
@@ -468,7 +468,7 @@ int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const
 			return -EINVAL;
 		}
 	}
-	if (tl_source_is_copy(s) && tl_copy_steps(s, q, now_us)) {
+	if (tl_source_is_copy(s) && tl_copy_steps(tl, s, q, now_us)) {
 		tl_gauge_now(&s->gauge, now_us)->jumps++;
 	}
 	source_part_equal_times(s, q);
@@ -476,7 +476,7 @@ int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const
 		tl_gauge_now(&s->gauge, now_us)->stuck++;
 		return source_refuse(s, now_us);
 	}
-	error = tl_index_reserve(&s->index);
+	int error = tl_index_reserve(&s->index);
 	if (error == 0) {
 		e.handle = s->handle;
 		tl_source_append(tl, s, &e);

@@ -185,6 +185,8 @@ enum tl_rejoin tl_copy_rejoin(const struct tl_group *group, struct tl_source *c,
 			      bool may_move, int64_t now_us);
 /* Before a main frame of the copy is taken in: does it follow from the one before? One whose time
  * lies before what was sent is taken to be the next all the same, as long as payloads do not tell
- * otherwise: its encoder stepped back. True then. */
-bool tl_copy_steps(struct tl_source *c, const struct packet *p, int64_t now_us);
+ * otherwise: its encoder stepped back. True then. One that runs ahead of all that twins may be
+ * apart parts: what waits of a copy is not forgotten. */
+bool tl_copy_steps(struct timeline *tl, struct tl_source *c, const struct packet *p,
+		   int64_t now_us);
 #endif

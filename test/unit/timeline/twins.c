@@ -10,6 +10,8 @@
 
 #include <understudy/timeline.h>
 
+#include "../../../src/timeline/private.h"
+
 #define START_US INT64_C(1000000000)
 #define FRAME_90k 3600 /* 25 frames a second */
 #define FRAME_US 40000
@@ -302,6 +304,62 @@ static void copy_that_parts_may_be_taken_away_at_once(void **state)
 	world_destroy(w);
 }
 
+/* Each step is less than what begins a new media time. */
+static void copy_that_runs_away_in_time_is_one_no_more(void **state)
+{
+	struct world *w = world_create();
+
+	play(w, 0, 218, encode, encode, 0);
+	assert_int_equal(w->twins, 1);
+	for (int64_t n = 218; n < 230; n++) {
+		int64_t now_us = START_US + n * FRAME_US;
+
+		push(w, 0, n, encode(n), now_us);
+		push(w, 1, n + (n - 217) * 100, forgery(n), now_us);
+		run(w, now_us);
+	}
+	assert_int_equal(w->parted, 1);
+	assert_int_equal(w->forged, 0);
+	assert_int_equal(w->wrong, 0);
+	world_destroy(w);
+}
+
+/* Without reordering every frame is closed, and the newest one to be. */
+static void assert_closed_frames_are_where_they_lie(const struct world *w)
+{
+	for (unsigned i = 0; i < TL_SLOTS_MAX; i++) {
+		const struct tl_source *s = w->tl->sources[i];
+
+		for (uint64_t n = s != NULL ? s->index.first : 0; s != NULL && n < s->index.next;
+		     n++) {
+			const struct tl_entry *e = tl_index_at(&s->index, n);
+
+			assert_true((e->flags & TL_ENTRY_GONE) != 0 ||
+				    e->closed_90k == e->packet.pts_90k);
+		}
+	}
+}
+
+/* The backup is ten frames ahead, then claims to be two: its encoder was set anew. */
+static void what_waits_of_a_copy_moves_with_it(void **state)
+{
+	struct world *w = world_create();
+
+	play(w, 0, 250, encode, encode, 10);
+	assert_int_equal(w->twins, 1);
+	for (int64_t n = 250; n < 280; n++) {
+		int64_t now_us = START_US + n * FRAME_US;
+
+		push(w, 0, n, encode(n), now_us);
+		push(w, 1, n + 2, encode(n + 10), now_us);
+		assert_closed_frames_are_where_they_lie(w);
+		run(w, now_us);
+	}
+	assert_int_equal(w->parted, 0);
+	assert_int_equal(w->wrong, 0);
+	world_destroy(w);
+}
+
 /* Commentary, in a second track of sound. */
 static void push_extra(struct world *w, unsigned feed, int64_t n, int64_t now_us)
 {
@@ -371,6 +429,8 @@ int main(void)
 		cmocka_unit_test(replayed_frames_make_no_twin),
 		cmocka_unit_test(more_sound_goes_on_where_a_picture_comes_again),
 		cmocka_unit_test(copy_that_parts_may_be_taken_away_at_once),
+		cmocka_unit_test(copy_that_runs_away_in_time_is_one_no_more),
+		cmocka_unit_test(what_waits_of_a_copy_moves_with_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
