@@ -5,7 +5,8 @@
  * One process per pulled feed, started by the supervisor beside understudy-ingest-rtmp-tunnel. All
  * it has of the network is a socketpair to that; it knows neither address nor name nor key of what
  * it plays. It blocks for its first order, and in librtmp for the rest of a message whose beginning
- * is there. It ends when the tunnel does, on STOP, or when the control socket closes.
+ * is there. It ends on STOP, which comes when the tunnel has ended, or when the control socket
+ * closes; when the stream ends, it lets the tunnel go first, whose end tells why.
  */
 #include <errno.h>
 #include <poll.h>
@@ -26,6 +27,7 @@
 
 #define STATUS_US 1000000
 #define OVER_LIMIT_SECONDS 5 /* above max_kbps for so long, then the stream ends */
+#define STOP_WAIT_MS 1000
 
 struct program {
 	struct player *player;
@@ -36,7 +38,7 @@ struct program {
 	int64_t status_us;
 	uint64_t bytes, bytes_at_status;
 	unsigned seconds_over_limit;
-	bool has_media, is_ended;
+	bool has_media, is_ended, is_told; /* to end, or there is nobody to tell it */
 };
 
 static void program_report(struct program *p, enum ipc_type type, const void *body)
@@ -44,7 +46,7 @@ static void program_report(struct program *p, enum ipc_type type, const void *bo
 	int error = ipc_send(WORKER_CONTROL_FD, type, body, NULL, 0);
 
 	if (error != 0 && error != -EAGAIN) {
-		p->is_ended = true; /* nobody is there any more */
+		p->is_ended = p->is_told = true; /* nobody is there any more */
 	}
 }
 
@@ -139,8 +141,9 @@ static void program_obey(struct program *p)
 		return;
 	}
 	if (got <= 0) {
-		p->is_ended = true;
+		p->is_ended = p->is_told = true;
 	} else if (m.type == IPC_STOP) {
+		p->is_told = true;
 		program_drain(p);
 	} else {
 		switch (orders_obey(&p->intake.feed, &p->wake, &m)) {
@@ -177,6 +180,17 @@ static void program_run(struct program *p)
 			program_read(p);
 		}
 		program_status(p, clock_monotonic_us());
+	}
+}
+
+/* The tunnel ends as well, now that nobody is behind it, or has before. It is buried first: what
+ * became of it is why the feed is lost. */
+static void program_await_stop(struct program *p)
+{
+	struct pollfd control = { .fd = WORKER_CONTROL_FD, .events = POLLIN };
+
+	while (!p->is_told && poll(&control, 1, STOP_WAIT_MS) > 0) {
+		program_obey(p);
 	}
 }
 
@@ -221,6 +235,7 @@ int main(void)
 		program_run(&p);
 	}
 	player_destroy(&p.player);
+	program_await_stop(&p);
 	intake_finish(&p.intake);
 	if (p.wake >= 0) {
 		close(p.wake);

@@ -4,10 +4,7 @@
  * which has a socketpair to it and the feed's ring. Both belong to one connection; when one of them
  * ends, the other does. What the tunnel says of the end counts, as it knows the server.
  */
-#include <errno.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <understudy/text.h>
@@ -61,7 +58,7 @@ static void tunnel_message(struct child *child, struct ipc_message *m)
 	}
 }
 
-/* librtmp reads what is on its way to it, and ends. */
+/* librtmp reads what is on its way to it, and ends. If it went first, it has said why. */
 static void tunnel_exited(struct child *child, const char *cause)
 {
 	struct connection *c = child->owner;
@@ -69,6 +66,7 @@ static void tunnel_exited(struct child *child, const char *cause)
 
 	resolver_forget(c->supervisor, child);
 	c->tunnel = NULL;
+	child_hear(c->child);
 	if (child->has_failed) { /* else librtmp went first */
 		text_format(closed.cause, sizeof(closed.cause), "its tunnel: %s", cause);
 		connection_note_cause(c, &closed);
@@ -78,21 +76,6 @@ static void tunnel_exited(struct child *child, const char *cause)
 
 const struct child_ops tunnel_ops = { tunnel_message, tunnel_exited };
 
-/* librtmp may be buried before the tunnel whose death it followed. */
-static void tunnel_note_death(struct connection *c)
-{
-	struct ipc_ingest_closed closed = { 0 };
-	siginfo_t end = { 0 };
-
-	if (waitid(P_PID, (id_t)c->tunnel->pid, &end, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-	    end.si_pid != 0 && end.si_code != CLD_EXITED) {
-		text_format(closed.cause, sizeof(closed.cause),
-			    "its tunnel: killed by signal %d (%s)", end.si_status,
-			    strsignal(end.si_status));
-		connection_note_cause(c, &closed);
-	}
-}
-
 void tunnel_end(struct connection *c)
 {
 	struct child *tunnel = c->tunnel;
@@ -101,7 +84,6 @@ void tunnel_end(struct connection *c)
 		return;
 	}
 	child_hear(tunnel); /* if it went first, it has said why */
-	tunnel_note_death(c);
 	c->tunnel = NULL;
 	resolver_forget(c->supervisor, tunnel);
 	child_disown(tunnel);
