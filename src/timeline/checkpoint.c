@@ -230,7 +230,13 @@ void timeline_checkpoint_advance(struct timeline_checkpoint *c, const struct pac
 	}
 	c->show_90k = tl_max(c->show_90k, sent->dts_90k);
 	from = checkpoint_find(c, sent->feed, sent->incarnation, sent->source_seq);
-	if (from == NULL || (sent->type != PACKET_FRAME && sent->kind != PACKET_DATA)) {
+	if (from == NULL) {
+		return;
+	}
+	if (sent->type != PACKET_FRAME && sent->kind != PACKET_DATA) {
+		if (sent->track == 0) { /* a header, which has its place among the frames */
+			from->sent_seq[sent->kind - PACKET_VIDEO] = sent->source_seq;
+		}
 		return;
 	}
 	c->last_dts_90k[sent->kind][sent->track] = sent->dts_90k;

@@ -323,7 +323,7 @@ static void pick_send(struct timeline *tl, struct tl_source *s, int handle, cons
 		      bool is_closed, struct timeline_step *ret)
 {
 	pick_account(&tl->out, p, is_closed, s->flows[p->kind].frame_90k);
-	if (p->type == PACKET_FRAME || p->kind == PACKET_DATA) {
+	if (p->type == PACKET_FRAME || p->kind == PACKET_DATA || p->track == 0) {
 		tl_group_note_sent(s, handle, p);
 	}
 	ret->source = handle;

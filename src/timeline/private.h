@@ -200,7 +200,7 @@ struct tl_source {
 	uint64_t first_seq;              /* where its media time began; 0: with the connection */
 	uint64_t next_seq;               /* to be pushed */
 	uint64_t resume_seq;             /* earlier packets went out before a restart */
-	uint64_t sent_seq[PACKET_KINDS]; /* last frame of each main track, DATA: of all others */
+	uint64_t sent_seq[PACKET_KINDS]; /* last one of each main track, DATA: of all others */
 
 	struct tl_index index;
 	struct tl_flow flows[PACKET_KINDS]; /* VIDEO and AUDIO */
