@@ -286,7 +286,9 @@ static void write_any(struct author *a, uint64_t seed, bool has_copies)
 
 	say(a, "show delay={0|0|300|500|1000|3000|3000|6000} after={0..10}000");
 	say(a, " return={auto|auto|auto|manual|never} mismatch={prefer|allow|refuse}");
-	say(a, " wake-late={30%%{1..30}|0} seed=%" PRIu64 "\n", seed);
+	/* every second one works in rounds, as shows do that may gather */
+	say(a, " wake-late={30%%{1..30}|0} seed=%" PRIu64 "%s\n", seed,
+	    seed % 2 == 0 ? " gather=26 round=26" : "");
 	a->feeds = (unsigned)roll(a, 2, 4);
 	write_any_feeds(a, has_copies);
 	for (int i = 0; i < 80; i++) {

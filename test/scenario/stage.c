@@ -511,6 +511,11 @@ static void stage_take_arrivals(struct stage *st)
 	}
 }
 
+static int64_t earlier(int64_t a_us, int64_t b_us)
+{
+	return a_us < b_us ? a_us : b_us;
+}
+
 static int64_t stage_next_arrival(struct stage *st)
 {
 	int64_t at_us = INT64_MAX;
@@ -518,45 +523,46 @@ static int64_t stage_next_arrival(struct stage *st)
 	for (unsigned i = 0; i < st->feed_count; i++) {
 		struct stage_feed *f = &st->feeds[i];
 
-		if (f->is_connected && encoder_next_us(&f->encoder) < at_us) {
-			at_us = encoder_next_us(&f->encoder);
+		if (f->is_connected) {
+			at_us = earlier(at_us, encoder_next_us(&f->encoder));
 		}
 	}
 	return at_us;
 }
 
-static bool stage_is_due(const struct stage *st, int64_t every_us)
+/* The switch is there again, if it is time. True if it looked away until now. */
+static bool stage_rise(struct stage *st)
 {
-	return st->now_us % every_us == 0;
+	if (st->is_down && st->now_us >= st->down_until_us) {
+		stage_come_back(st);
+	}
+	if (st->is_asleep && st->now_us >= st->asleep_until_us) {
+		stage_wake(st);
+		return true;
+	}
+	return false;
 }
 
-/* The next time that something may be done. */
-static int64_t stage_next_round(const struct stage *st)
+/* When it will be, if it is not there. */
+static int64_t stage_rises_us(const struct stage *st)
 {
-	int64_t gather_us = st->now_us + st->gather_us - st->now_us % st->gather_us;
-	int64_t round_us = st->now_us + st->round_us - st->now_us % st->round_us;
-
-	return gather_us < round_us ? gather_us : round_us;
+	return st->is_down ? st->down_until_us : st->is_asleep ? st->asleep_until_us : INT64_MAX;
 }
 
 static void stage_run_in_rounds(struct stage *st, int64_t until_us)
 {
 	while (st->now_us < until_us) {
-		int64_t next_us = stage_next_round(st);
+		int64_t to_gather_us = st->gather_us - st->now_us % st->gather_us;
+		int64_t to_round_us = st->round_us - st->now_us % st->round_us;
 
-		if (stage_is_due(st, st->gather_us)) {
+		if (to_gather_us == st->gather_us) {
 			stage_take_arrivals(st);
 		}
-		if (st->is_down && st->now_us >= st->down_until_us) {
-			stage_come_back(st);
-		}
-		if (!st->is_down && stage_is_due(st, st->round_us)) {
+		if ((stage_rise(st) || to_round_us == st->round_us) && stage_is_attentive(st)) {
 			stage_pump(st);
 		}
-		if (st->is_down && st->down_until_us < next_us) {
-			next_us = st->down_until_us;
-		}
-		st->now_us = next_us < until_us ? next_us : until_us;
+		st->now_us += earlier(to_gather_us, to_round_us);
+		st->now_us = earlier(earlier(st->now_us, stage_rises_us(st)), until_us);
 	}
 }
 
@@ -566,22 +572,15 @@ static void stage_run_freely(struct stage *st, int64_t until_us)
 		int64_t next_us;
 
 		stage_take_arrivals(st);
-		if (st->is_down && st->now_us >= st->down_until_us) {
-			stage_come_back(st);
-		}
-		if (st->is_asleep && st->now_us >= st->asleep_until_us) {
-			stage_wake(st);
-		}
-		next_us = st->is_down     ? st->down_until_us
-			  : st->is_asleep ? st->asleep_until_us
-					  : stage_pump(st);
+		stage_rise(st);
+		next_us = stage_is_attentive(st) ? stage_pump(st) : stage_rises_us(st);
 		if (st->wake_late_us > 0 && next_us < INT64_MAX / 2) {
 			next_us += random_next(&st->wake_random) % (uint32_t)st->wake_late_us;
 		}
-		if (st->wake_late_us == 0 && stage_next_arrival(st) < next_us) {
-			next_us = stage_next_arrival(st);
+		if (st->wake_late_us == 0) {
+			next_us = earlier(next_us, stage_next_arrival(st));
 		}
-		st->now_us = next_us < until_us ? next_us : until_us;
+		st->now_us = earlier(next_us, until_us);
 	}
 }
 
