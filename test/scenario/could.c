@@ -106,14 +106,38 @@ static bool is_late(const struct watch_connection *c, const struct watch_frame *
 	return false;
 }
 
+/* The left feed's kind ran on behind that frame, be it with pictures shown before it, until then. */
+static int64_t ran_until_us(const struct watch *w, const struct watch_frame *left,
+			    int64_t patience_us)
+{
+	const struct watch_connection *c = &w->connections[left->connection];
+	const struct packet *last = &c->packets[left->seq].packet;
+
+	for (uint64_t i = left->seq + 1; i < c->count; i++) {
+		const struct packet *p = &c->packets[i].packet;
+
+		if (!packet_is_main(p) || p->kind != left->kind) {
+			continue;
+		}
+		if (p->arrival_us - last->arrival_us > patience_us ||
+		    to_us(p->dts_90k - last->dts_90k - left->frame_90k) > w->config.hole_us) {
+			break;
+		}
+		last = p;
+	}
+	return last->arrival_us;
+}
+
 /* When it was known that the left feed cannot go on behind that frame. */
 static int64_t known_us(const struct watch *w, const struct watch_frame *left)
 {
 	const struct watch_connection *c = &w->connections[left->connection];
-	int64_t arrival_us = c->packets[left->seq].packet.arrival_us;
-	int64_t silent_us = arrival_us + larger(w->config.stall_us, to_us(3 * left->frame_90k));
+	int64_t patience_us = larger(w->config.stall_us, to_us(3 * left->frame_90k));
+	int64_t silent_us = ran_until_us(w, left, patience_us) + patience_us;
 
-	return silent_us < c->closed_us ? silent_us : larger(c->closed_us, arrival_us);
+	return silent_us < c->closed_us
+		       ? silent_us
+		       : larger(c->closed_us, c->packets[left->seq].packet.arrival_us);
 }
 
 /* The packet's dts rises above all before it, as it has to within a track (3.6): one that falls by
@@ -382,6 +406,35 @@ static bool could_take_over(const struct watch *w, size_t connection,
 	       has_point(w, c, left, map_90k, larger(known, from->closed_us), true);
 }
 
+static int64_t encode_pts(const struct watch_packet *p)
+{
+	return p->packet.pts_90k - p->shift_90k;
+}
+
+/* Both are of one encode, and none of its connections ever had what lies between them. */
+static bool is_dropped_by_all(const struct watch *w, const struct watch_frame *left,
+			      const struct watch_frame *right)
+{
+	const struct watch_packet *a = &w->connections[left->connection].packets[left->seq];
+	const struct watch_packet *b = &w->connections[right->connection].packets[right->seq];
+
+	for (size_t i = 0; i < w->connection_count; i++) {
+		const struct watch_connection *c = &w->connections[i];
+
+		for (size_t n = 0; n < c->count; n++) {
+			const struct watch_packet *p = &c->packets[n];
+
+			if (p->encode == a->encode && packet_is_main(&p->packet) &&
+			    p->packet.kind == left->kind &&
+			    encode_pts(p) > encode_pts(a) + WATCH_ROUNDING_90k &&
+			    encode_pts(p) < encode_pts(b) - WATCH_ROUNDING_90k) {
+				return false;
+			}
+		}
+	}
+	return a->encode != 0 && a->encode == b->encode;
+}
+
 int watch_find_heir(const struct watch *w, const struct watch_frame *left,
 		    const struct watch_frame *right)
 {
@@ -400,7 +453,8 @@ int watch_find_heir(const struct watch *w, const struct watch_frame *left,
 	    left_goes_on(w, left)) {
 		return (int)left->connection;
 	}
-	if (left->connection == right->connection && left->map_90k == right->map_90k &&
+	if (((left->connection == right->connection && left->map_90k == right->map_90k) ||
+	     is_dropped_by_all(w, left, right)) &&
 	    to_us(right->pts_90k - left->pts_90k - left->frame_90k - WATCH_ROUNDING_90k) <=
 		    w->config.hole_us) {
 		return -1; /* frames that an encoder dropped are no hole */
