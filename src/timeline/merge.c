@@ -486,7 +486,7 @@ static bool group_merge_other(struct timeline *tl, struct tl_group *group, struc
 			tl_max(0, TL_TWIN_GRACE_US - tl->config.delay_us);
 	}
 	if (!group_is_time(at_us, now_us, wake_us) ||
-	    (p != NULL && copy_is_in_doubt(tl, group, c, copy_head(c, kind), now_us, wake_us))) {
+	    copy_is_in_doubt(tl, group, c, copy_head(c, kind), now_us, wake_us)) {
 		group->is_waiting |= p != NULL;
 		return false;
 	}

@@ -106,7 +106,7 @@ static bool is_late(const struct watch_connection *c, const struct watch_frame *
 	return false;
 }
 
-/* The left feed's kind ran on behind that frame, be it with pictures shown before it, until then. */
+/* The left feed's kind ran on behind that frame until then, be it with pictures shown before it. */
 static int64_t ran_until_us(const struct watch *w, const struct watch_frame *left,
 			    int64_t patience_us)
 {
