@@ -197,15 +197,45 @@ static void check_reports(struct watch *w, enum packet_kind kind, int64_t now_us
 	}
 }
 
+/* The two are of one encode, and no twin has anything of it that lies between them. */
+static bool is_of_no_twin(const struct watch *w, const struct watch_frame *a,
+			  const struct watch_frame *b)
+{
+	const struct watch_packet *from = &w->connections[a->connection].packets[a->seq];
+	const struct watch_packet *to = &w->connections[b->connection].packets[b->seq];
+	int64_t from_90k = from->packet.pts_90k - from->shift_90k + a->frame_90k / 2;
+	int64_t to_90k = to->packet.pts_90k - to->shift_90k - a->frame_90k / 2;
+
+	if (from->encode == 0 || from->encode != to->encode) {
+		return false;
+	}
+	for (size_t i = 0; i < w->connection_count; i++) {
+		const struct watch_connection *c = &w->connections[i];
+
+		for (size_t n = 0; n < c->count && c->encode == from->encode; n++) {
+			const struct watch_packet *p = &c->packets[n];
+			int64_t pts_90k = p->packet.pts_90k - p->shift_90k;
+
+			if (packet_is_main(&p->packet) && p->packet.kind == a->kind &&
+			    pts_90k > from_90k && pts_90k < to_90k) {
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
 /* The encoder itself sent nothing between the two, and no more than may be missing: hole_ms. */
 static bool is_left_out(const struct watch *w, const struct watch_frame *a,
 			const struct watch_frame *b, int64_t missing_90k)
 {
 	const struct watch_connection *c = &w->connections[a->connection];
 
-	if (a->connection != b->connection || a->map_90k != b->map_90k || b->seq <= a->seq ||
-	    missing_90k > w->config.hole_us * 9 / 100 + WATCH_ROUNDING_90k) {
+	if (missing_90k > w->config.hole_us * 9 / 100 + WATCH_ROUNDING_90k) {
 		return false;
+	}
+	if (a->connection != b->connection || a->map_90k != b->map_90k || b->seq <= a->seq) {
+		return is_of_no_twin(w, a, b);
 	}
 	for (uint64_t i = a->seq + 1; i < b->seq; i++) {
 		if (packet_is_main(&c->packets[i].packet) && c->packets[i].packet.kind == a->kind) {
