@@ -159,6 +159,20 @@ static bool rises(const struct watch_connection *c, uint64_t seq)
 	return p->dts_90k > latest_90k;
 }
 
+/* The left feed goes on behind a hole that was told, and this packet is decoded before its end. */
+static bool is_before_hole(const struct watch *w, const struct watch_frame *left, uint64_t seq)
+{
+	for (size_t i = 0; i < w->frame_count; i++) {
+		const struct watch_frame *f = &w->frames[i];
+
+		if (f->connection == left->connection && f->kind == left->kind &&
+		    (f->flags & PACKET_GAP) != 0 && f->seq > seq && f->seq <= left->seq) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* The next frame of the left feed was there, in order and in time, and before it was given up. */
 static bool left_goes_on(const struct watch *w, const struct watch_frame *left)
 {
@@ -173,7 +187,7 @@ static bool left_goes_on(const struct watch *w, const struct watch_frame *left)
 
 		if (packet_is_main(&p->packet) && p->packet.kind == left->kind && step_90k > 0 &&
 		    step_90k * 2 < left->frame_90k * 3) {
-			return !p->is_lost && rises(c, i) &&
+			return !p->is_lost && rises(c, i) && !is_before_hole(w, left, i) &&
 			       p->packet.arrival_us < known_us(w, left) &&
 			       p->packet.arrival_us <=
 				       left->zero_us + to_us(p->packet.dts_90k + left->map_90k);
