@@ -9,7 +9,7 @@
  */
 #include "cut.h"
 
-#define BRIDGE_90k 90000 /* a slate is not put off by less */
+#define BRIDGE_90k 90000 /* a slate is not put off by less, nor gone to for a shorter gap */
 
 /* It may be shown, whether anything comes from it now or not. */
 static bool choice_is_fit(const struct timeline *tl, const struct tl_source *s, int64_t now_us)
@@ -153,6 +153,15 @@ static int64_t choice_put_off_90k(const struct timeline *tl, const struct tl_sou
 	return tl_point_pts(slate, later) - tl_point_pts(slate, at);
 }
 
+/* Before the source's next point, if that is here. */
+static int64_t choice_gap_90k(const struct timeline *tl, const struct tl_source *s,
+			      int64_t safe_90k, int64_t now_us)
+{
+	uint64_t point = tl_point_next(tl, s, now_us);
+
+	return point != TL_NONE ? tl_point_pts(s, point) - safe_90k : 0;
+}
+
 /* `to` runs, but the show does better to be made of the bridge before it goes there. */
 static bool choice_needs_bridge(const struct timeline *tl, const struct tl_source *to,
 				const struct tl_source *bridge, int64_t safe_90k, int64_t now_us)
@@ -161,12 +170,15 @@ static bool choice_needs_bridge(const struct timeline *tl, const struct tl_sourc
 	struct rank over = choice_rank(tl, bridge, safe_90k, now_us);
 
 	if (over.is_staying < there.is_staying || over.is_taken < there.is_taken ||
-	    over.is_encoder < there.is_encoder || over.is_compatible < there.is_compatible) {
+	    over.is_compatible < there.is_compatible) {
 		return false;
 	}
-	return !there.is_safe ||
-	       (over.is_encoder > there.is_encoder &&
-		choice_put_off_90k(tl, to, bridge, safe_90k, now_us) >= BRIDGE_90k);
+	if (there.is_safe) {
+		return over.is_encoder > there.is_encoder &&
+		       choice_put_off_90k(tl, to, bridge, safe_90k, now_us) >= BRIDGE_90k;
+	}
+	return over.is_encoder >= there.is_encoder ||
+	       choice_gap_90k(tl, to, safe_90k, now_us) >= BRIDGE_90k;
 }
 
 struct tl_source *tl_choose(const struct timeline *tl, int64_t safe_90k, int64_t now_us)
