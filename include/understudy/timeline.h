@@ -143,7 +143,7 @@ void timeline_set_thresholds(struct timeline *tl, const struct timeline_threshol
 /* A destination went live: the reference format stays, until a take. False: the show has ended
  * there; until it is on air again the reference is the most preferred encoder's that was seen. */
 void timeline_settle_reference(struct timeline *tl, bool is_settled);
-/* After a restart: it is settled, and this. */
+/* After a restart, behind a take that is still in force: it is settled, and this. */
 void timeline_restore_reference(struct timeline *tl, const struct format *reference,
 				uint16_t feed);
 

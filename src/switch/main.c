@@ -446,11 +446,11 @@ static int program_start(struct program *p, struct ipc_message *m)
 	if (error == 0 && old_ring >= 0) {
 		program_inherit(p, old_ring, now_us);
 	}
-	if (error == 0 && start->is_reference_settled != 0) {
-		timeline_restore_reference(p->timeline, &start->reference, start->reference_feed);
-	}
 	if (error == 0 && timeline_take(p->timeline, start->taken_feed, now_us) != 0) {
 		log_warn("the feed taken is not there any more show=%s", p->report.show);
+	}
+	if (error == 0 && start->is_reference_settled != 0) {
+		timeline_restore_reference(p->timeline, &start->reference, start->reference_feed);
 	}
 	if (error == 0) {
 		show_write_checkpoint(&p->show, p->timeline);

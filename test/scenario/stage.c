@@ -310,10 +310,10 @@ static void stage_come_back(struct stage *st)
 	if (timeline_resume(st->tl, &st->checkpoint, st->now_us) != 0 && st->watch.sent > 0) {
 		watch_fail(&st->watch, "checkpoint", st->now_us, "it is refused");
 	}
+	timeline_take(st->tl, st->taken, st->now_us);
 	if (was.is_reference_settled != 0) {
 		timeline_restore_reference(st->tl, &was.reference, was.reference_feed);
 	}
-	timeline_take(st->tl, st->taken, st->now_us);
 	for (unsigned i = 0; i < st->feed_count; i++) {
 		struct stage_feed *f = &st->feeds[i];
 		uint64_t count = f->is_held ? stage_connection(st, f)->count : 0;
