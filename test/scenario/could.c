@@ -415,38 +415,9 @@ static bool could_take_over(const struct watch *w, size_t connection,
 		return c->closed_us > right->sent_us || is_kept(w, connection, left);
 	}
 	most_90k = left_end_90k(from, left) + w->config.hole_us * 9 / 100 + ENDS_90k;
-	return is_kept(w, connection, left) &&
+	return from->closed_us != INT64_MAX && is_kept(w, connection, left) &&
 	       is_steady(c, known - STEADY_US, most_90k - map_90k) &&
 	       has_point(w, c, left, map_90k, larger(known, from->closed_us), true);
-}
-
-static int64_t encode_pts(const struct watch_packet *p)
-{
-	return p->packet.pts_90k - p->shift_90k;
-}
-
-/* Both are of one encode, and none of its connections ever had what lies between them. */
-static bool is_dropped_by_all(const struct watch *w, const struct watch_frame *left,
-			      const struct watch_frame *right)
-{
-	const struct watch_packet *a = &w->connections[left->connection].packets[left->seq];
-	const struct watch_packet *b = &w->connections[right->connection].packets[right->seq];
-
-	for (size_t i = 0; i < w->connection_count; i++) {
-		const struct watch_connection *c = &w->connections[i];
-
-		for (size_t n = 0; n < c->count; n++) {
-			const struct watch_packet *p = &c->packets[n];
-
-			if (p->encode == a->encode && packet_is_main(&p->packet) &&
-			    p->packet.kind == left->kind &&
-			    encode_pts(p) > encode_pts(a) + WATCH_ROUNDING_90k &&
-			    encode_pts(p) < encode_pts(b) - WATCH_ROUNDING_90k) {
-				return false;
-			}
-		}
-	}
-	return a->encode != 0 && a->encode == b->encode;
 }
 
 int watch_find_heir(const struct watch *w, const struct watch_frame *left,
@@ -467,8 +438,7 @@ int watch_find_heir(const struct watch *w, const struct watch_frame *left,
 	    left_goes_on(w, left)) {
 		return (int)left->connection;
 	}
-	if (((left->connection == right->connection && left->map_90k == right->map_90k) ||
-	     is_dropped_by_all(w, left, right)) &&
+	if (left->connection == right->connection && left->map_90k == right->map_90k &&
 	    to_us(right->pts_90k - left->pts_90k - left->frame_90k - WATCH_ROUNDING_90k) <=
 		    w->config.hole_us) {
 		return -1; /* frames that an encoder dropped are no hole */
