@@ -280,6 +280,11 @@ int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const
 bool tl_source_talks_nonsense(const struct tl_source *s, int64_t now_us);
 /* Drops the head of a track, and with it the hole that may lie before it. */
 void tl_source_pop(struct tl_source *s, unsigned kind, unsigned track);
+/* It has video, audio, or a header says that it will: what was announced may come late. */
+static inline bool tl_source_has(const struct tl_source *s, enum packet_kind kind)
+{
+	return s->flows[kind].is_present || s->params[kind].codec != CODEC_NONE;
+}
 /* Video if it has any, else audio: what maps and points are made from. */
 enum packet_kind tl_source_main_kind(const struct tl_source *s);
 /* Which of the source's numbers of what was sent last is the packet's. */

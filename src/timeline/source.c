@@ -71,9 +71,7 @@ void tl_source_destroy(struct tl_source **s)
 
 enum packet_kind tl_source_main_kind(const struct tl_source *s)
 {
-	return s->flows[PACKET_VIDEO].is_present || s->params[PACKET_VIDEO].codec != CODEC_NONE
-		       ? PACKET_VIDEO
-		       : PACKET_AUDIO;
+	return tl_source_has(s, PACKET_VIDEO) ? PACKET_VIDEO : PACKET_AUDIO;
 }
 
 bool tl_source_has_frames(const struct tl_source *s)

@@ -164,8 +164,11 @@ static const struct packet *tail_next_sound(const struct timeline *tl, const str
 static int64_t tail_patience_us(const struct timeline *tl, const struct tl_source *live)
 {
 	const struct tl_flow *audio = &live->flows[PACKET_AUDIO];
-	int64_t late_us = tl_lateness_us(tl, audio->last_dts_90k + live->map_90k, audio->last_us);
+	int64_t late_us = 0;
 
+	if (audio->is_present) {
+		late_us = tl_lateness_us(tl, audio->last_dts_90k + live->map_90k, audio->last_us);
+	}
 	return SOUND_WAIT_US + tl_max(0, tl_min(late_us, TL_ENTER_LATE_US));
 }
 
@@ -179,8 +182,7 @@ int64_t tl_tail_follow(struct timeline *tl, int64_t leaving_90k, int64_t now_us)
 
 	if (s == NULL || live == NULL || tl->delay_us == 0 || (tl->tail_mask & audio) != 0 ||
 	    tl_source_is_copy(s) || s->index.tracks[PACKET_AUDIO][0].is_joining ||
-	    !live->flows[PACKET_AUDIO].is_present ||
-	    !live->index.tracks[PACKET_AUDIO][0].is_joining) {
+	    !tl_source_has(live, PACKET_AUDIO) || !live->index.tracks[PACKET_AUDIO][0].is_joining) {
 		return CLOCK_NEVER;
 	}
 	p = tail_next_sound(tl, s);
