@@ -27,7 +27,7 @@
 #define ROUND_LEAST_US 20000
 #define ROUND_MOST_US 50000
 #define ROUND_AT_ONCE_US 10000 /* batch_ms: 0 */
-#define ROUND_LIVE_US 26000    /* without a delay; each brings sound: AAC has frames of 21, 23 ms */
+#define ROUND_LIVE_US 22000    /* without a delay; in step with no usual frame rate */
 #define ROUND_LIVE_MS 20       /* ... where packets may be gathered for so long */
 
 /* Behind a delay nobody notices when within a round a packet leaves, so the longer the delay, the

@@ -135,8 +135,17 @@ static bool pick_runs_ahead(const struct timeline *tl, const struct tl_source *s
 	return dts_90k > tl_source_main_dts(tl, s, PACKET_KINDS, now_us);
 }
 
-/* Without a delay a packet is due when it came. Where audio and video come out of order, what is
- * early waits for what is late, delay or not. */
+/* Without a delay a packet is due when it came, or as soon as it may be by its order. Of twins, one
+ * may be ahead of the show. */
+static int64_t pick_due_of_us(const struct timeline *tl, const struct tl_source *s,
+			      const struct packet *p, int64_t ordered_us)
+{
+	return tl->delay_us > 0 || tl_source_is_merged(s)
+		       ? tl_max(tl_due_us(tl, p->dts_90k), ordered_us)
+		       : ordered_us;
+}
+
+/* Where audio and video come out of order, what is early waits for what is late, delay or not. */
 static int64_t pick_due_us(const struct timeline *tl, const struct tl_source *s,
 			   const struct packet *p, int64_t now_us)
 {
@@ -146,11 +155,7 @@ static int64_t pick_due_us(const struct timeline *tl, const struct tl_source *s,
 	if (ordered_us > now_us && tl_source_is_past(tl, s, dts_90k, now_us)) {
 		ordered_us = p->arrival_us;
 	}
-
-	/* Of twins, one may be ahead of the show. */
-	return tl->delay_us > 0 || tl_source_is_merged(s)
-		       ? tl_max(tl_due_us(tl, p->dts_90k), ordered_us)
-		       : ordered_us;
+	return pick_due_of_us(tl, s, p, ordered_us);
 }
 
 /* Whether a main packet goes out now whose time is not before the other's. */
@@ -203,7 +208,8 @@ static struct pick_candidate pick_live(const struct timeline *tl, const struct t
 }
 
 /* How far past due: by the clock, which notices latency that creeps in, less what it was held for
- * the sake of order; and by its own due time, which without a delay is another. */
+ * the sake of order; and by its own due time, which without a delay is another. Nothing is late
+ * while it may wait for its order. */
 static int64_t pick_late_us(const struct timeline *tl, const struct tl_source *s,
 			    const struct pick_candidate *c, int64_t now_us)
 {
@@ -213,7 +219,7 @@ static int64_t pick_late_us(const struct timeline *tl, const struct tl_source *s
 
 	return tl_max(tl_lateness_us(tl, c->packet.dts_90k, now_us) - held_us -
 			      tl_source_behind_us(tl, s),
-		      now_us - pick_due_us(tl, s, &c->packet, now_us));
+		      now_us - pick_due_of_us(tl, s, &c->packet, ordered_us));
 }
 
 /* Too late, or out of order. After late main media the source has to enter anew. */

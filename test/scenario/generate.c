@@ -288,7 +288,7 @@ static void write_any(struct author *a, uint64_t seed, bool has_copies)
 	say(a, " return={auto|auto|auto|manual|never} mismatch={prefer|allow|refuse}");
 	/* every second one works in rounds, as shows do that may gather */
 	say(a, " wake-late={30%%{1..30}|0} seed=%" PRIu64 "%s\n", seed,
-	    seed % 2 == 0 ? " gather=26 round=26" : "");
+	    seed % 2 == 0 ? " gather=22 round=22" : "");
 	a->feeds = (unsigned)roll(a, 2, 4);
 	write_any_feeds(a, has_copies);
 	for (int i = 0; i < 80; i++) {
