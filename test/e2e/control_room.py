@@ -247,8 +247,10 @@ def second_relay_on_the_same_socket_is_refused(stage):
     relay = Relay(stage, [], delay_ms=500)
     second = stage.start("second", [stage.program("understudy"), "run", "-c", relay.config_path],
                          environment=relay.environment)
-    if second.wait() == 0 or not second.stderr:
-        raise AssertionError(f"status {second.status()}: {second.stderr}")
+    status = second.wait()
+    second.drain()
+    if status == 0 or not second.stderr:
+        raise AssertionError(f"status {status}: {second.stderr}")
     relay.status()
 
 

@@ -60,7 +60,7 @@ static void forty_nine_feel_nothing_of_one_that_stalls_crawls_and_resets(void **
 	start(w, 20000);
 	bad->is_deaf = true;
 	for (unsigned i = 0; i < PLATFORMS; i++) {
-		struct ipc_destination_add order = order_for(w, i + 1, "127.0.0.1", false);
+		struct ipc_destination_add order = order_for(w, i + 1, platform_host(), false);
 
 		order.stall_us = INT64_C(600) * 1000000; /* the show runs faster than the clock */
 		add_order(w, &order);

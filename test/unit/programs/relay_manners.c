@@ -28,9 +28,9 @@ static void backup_ingest_is_dialled_when_the_first_cannot_be_reached(void **sta
 	struct ipc_destination_add order;
 
 	start(w, 20000);
-	order = order_for(w, 1, "127.0.0.1", false);
+	order = order_for(w, 1, platform_host(), false);
 	order.endpoint_count = 2;
-	order.endpoints[1] = endpoint_at(w->platforms[1].port, "127.0.0.1", false);
+	order.endpoints[1] = endpoint_at(w->platforms[1].port, platform_host(), false);
 	close(w->platforms[0].listener);
 	w->platforms[0].listener = -1;
 	add_order(w, &order);
@@ -50,10 +50,10 @@ static void first_ingest_is_dialled_again_when_the_backup_ends_the_connection_so
 	struct ipc_destination_add order;
 
 	start(w, 20000);
-	order = order_for(w, 1, "127.0.0.1", false);
+	order = order_for(w, 1, platform_host(), false);
 	order.first_us = order.cap_us = 100000;
 	order.endpoint_count = 2;
-	order.endpoints[1] = endpoint_at(w->platforms[1].port, "127.0.0.1", false);
+	order.endpoints[1] = endpoint_at(w->platforms[1].port, platform_host(), false);
 	w->platforms[0].manner = PLATFORM_RESETS;
 	w->platforms[1].manner = PLATFORM_RESETS;
 	add_order(w, &order);
@@ -69,7 +69,7 @@ static void waits_never_exceed_the_configured_cap(void **state)
 	int64_t began_us;
 
 	start(w, 20000);
-	order = order_for(w, 1, "127.0.0.1", false);
+	order = order_for(w, 1, platform_host(), false);
 	order.first_us = 50000;
 	order.cap_us = 100000;
 	close(w->platforms[0].listener);
@@ -91,7 +91,7 @@ static void connection_without_media_is_closed_after_hold_and_comes_back_with_it
 	struct ipc_destination_add order;
 
 	start(w, 20000);
-	order = order_for(w, 1, "127.0.0.1", false);
+	order = order_for(w, 1, platform_host(), false);
 	order.hold_us = 1000000;
 	go_on_air_with(w, &order);
 	WAIT_FOR(w, w->status[1].state == DESTINATION_IDLE);
@@ -113,7 +113,7 @@ static void nothing_is_dialled_again_while_the_show_is_away(void **state)
 	struct ipc_destination_add order;
 
 	start(w, 20000);
-	order = order_for(w, 1, "127.0.0.1", false);
+	order = order_for(w, 1, platform_host(), false);
 	order.hold_us = 1000000;
 	order.first_us = order.cap_us = 300000;
 	close(w->platforms[0].listener);
@@ -189,7 +189,7 @@ static void obey_reconnect_request(struct world *w)
 
 	start(w, 20000);
 	f->takes_two = true;
-	order = order_for(w, 1, "127.0.0.1", false);
+	order = order_for(w, 1, platform_host(), false);
 	go_on_air_with(w, &order);
 	ask_over(f, "/live");
 	for (i = 0; i < 5; i++) { /* media goes on meanwhile */
@@ -240,7 +240,7 @@ static void reconnect_request_to_another_host_is_not_obeyed(void **state)
 	struct ipc_destination_add order;
 
 	start(w, 20000);
-	order = order_for(w, 1, "127.0.0.1", false);
+	order = order_for(w, 1, platform_host(), false);
 	go_on_air_with(w, &order);
 	ask_over(&w->platforms[0], "rtmp://127.0.0.2/live");
 	WAIT_FOR(w, w->status[1].state == DESTINATION_HELD); /* after 2 s without media */
@@ -258,7 +258,7 @@ static void reconnect_request_to_another_host_is_obeyed_where_that_is_allowed(vo
 	char url[64];
 
 	start(w, 20000);
-	order = order_for(w, 1, "127.0.0.1", false);
+	order = order_for(w, 1, platform_host(), false);
 	order.allow_redirect = 1;
 	go_on_air_with(w, &order);
 	(void)text_format(url, sizeof(url), "rtmp://localhost:%d/other", w->platforms[1].port);
@@ -281,7 +281,7 @@ static void session_is_replaced_before_timestamps_reach_two_to_the_31(void **sta
 
 	start(w, 20000);
 	f->takes_two = true;
-	order = order_for(w, 1, "127.0.0.1", false);
+	order = order_for(w, 1, platform_host(), false);
 	go_on_air_with(w, &order);
 	w->next_90k += REDIAL_MS * 90;
 	first = w->number;
@@ -304,7 +304,7 @@ static void platform_that_takes_one_session_only_is_left_before_it_is_dialled(vo
 
 	start(w, 20000);
 	f->takes_two = f->refuses_second = true;
-	order = order_for(w, 1, "127.0.0.1", false);
+	order = order_for(w, 1, platform_host(), false);
 	go_on_air_with(w, &order);
 	ask_over(f, NULL);
 	WAIT_FOR(w, f->published == 2);
@@ -322,7 +322,7 @@ static void platform_that_ends_the_first_session_for_the_second_loses_nothing_la
 	struct platform *f = &w->platforms[0];
 
 	start(w, 20000);
-	order = order_for(w, 1, "127.0.0.1", false);
+	order = order_for(w, 1, platform_host(), false);
 	go_on_air_with(w, &order);
 	ask_over(f, NULL); /* this platform resets the older connection when another comes */
 	WAIT_FOR(w, f->published == 2);
@@ -347,7 +347,7 @@ static void nobody_feels_what_another_platform_does(void **state)
 	f[2].is_deaf = true;
 	for (i = 0; i < PLATFORMS; i++) {
 		f[i].manner = manners[i];
-		add(w, i + 1, "127.0.0.1", false);
+		add(w, i + 1, platform_host(), false);
 	}
 	put_gop(w, 1000);
 	WAIT_FOR(w, f[0].published && f[1].published && f[2].published && f[3].published &&
@@ -390,7 +390,7 @@ static void platform_that_takes_nothing_for_stall_s_is_dialled_anew(void **state
 
 	start(w, 20000);
 	w->platforms[0].is_deaf = true;
-	order = order_for(w, 1, "127.0.0.1", false);
+	order = order_for(w, 1, platform_host(), false);
 	order.stall_us = 1000000;
 	order.max_backlog_us = 60000000;
 	add_order(w, &order);

@@ -11,9 +11,9 @@ static void nothing_is_dialed_before_the_show_has_media(void **state)
 	struct world *w = *state;
 
 	start(w, 20000);
-	add(w, 1, "127.0.0.1", false);
+	add(w, 1, platform_host(), false);
 	assert_int_equal(w->status[1].state, DESTINATION_IDLE);
-	add(w, 2, "127.0.0.1", false);
+	add(w, 2, platform_host(), false);
 	assert_int_equal(w->platforms[0].accepted, 0);
 	put_gop(w, 1000);
 	WAIT_FOR(w, w->platforms[0].published == 1 && w->platforms[1].published == 1);
@@ -140,7 +140,7 @@ static void a_platform_that_stops_reading_holds_up_no_other(void **state)
 
 	start(w, 20000);
 	w->platforms[1].is_deaf = true;
-	add(w, 2, "127.0.0.1", false);
+	add(w, 2, platform_host(), false);
 	go_on_air(w);
 	WAIT_FOR(w, w->platforms[1].published == 1);
 	platform_forget(&w->platforms[0]);
@@ -165,7 +165,7 @@ static void a_slow_platform_goes_on_at_a_key_frame_with_all_of_the_audio(void **
 
 	start(w, 20000);
 	f->is_deaf = true;
-	add(w, 2, "127.0.0.1", false);
+	add(w, 2, platform_host(), false);
 	go_on_air(w);
 	WAIT_FOR(w, f->published == 1);
 	for (i = 0; i < 6; i++) {
@@ -313,7 +313,7 @@ static void a_removed_destination_is_unpublished_and_the_others_stay(void **stat
 	const struct ipc_destination_remove order = { .id = 2, .unpublish = 1 };
 
 	start(w, 20000);
-	add(w, 2, "127.0.0.1", false);
+	add(w, 2, platform_host(), false);
 	go_on_air(w);
 	WAIT_FOR(w, w->platforms[1].published == 1);
 	stage_send(&w->relay, IPC_DESTINATION_REMOVE, &order, NULL, 0);
@@ -332,7 +332,7 @@ static void a_key_that_is_refused_is_said_so_without_telling_it(void **state)
 
 	start(w, 20000);
 	w->platforms[0].refuses = true;
-	add(w, 1, "127.0.0.1", false);
+	add(w, 1, platform_host(), false);
 	put_gop(w, 1000);
 	WAIT_FOR(w, w->status[1].state == DESTINATION_REFUSED);
 	assert_non_null(strstr(w->status[1].last_error, "rejected by the platform: "));
@@ -375,7 +375,7 @@ static void a_port_nobody_listens_on_is_reported(void **state)
 	start(w, 20000);
 	close(w->platforms[0].listener);
 	w->platforms[0].listener = -1;
-	add(w, 1, "127.0.0.1", false);
+	add(w, 1, platform_host(), false);
 	put_gop(w, 1000);
 	WAIT_FOR(w, w->status[1].state == DESTINATION_BACKING_OFF);
 	assert_string_equal(w->status[1].last_error, "connection refused");

@@ -156,7 +156,7 @@ static inline void answer_look_up(struct world *w, const struct ipc_resolve_ask 
 		answer.count = 1;
 		where->sin_family = AF_INET;
 		where->sin_port = htons(ask->port);
-		where->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		assert_int_equal(inet_pton(AF_INET, platform_host(), &where->sin_addr), 1);
 	}
 	stage_send(&w->relay, IPC_RESOLVE_ANSWER, &answer, NULL, 0);
 }
@@ -322,7 +322,7 @@ static inline void finish(struct world *w)
 /* On air with the first platform: first key frame there, state live. */
 static inline void go_on_air(struct world *w)
 {
-	add(w, 1, "127.0.0.1", false);
+	add(w, 1, platform_host(), false);
 	put_gop(w, 1000);
 	WAIT_FOR(w, w->platforms[0].published == 1);
 	WAIT_FOR(w, w->status[1].state == DESTINATION_HELD);
