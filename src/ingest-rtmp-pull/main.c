@@ -189,6 +189,7 @@ static void program_await_stop(struct program *p)
 {
 	struct pollfd control = { .fd = WORKER_CONTROL_FD, .events = POLLIN };
 
+	p->is_ended = true; /* if it ever began */
 	while (!p->is_told && poll(&control, 1, STOP_WAIT_MS) > 0) {
 		program_obey(p);
 	}

@@ -65,8 +65,8 @@ def a_flood_of_handshakes_takes_nothing_from_anybody(stage):
     for connection in flood:
         connection.close()
     eventually(lambda: len(children_of(air.relay.process.pid)) <= workers, "the flood to be gone")
-    if air.descriptors() > descriptors + 1: # the connection that is being looked at
-        raise AssertionError(f"{air.descriptors()} descriptors, before {descriptors}")
+    eventually(lambda: air.descriptors() <= descriptors + 1, # one is being looked at
+               f"no more than {descriptors} descriptors")
     encoders.ffmpeg(stage, "backup", encoders.clip(stage, "backup"), air.relay.url("backup"))
     air.relay.wait_feed("backup", "standby") # whoever has a key is let in again
     air.judge()
