@@ -86,6 +86,9 @@ int files_open_regular(const char *path, struct ipc_file_mark *ret)
 	if (error == 0 && (fd < 0 || fstat(fd, &st) < 0)) {
 		error = -errno;
 	}
+	if (error == 0 && !S_ISREG(st.st_mode)) { /* another one since */
+		error = -EINVAL;
+	}
 	if (error != 0) {
 		if (fd >= 0) {
 			close(fd);
