@@ -21,7 +21,8 @@
 #define TAKEOVER_SERIES_US 30000000
 #define SOURCES_PER_FEED 8
 #define GATHER_US 37000
-#define GATHER_LONG_US 47000 /* where rounds are long */
+#define GATHER_LONG_US 47000 /* where rounds are at least as long */
+#define GATHER_LONGEST_US 71000
 #define GATHER_DELAY_MS 400
 #define GATHER_STALL_MS 300
 #define FEED_SPAN_MARGIN_US 6000000 /* beyond the delay: a long GOP and a restart of the switch */
@@ -48,7 +49,10 @@ int64_t show_feed_gather_us(const struct show *show)
 	if (config->delay_ms < GATHER_DELAY_MS) {
 		return 0;
 	}
-	return show_round_us(show) < GATHER_LONG_US ? GATHER_US : GATHER_LONG_US;
+	if (show_round_us(show) < GATHER_LONG_US) {
+		return GATHER_US;
+	}
+	return show_round_us(show) < GATHER_LONGEST_US ? GATHER_LONG_US : GATHER_LONGEST_US;
 }
 
 void show_tell_pace(struct show *show)

@@ -23,11 +23,11 @@
 
 #define SHOW_SPAN_US 6000000  /* what a relay may be behind before it is lapped */
 #define RESUME_FAILURES_MAX 2 /* then a new switch starts afresh: its state may be what kills it */
-#define ROUNDS_PER_DELAY 60
+#define ROUNDS_PER_DELAY 40
 #define ROUND_LEAST_US 20000
-#define ROUND_MOST_US 50000
+#define ROUND_MOST_US 75000
 #define ROUND_AT_ONCE_US 10000 /* batch_ms: 0 */
-#define ROUND_LIVE_US 22000    /* without a delay; in step with no usual frame rate */
+#define ROUND_LIVE_US 29000    /* without a delay; in step with no usual frame rate */
 #define ROUND_LIVE_MS 20       /* ... where packets may be gathered for so long */
 
 /* Behind a delay nobody notices when within a round a packet leaves, so the longer the delay, the

@@ -288,7 +288,7 @@ static void write_any(struct author *a, uint64_t seed, bool has_copies)
 	say(a, " return={auto|auto|auto|manual|never} mismatch={prefer|allow|refuse}");
 	/* every second one works in rounds, as shows do that may gather */
 	say(a, " wake-late={30%%{1..30}|0} seed=%" PRIu64 "%s\n", seed,
-	    seed % 2 == 0 ? " gather=22 round=22" : "");
+	    seed % 2 == 0 ? " gather=29 round=29" : "");
 	a->feeds = (unsigned)roll(a, 2, 4);
 	write_any_feeds(a, has_copies);
 	for (int i = 0; i < 80; i++) {
@@ -319,7 +319,7 @@ static void write_promise(struct author *a, uint64_t seed)
 
 	/* every second one gathers, as shows of such a delay do */
 	say(a, "show delay={2750..3250} seed=%" PRIu64 " wake-late={30%%{1..30}|0}%s\n", seed,
-	    seed % 2 == 0 ? " gather=47 round=50" : "");
+	    seed % 2 == 0 ? " gather=71 round=75" : "");
 	write_feed(a, "primary", false, hz, 200);
 	say(a, " connect=0\n");
 	write_feed(a, "backup", false, hz, 200);
@@ -361,7 +361,7 @@ static void write_closing(struct author *a, uint64_t seed)
 	int64_t at_ms = roll(a, 10000, 14000);
 
 	say(a, "show delay={1000..6000} seed=%" PRIu64 " wake-late={30%%{1..30}|0}%s\n", seed,
-	    seed % 2 == 0 ? " gather=47 round=50" : "");
+	    seed % 2 == 0 ? " gather=71 round=75" : "");
 	a->feeds = (unsigned)roll(a, 2, 3);
 	for (unsigned i = 0; i < a->feeds; i++) {
 		write_feed(a, feed_names[i], false, hz, 300);

@@ -25,9 +25,9 @@ OURS = {
 NGINX = "nginx-rtmp push"
 FFMPEG = "ffmpeg -c copy"
 SRT = "srt-live-transmit"
-GATHERING, ROUNDS, PLAIN = "fan-out gathering 20 ms", "fan-out gathering 50 ms", "plain fan-out"
+GATHERING, ROUNDS, PLAIN = "fan-out gathering 20 ms", "fan-out gathering 75 ms", "plain fan-out"
 PEERS = {NGINX: relays.nginx, FFMPEG: relays.ffmpeg, SRT: relays.srt_live_transmit,
-         GATHERING: relays.fanout(20), ROUNDS: relays.fanout(50), PLAIN: relays.fanout(0)}
+         GATHERING: relays.fanout(20), ROUNDS: relays.fanout(75), PLAIN: relays.fanout(0)}
 # The most that the design allows beside whom, by measure and count.
 BARS = {
     ("destinations", 10, DELAYED, NGINX): 1,
@@ -94,7 +94,7 @@ def destinations(bench, counts):
 
 def floor(bench, counts):
     _table("### Beside a fan-out of bytes")
-    # each beside the floor that works as it does; behind a delay we gather in rounds of 50 ms
+    # each beside the floor that works as it does; behind a delay we gather in rounds of 75 ms
     for count in counts:
         _compare(bench, "floor", Job(count), [
             (DELAYED, GATHERING), (DELAYED, ROUNDS), (GATHERED, GATHERING), (AT_ONCE, PLAIN),
