@@ -12,6 +12,7 @@
  *   flow    flow.c     main video or main audio of a source: frame time, reordering, horizon
  *   gauge   gauge.c    what came in each of the last 20 s: bytes, frames, holes, trouble
  *   source  source.c   one connection: an index, its flows, its lag; what it forgets: drop.c
+ *   horizon horizon.c  how far a source has come, and whether it stands still
  *   twins   twins.c    sources that carry the same encode, recognised by their fingerprints
  *   group   group.c    twins as one source that is no connection; merged in merge.c and fill.c
  *   signal  health.c   something that is wrong with a source, with thresholds and a hold time
@@ -307,6 +308,8 @@ int64_t tl_source_wish_90k(const struct timeline *tl, const struct tl_source *s)
 /* Where the clock's offset would be if it followed this source exactly. */
 int64_t tl_source_offset_us(const struct timeline *tl, const struct tl_source *s);
 
+/* ---- horizon.c ---- */
+
 /* Horizon of the source in show time (TL_UNKNOWN: none), and the same for a start at `from`. */
 int64_t tl_source_horizon(const struct tl_source *s);
 int64_t tl_source_horizon_from(const struct tl_source *s, int64_t from_show_90k);
@@ -326,6 +329,8 @@ int64_t tl_source_ordered_us(const struct tl_source *s, int64_t dts_90k, int64_t
 /* How far past due all that it sends is at its best: the map is that of presentation, packets are
  * due when they are decoded, and it reorders more deeply than there is delay. */
 int64_t tl_source_behind_us(const struct timeline *tl, const struct tl_source *s);
+/* The newest dts (media) of its main frames. */
+int64_t tl_source_latest_dts(const struct tl_source *s);
 /* Up to here (media) main frames of that kind (PACKET_KINDS: both) came; INT64_MAX: none run. */
 int64_t tl_source_main_dts(const struct timeline *tl, const struct tl_source *s,
 			   enum packet_kind only, int64_t now_us);
