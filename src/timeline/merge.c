@@ -215,22 +215,6 @@ static void copy_drop_passed(struct timeline *tl, struct tl_group *group, struct
 
 /* ---- merging ---- */
 
-/* Where the group goes on with another copy, the show may have to pause until what comes later
- * is there: once, and the clock catches up in its own time. What comes late because it stood
- * still is not behind by nature: the rule of late media holds. */
-static void group_pause(struct timeline *tl, const struct tl_group *group,
-			const struct tl_source *c, const struct packet *p, int64_t now_us)
-{
-	const struct tl_source *m = group->source;
-	int64_t late_us = tl_lateness_us(tl, p->dts_90k + m->map_90k, now_us);
-
-	if (m == tl->live && late_us > TL_TWIN_GRACE_US && c != group->last[p->kind] &&
-	    c->lag.since_us <= m->flows[p->kind].last_us && !group->is_resumed) {
-		tl->clock.offset_us += late_us;
-		tl->clock.slewed_us = now_us;
-	}
-}
-
 /* Up to here (the group's media time) the kind went out before the switch was restarted: by number,
  * or, where the copy whose the last one was is gone, by the show's time. */
 static int64_t group_sent(const struct timeline *tl, const struct tl_group *group, unsigned kind)
@@ -243,11 +227,36 @@ static int64_t group_sent(const struct timeline *tl, const struct tl_group *grou
 		       : last_90k - group->source->map_90k;
 }
 
+static bool group_has_sent(const struct timeline *tl, const struct tl_group *group,
+			   const struct packet *p)
+{
+	int64_t sent_90k = group_sent(tl, group, p->kind);
+
+	return sent_90k != TL_UNKNOWN && p->dts_90k <= sent_90k + TL_TWIN_SLACK_90k;
+}
+
+/* Where the group goes on with another copy, the show may have to pause until what comes later
+ * is there: once, and the clock catches up in its own time. What comes late because it stood
+ * still is not behind by nature: the rule of late media holds. What had been sent is not waited
+ * for. */
+static void group_pause(struct timeline *tl, const struct tl_group *group,
+			const struct tl_source *c, const struct packet *p, int64_t now_us)
+{
+	const struct tl_source *m = group->source;
+	int64_t late_us = tl_lateness_us(tl, p->dts_90k + m->map_90k, now_us);
+
+	if (m == tl->live && late_us > TL_TWIN_GRACE_US && c != group->last[p->kind] &&
+	    c->lag.since_us <= m->flows[p->kind].last_us && !group->is_resumed &&
+	    !group_has_sent(tl, group, p)) {
+		tl->clock.offset_us += late_us;
+		tl->clock.slewed_us = now_us;
+	}
+}
+
 /* Went out before the switch was restarted. */
 static bool group_was_sent(const struct timeline *tl, struct tl_group *group,
 			   const struct packet *p)
 {
-	int64_t sent_90k;
 	bool is_sent;
 
 	/* Here is what went out with another copy: its own it knows by number. */
@@ -257,8 +266,7 @@ static bool group_was_sent(const struct timeline *tl, struct tl_group *group,
 	if (!packet_is_main(p)) {
 		return group->is_resumed && p->dts_90k + group->source->map_90k < tl->out.last_90k;
 	}
-	sent_90k = group_sent(tl, group, p->kind);
-	is_sent = sent_90k != TL_UNKNOWN && p->dts_90k <= sent_90k + TL_TWIN_SLACK_90k;
+	is_sent = group_has_sent(tl, group, p);
 	if (!is_sent && p->kind == tl_source_main_kind(group->source)) {
 		group->is_resumed = false;
 	}
@@ -532,11 +540,9 @@ static void group_forget_sent(const struct timeline *tl, struct tl_group *group)
 
 	for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
 		const struct tl_track *track = &m->index.tracks[kind][0];
-		int64_t sent_90k = group_sent(tl, group, kind);
 
-		while (track->head != TL_NONE && sent_90k != TL_UNKNOWN &&
-		       tl_index_at(&m->index, track->head)->packet.dts_90k <=
-			       sent_90k + TL_TWIN_SLACK_90k) {
+		while (track->head != TL_NONE &&
+		       group_has_sent(tl, group, &tl_index_at(&m->index, track->head)->packet)) {
 			tl_source_pop(m, kind, 0);
 		}
 	}
