@@ -7,7 +7,8 @@
 A program that speaks TAP counts by its cases, any other as one. A program that failed
 without a failing case (it crashed, ran out of time, or did not run all it had planned)
 is one failure more, and so is each broken step, and a run without any test.
-Ends with `N passed, N failed, N skipped`; exit status 1 if anything failed.
+Ends with what failed and why, in a line each, and `N passed, N failed, N skipped`; exit
+status 1 if anything failed.
 """
 
 import argparse
@@ -40,6 +41,11 @@ def cases(record):
     return found
 
 
+def reasons(record):
+    """What the program itself gives as the reason of a failure, before the case's verdict."""
+    return re.findall(r"^# (why: .*)$", record.get("stdout", ""), re.M)
+
+
 def excerpt(text):
     """The two ends of what a test printed; a TAP list of what went well says nothing."""
     lines = [line for line in text.splitlines() if not re.match(r"ok\b", line)]
@@ -57,6 +63,7 @@ def main():
     arguments = parser.parse_args()
 
     count = {"passed": 0, "failed": 0, "skipped": 0}
+    summary = []
     for path in arguments.logs:
         with open(path, encoding="utf-8", errors="replace") as log:
             records = [json.loads(line) for line in log if line.strip()]
@@ -68,15 +75,18 @@ def main():
                     print(f"skipped: {record['name']}: {name}: {reason}")
             failed = [name for outcome, name, _ in outcomes if outcome == "failed"]
             if failed:
-                print(f"---- FAILED: {record['name']} ({path}): {', '.join(failed)}")
+                summary.append(f"---- FAILED: {record['name']} ({path}): {', '.join(failed)}")
+                print(summary[-1])
+                summary += reasons(record)
                 print(excerpt(record.get("stdout", "")))
                 print(excerpt(record.get("stderr") or ""))
     for broken in arguments.broken:
-        print(f"---- FAILED: {broken}")
+        summary.append(f"---- FAILED: {broken}")
         count["failed"] += 1
     if not sum(count.values()):
-        print("---- FAILED: no test ran")
+        summary.append("---- FAILED: no test ran")
         count["failed"] = 1
+    print("\n".join(summary), end="\n" if summary else "")
     print("{passed} passed, {failed} failed, {skipped} skipped".format(**count), flush=True)
     return 1 if count["failed"] else 0
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`understudy drill --practice`: a full rehearsal of a show that nobody sees."""
 
-import json
 import random
 import signal
 import socket
@@ -11,7 +10,7 @@ import time
 from lib import encoders
 from lib.platforms import Nginx
 from lib.process import eventually
-from lib.rehearsal import Rehearsal
+from lib.rehearsal import Rehearsal, drill
 from lib.relay import KEYS, Relay, destination, recording
 from lib.stage import case, main
 
@@ -52,12 +51,8 @@ def begin(stage, outside, publishers=("primary", "backup"), **show):
     return relay
 
 
-def drill(relay, *arguments, status=0, timeout_s=200):
-    run = relay.run("drill", "main", "--practice", "--json", *arguments, timeout_s=timeout_s)
-    if run.returncode != status:
-        raise AssertionError(f"drill {arguments}: status {run.returncode}: {run.stderr}"
-                             f"{run.stdout}")
-    return json.loads(run.stdout) if run.stdout else {"error": run.stderr}
+def practise(relay, *arguments, status=0):
+    return drill(relay, "--practice", *arguments, status=status, timeout_s=200)
 
 
 def expect_rest(stage, relay, outside):
@@ -84,9 +79,7 @@ def everything_is_rehearsed_in_one_run_and_nobody_outside_hears_of_it(stage):
                   failover={"return_after_s": 1},
                   feeds=feeds({"name": THIRD, "key": THIRD},
                               {"name": "slate", "file": slate.path}))
-    report = drill(relay, "--scenario", "all", "--seconds", "1")
-    for step in report["steps"]:
-        stage.note(f"{step['scenario']}: {[f['text'] for f in step['findings']]}")
+    report = practise(relay, "--scenario", "all", "--seconds", "1")
     steps = {s["scenario"]: s for s in report["steps"]}
     wanted = {"pull-primary", "stall-primary", "starve-primary", "freeze-primary", "flap", "chain",
               "pull-all", "lose-destination platform", "kill-worker switch"}
@@ -128,7 +121,7 @@ def practice_is_for_shows_that_are_not_on_air_and_an_operator_ends_it(stage):
     relay = Relay(stage, [destination("platform", platform.url)], delay_ms=1000)
     encoders.ffmpeg(stage, "primary", encoders.clip(stage, "primary"), relay.url("primary"))
     relay.wait_destination("platform", "live")
-    said = drill(relay, status=1)["error"]
+    said = practise(relay, status=1)["error"]
     if "platform is on air" not in said or "understudy end main" not in said:
         raise AssertionError(f"said: {said}")
     if relay.destination("platform")["restarts"]:

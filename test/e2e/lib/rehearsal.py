@@ -1,9 +1,32 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Faults ordered from the relay, over its socket: undone when closed, or when the test dies."""
+"""Rehearsals: the whole of one by the command, and single faults ordered over the relay's socket,
+undone when that is closed, or when the test dies."""
 
 import collections
 import json
 import socket
+
+
+def findings(step, *judgements):
+    return [f["text"] for f in step["findings"] if f["judgement"] in judgements]
+
+
+def drill(relay, *arguments, status=0, timeout_s=120):
+    """The report of `understudy drill` that ends with this status, or {"error": what it said}."""
+    run = relay.run("drill", "main", "--json", *arguments, timeout_s=timeout_s)
+    report = json.loads(run.stdout) if run.stdout else {"error": run.stderr, "steps": []}
+    for step in report["steps"]:
+        for judgement in ("bad", "note", "good"):
+            for text in findings(step, judgement):
+                relay.stage.note(f"{step['scenario']}: {judgement}: {text}")
+    if run.returncode != status:
+        bad = [f"{s['scenario']}: {text}" for s in report["steps"] for text in findings(s, "bad")]
+        for step in report["steps"]:
+            if not step["passed"]:
+                relay.stage.note(json.dumps(step))
+        raise AssertionError(f"drill {' '.join(arguments)}: status {run.returncode}, not {status}:"
+                             f" {'; '.join(bad) or 'nothing bad'} {run.stderr}")
+    return report
 
 
 class Rehearsal:

@@ -8,7 +8,8 @@
         relay = stage.relay(...)
 
 Each case gets a Stage of its own: a temporary directory and whatever it started, all of it
-gone afterwards. A case that fails shows what its processes said.
+gone afterwards. A case that fails shows what its processes said, and why it failed before and
+behind that: `why: ...` is the last line before its verdict.
 """
 
 import argparse
@@ -22,6 +23,8 @@ import time
 import traceback
 
 from lib.process import Process, kill_stragglers
+
+WHY_MAX = 600 # of a line: the stack trace has all of it
 
 _cases = []
 
@@ -113,17 +116,19 @@ def run_case(function, build, shared, keep):
     name = function.__name__
     stage = Stage(build, name, shared)
     diagnostics = []
+    why = []
     started = time.monotonic()
     try:
         function(stage)
         outcome = f"ok {{}} - {name}"
     except Skip as skip:
         outcome = f"ok {{}} - {name} # SKIP {skip}"
-    except (Exception, KeyboardInterrupt): # pylint: disable=broad-except
+    except (Exception, KeyboardInterrupt) as fault: # pylint: disable=broad-except
         outcome = f"not ok {{}} - {name}"
         diagnostics = traceback.format_exc().splitlines()
+        why = "".join(traceback.format_exception_only(fault)).splitlines()
     except SystemExit: # out of time: still say how far it came
-        for line in stage.dump():
+        for line in (*stage.dump(), *traceback.format_exc().splitlines()):
             print("#", line)
         raise
     finally:
@@ -131,6 +136,7 @@ def run_case(function, build, shared, keep):
         if stage.sanitizer_lines():
             outcome = f"not ok {{}} - {name}"
             diagnostics += stage.sanitizer_lines()
+            why += stage.sanitizer_lines()
         if diagnostics:
             diagnostics += stage.dump()
         if keep:
@@ -138,7 +144,7 @@ def run_case(function, build, shared, keep):
         else:
             stage.discard()
     took = f"{name} took {time.monotonic() - started:.1f} s"
-    return outcome, [*stage.notes, *diagnostics, took]
+    return outcome, [*stage.notes, *diagnostics, took, *(f"why: {line[:WHY_MAX]}" for line in why)]
 
 
 def main():
