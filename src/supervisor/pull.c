@@ -332,8 +332,8 @@ void pull_start(struct feed *feed)
 {
 	struct pull *pull = &feed->pull;
 
-	if (!pull_is_pulled(feed) || pull->connection != NULL || pull->is_opening ||
-	    !feed->show->is_started || feed->show->supervisor->is_ending ||
+	if (!pull_is_pulled(feed) || feed->is_leaving || pull->connection != NULL ||
+	    pull->is_opening || !feed->show->is_started || feed->show->supervisor->is_ending ||
 	    (feed->config->source == SOURCE_SLATE && feed->slate.path[0] == '\0')) {
 		return;
 	}

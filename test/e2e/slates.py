@@ -107,7 +107,7 @@ def check(stage, relay):
 
 
 @case
-def missing_broken_and_replaced_files_cost_the_show_nothing(stage):
+def missing_broken_replaced_and_removed_files_cost_the_show_nothing(stage):
     path = stage.path("late.flv")
     show = Show(stage, feeds=feeds(file=path))
     relay = show.relay
@@ -136,6 +136,10 @@ def missing_broken_and_replaced_files_cost_the_show_nothing(stage):
     relay.wait_feed("slate", "standby")
     if relay.process.is_running() and len(relay.workers("ingest-file")) != 1:
         raise AssertionError(f"workers: {relay.workers('ingest-file')}")
+    relay.show["feeds"].pop()
+    relay.reload_and_wait()
+    relay.wait_status(lambda s: "slate" not in [f["name"] for f in s["feeds"]],
+                      "the removed slate to be gone")
     expect(show.verdict(), "primary")
 
 
