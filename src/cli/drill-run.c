@@ -392,14 +392,24 @@ static enum drill_hindrance hindrance(const struct drill *d)
 	return d->step->kind != DRILL_FREEZE && !has_another(d) ? DRILL_ALONE : DRILL_FREE;
 }
 
-/* How the feed gone to differs from the reference, if a platform would mind. */
-static void note_mismatch(struct drill *d)
+static const char *mismatch_of(const struct drill *d, const char *feed)
 {
 	for (unsigned i = 0; i < d->facts.feed_count; i++) {
-		if (strcmp(d->facts.feeds[i].name, d->seen->to) == 0) {
-			text_copy(d->seen->mismatch, sizeof(d->seen->mismatch),
-				  d->facts.feeds[i].mismatch);
+		if (strcmp(d->facts.feeds[i].name, feed) == 0) {
+			return d->facts.feeds[i].mismatch;
 		}
+	}
+	return "";
+}
+
+/* How the feed gone to differs from the reference, if a platform would mind: not where the one that
+ * was left differed likewise. */
+static void note_mismatch(struct drill *d)
+{
+	const char *to = mismatch_of(d, d->seen->to);
+
+	if (strcmp(to, mismatch_of(d, d->step->targets[0])) != 0) {
+		text_copy(d->seen->mismatch, sizeof(d->seen->mismatch), to);
 	}
 }
 

@@ -41,7 +41,7 @@ static void say_sound(struct explain_item *item, const struct outlook *o)
 	const char *condition = o->is_measured ? "" : ", if the formats match";
 	char text[SECONDS_SIZE];
 
-	if (strstr(o->next->mismatch, "audio") != NULL) {
+	if (strstr(explain_format_change(o), "audio") != NULL) {
 		item->silence_ms = item->picture_ms;
 		SAY(item, "The sound of %s is of another format: it changes with the picture.",
 		    o->next->name);
@@ -128,11 +128,13 @@ static void say_twin(struct explain_item *item, const struct outlook *o)
 /* Platforms see another format than before, whenever that comes. */
 static void say_mismatch(struct explain_item *item, const struct outlook *o)
 {
-	if (o->next->mismatch[0] != '\0') {
+	const char *change = explain_format_change(o);
+
+	if (change[0] != '\0') {
 		SAY(item,
 		    " But %s is of another format (%s): players may hitch, and some platforms end "
 		    "the broadcast for it.",
-		    o->next->name, o->next->mismatch);
+		    o->next->name, change);
 	}
 }
 

@@ -146,6 +146,13 @@ int64_t explain_twin_pause_ms(const struct outlook *o)
 	return delay_ms == 0 ? lag_ms : pause_ms > 0 ? pause_ms : 0;
 }
 
+const char *explain_format_change(const struct outlook *o)
+{
+	bool is_alike = strcmp(o->next->mismatch, o->subject->mismatch) == 0;
+
+	return is_alike ? "" : o->next->mismatch;
+}
+
 int64_t explain_promised_gop_ms(const struct outlook *o)
 {
 	return o->facts->delay_ms - o->facts->stall_ms - MARGIN_MS;
@@ -463,9 +470,9 @@ static void say_promise(struct explanation *e, const struct outlook *o)
 	} else {
 		promise_measured(item, o);
 	}
-	if (o->next != NULL && o->next->mismatch[0] != '\0') {
+	if (o->next != NULL && explain_format_change(o)[0] != '\0') {
 		SAY(item, " What the platforms get then is of another format, though: %s.",
-		    o->next->mismatch);
+		    explain_format_change(o));
 	}
 }
 

@@ -24,6 +24,9 @@ int64_t explain_stall_ms(const struct outlook *o);
  * not above 0. */
 int64_t explain_promised_gop_ms(const struct outlook *o);
 
+/* What platforms will see change with the next feed, "" if nothing. */
+const char *explain_format_change(const struct outlook *o);
+
 /* By how much the twins' lags differ. */
 int64_t explain_twin_lag_ms(const struct outlook *o);
 /* What losing the one that comes first is worth: 0 if the delay covers it. */

@@ -132,8 +132,8 @@ static void format_gop(struct table_cell *cell, const json_t *feed)
 
 static void print_feeds(const struct terminal *t, const json_t *feeds)
 {
-	static const char *const heads[] = { "FEED", "STATE", "VIDEO", "AUDIO",
-					     "KB/S", "GOP",   "HEALTH" };
+	static const char *const heads[] = { "FEED",   "STATE", "VIDEO", "AUDIO",
+					     "KBIT/S", "GOP",   "HEALTH" };
 	struct table table;
 	const json_t *feed;
 	size_t i;
@@ -182,7 +182,7 @@ static const char *reason_of(const json_t *destination)
 
 static void print_destinations(const struct terminal *t, const json_t *destinations, int64_t now_ms)
 {
-	static const char *const heads[] = { "DESTINATION", "STATE",    "FOR",       "KB/S",
+	static const char *const heads[] = { "DESTINATION", "STATE",    "FOR",       "KBIT/S",
 					     "BACKLOG",     "RESTARTS", "LAST ERROR" };
 	struct table table;
 	const json_t *d;

@@ -373,6 +373,24 @@ static void sound_of_another_format_changes_with_the_picture(void **state)
 	assert_says(&facts, "killed", "it changes with the picture");
 }
 
+static void feeds_that_differ_from_the_reference_alike_do_not_differ(void **state)
+{
+	static const char mismatch[] = "audio rate 44100 instead of 48000";
+	static struct explain_facts facts;
+	char *out;
+
+	facts_of(answer, &facts);
+	strcpy(facts.feeds[1].mismatch, mismatch);
+	assert_says(&facts, "promise", "of another format, though: audio rate");
+	assert_says(&facts, "killed", "But backup is of another format (audio rate");
+	strcpy(facts.feeds[0].mismatch, mismatch);
+	out = render(&facts);
+	assert_null(strstr(out, "of another format, though"));
+	assert_null(strstr(out, "But backup is of another format"));
+	assert_null(strstr(out, "it changes with the picture"));
+	free(out);
+}
+
 static void a_take_and_a_manual_return_are_told(void **state)
 {
 	static struct explain_facts facts;
@@ -562,6 +580,7 @@ int main(void)
 		cmocka_unit_test(the_next_feed_is_the_one_the_timeline_would_choose),
 		cmocka_unit_test(without_a_standby_nothing_is_promised),
 		cmocka_unit_test(sound_of_another_format_changes_with_the_picture),
+		cmocka_unit_test(feeds_that_differ_from_the_reference_alike_do_not_differ),
 		cmocka_unit_test(a_take_and_a_manual_return_are_told),
 		cmocka_unit_test(twins_need_no_key_frame),
 		cmocka_unit_test(what_another_format_does_is_told),

@@ -69,14 +69,14 @@ static void a_show_is_drawn_as_tables(void **state)
 "main  ON AIR  1:02:33  delay 3.0 s\n"
 "  live: primary (most preferred feed that can go on)\n"
 "\n"
-"  FEED     STATE     VIDEO                 AUDIO        KB/S  GOP    HEALTH\n"
-"  primary  live      h264 1920x1080@59.94  aac 48k 2ch  6012  2.0 s  good\n"
-"  backup   degraded  h264 1280x720@30      -            800   -      no audio for 700 ms\n"
-"  spare    offline   -                     -            0     -      no encoder connected\n"
+"  FEED     STATE     VIDEO                 AUDIO        KBIT/S  GOP    HEALTH\n"
+"  primary  live      h264 1920x1080@59.94  aac 48k 2ch  6012    2.0 s  good\n"
+"  backup   degraded  h264 1280x720@30      -            800     -      no audio for 700 ms\n"
+"  spare    offline   -                     -            0       -      no encoder connected\n"
 "\n"
-"  DESTINATION  STATE        FOR      KB/S  BACKLOG  RESTARTS  LAST ERROR\n"
-"  youtube      live         1:02:03  6010  15 ms    1         connection reset by peer\n"
-"  rec          backing_off  -        0     0 ms     0         -\n"
+"  DESTINATION  STATE        FOR      KBIT/S  BACKLOG  RESTARTS  LAST ERROR\n"
+"  youtube      live         1:02:03  6010    15 ms    1         connection reset by peer\n"
+"  rec          backing_off  -        0       0 ms     0         -\n"
 "  ! feed backup: key frames are 8000 ms apart\n"
 "  ! feed backup does not match primary: resolution 1280x720 instead of 1920x1080; "
 "set both encoders alike\n");
@@ -144,7 +144,7 @@ static void an_operators_hold_is_shown(void **state)
 		out, "a  OFF AIR  0:00:00  delay 0.0 s  not started\n"
 		     "  live: nothing; the operator holds backup, `understudy auto` gives it back\n"
 		     "\n"
-		     "  FEED  STATE  VIDEO  AUDIO  KB/S  GOP  HEALTH\n");
+		     "  FEED  STATE  VIDEO  AUDIO  KBIT/S  GOP  HEALTH\n");
 	free(out);
 }
 
