@@ -32,7 +32,7 @@
 
 #define RING_BYTES_DEFAULT ((size_t)64 << 20)
 #define RING_BYTES_MIN ((size_t)1 << 20)
-#define RING_CHECKPOINT_MAX 3072 /* bytes of one checkpoint copy */
+#define RING_CHECKPOINT_MAX 3584 /* bytes of one checkpoint copy */
 
 struct ring_writer;
 struct ring_reader;

@@ -249,6 +249,7 @@ struct timeline_checkpoint_source {
 	uint64_t anchor_seq;    /* a packet sent after this was stored, UINT64_MAX: none ... */
 	int64_t anchor_pts_90k; /* ... and its show time */
 	uint64_t sent_seq[2];   /* last sent of main video, main audio, UINT64_MAX: none */
+	int32_t frame_90k[2];   /* how long its frames of these last */
 };
 struct timeline_checkpoint {
 	uint32_t version;
@@ -261,7 +262,7 @@ struct timeline_checkpoint {
 	int64_t delay_us;        /* ... as it was */
 	int64_t last_dts_90k[PACKET_KINDS][PACKET_TRACKS_MAX]; /* INT64_MIN: none */
 	int64_t last_pts_90k[PACKET_KINDS];   /* newest of each main track; INT64_MIN: none */
-	int64_t frame_90k[PACKET_KINDS];      /* how long that frame lasts */
+	int64_t frame_90k[PACKET_KINDS];      /* how long that one lasts */
 	int64_t tail_until_90k[PACKET_KINDS]; /* of a source just left: what is still to be sent */
 	struct timeline_checkpoint_source sources[TIMELINE_SOURCES_MAX];
 };

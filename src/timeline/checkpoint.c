@@ -11,7 +11,7 @@
 #include "private.h"
 
 #define DELAY_MAX_US 3600000000
-#define CHECKPOINT_VERSION 6
+#define CHECKPOINT_VERSION 7
 
 enum checkpoint_flag {
 	CHECKPOINT_LIVE = 1 << 0,
@@ -107,6 +107,12 @@ static uint32_t checkpoint_others_sent(uint64_t next_seq, uint64_t sent_seq)
 		       : (uint32_t)(sent_seq - next_seq + 1);
 }
 
+/* One that lasts for longer is a fault of its encoder's, and no reason to refuse a checkpoint. */
+static int64_t checkpoint_frame(int64_t frame_90k)
+{
+	return tl_min(frame_90k, TL_REORDER_MAX_90k);
+}
+
 static void checkpoint_add(const struct timeline *tl, const struct tl_source *s,
 			   struct timeline_checkpoint *c)
 {
@@ -129,6 +135,10 @@ static void checkpoint_add(const struct timeline *tl, const struct tl_source *s,
 	};
 	to->others_sent = checkpoint_others_sent(to->next_seq, s->sent_seq[PACKET_DATA]);
 	memcpy(to->sent_seq, &s->sent_seq[PACKET_VIDEO], sizeof(to->sent_seq));
+	for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
+		to->frame_90k[kind - PACKET_VIDEO] = (int32_t)checkpoint_frame(
+			checkpoint_place(s)->flows[kind].frame_90k);
+	}
 }
 
 void timeline_get_checkpoint(const struct timeline *tl, struct timeline_checkpoint *ret)
@@ -145,7 +155,9 @@ void timeline_get_checkpoint(const struct timeline *tl, struct timeline_checkpoi
 	ret->clock_offset_us = tl->clock.offset_us;
 	ret->delay_us = tl->delay_us;
 	memcpy(ret->last_pts_90k, tl->out.max_pts_90k, sizeof(ret->last_pts_90k));
-	memcpy(ret->frame_90k, tl->out.frame_90k, sizeof(ret->frame_90k));
+	for (unsigned kind = 0; kind < PACKET_KINDS; kind++) {
+		ret->frame_90k[kind] = checkpoint_frame(tl->out.frame_90k[kind]);
+	}
 	memcpy(ret->tail_until_90k, tl->tail_until_90k, sizeof(ret->tail_until_90k));
 	for (unsigned i = 0; i < TL_SLOTS_MAX; i++) {
 		if (tl->sources[i] != NULL) {
@@ -248,6 +260,7 @@ void timeline_checkpoint_advance(struct timeline_checkpoint *c, const struct pac
 	}
 	if (packet_is_main(sent) && sent->kind != PACKET_DATA) {
 		c->last_pts_90k[sent->kind] = tl_max(c->last_pts_90k[sent->kind], sent->pts_90k);
+		c->frame_90k[sent->kind] = from->frame_90k[sent->kind - PACKET_VIDEO];
 		from->sent_seq[sent->kind - PACKET_VIDEO] = sent->source_seq;
 		from->anchor_seq = sent->source_seq;
 		from->anchor_pts_90k = sent->pts_90k;
@@ -270,10 +283,17 @@ static bool checkpoint_offset_is_sane(int64_t offset_us)
 	return offset_us > -tl_us(TL_MEDIA_MAX_90k) && offset_us < tl_us(TL_MEDIA_MAX_90k);
 }
 
+static bool checkpoint_frame_is_sane(int64_t frame_90k)
+{
+	return frame_90k >= 0 && frame_90k <= TL_REORDER_MAX_90k;
+}
+
 static bool checkpoint_source_is_sane(const struct timeline_checkpoint_source *s)
 {
 	return s->map_90k >= -2 * TL_MEDIA_MAX_90k && s->map_90k <= 2 * TL_MEDIA_MAX_90k &&
-	       checkpoint_time_is_sane(s->anchor_pts_90k);
+	       checkpoint_time_is_sane(s->anchor_pts_90k) &&
+	       checkpoint_frame_is_sane(s->frame_90k[0]) &&
+	       checkpoint_frame_is_sane(s->frame_90k[1]);
 }
 
 static bool checkpoint_is_sane(const struct timeline_checkpoint *c)
@@ -288,7 +308,7 @@ static bool checkpoint_is_sane(const struct timeline_checkpoint *c)
 		is_sane = (checkpoint_time_is_sane(c->tail_until_90k[kind]) ||
 			   c->tail_until_90k[kind] == INT64_MAX) &&
 			  checkpoint_time_is_sane(c->last_pts_90k[kind]) &&
-			  c->frame_90k[kind] >= 0 && c->frame_90k[kind] <= TL_REORDER_MAX_90k;
+			  checkpoint_frame_is_sane(c->frame_90k[kind]);
 		for (unsigned track = 0; track < PACKET_TRACKS_MAX; track++) {
 			is_sane &= checkpoint_time_is_sane(c->last_dts_90k[kind][track]);
 		}
@@ -421,13 +441,5 @@ void tl_resume_source(struct timeline *tl, struct tl_source *s, uint64_t seq)
 		s->point_90k = s->drops_leading ? tl->out.max_pts_90k[PACKET_VIDEO] - s->map_90k
 						: TL_UNKNOWN;
 		s->enter_90k = tl->out.last_90k;
-	}
-}
-
-void tl_resume_frame(struct timeline *tl, const struct tl_source *s, const struct packet *p)
-{
-	if (s == tl->live && packet_is_main(p) && p->kind != PACKET_DATA &&
-	    p->source_seq == s->sent_seq[p->kind] && !s->index.tracks[p->kind][0].is_joining) {
-		tl->out.frame_90k[p->kind] = s->flows[p->kind].frame_90k;
 	}
 }

@@ -556,9 +556,6 @@ bool tl_is_leading(const struct tl_source *s, const struct packet *p);
 
 /* ---- checkpoint.c ---- */
 void tl_resume_source(struct timeline *tl, struct tl_source *s, uint64_t seq);
-/* A packet that was sent is here again. The checkpoint may be older than the splice to its source:
- * the frame sent last tells how long that lasts. */
-void tl_resume_frame(struct timeline *tl, const struct tl_source *s, const struct packet *p);
 /* The source's media time had begun anew with this packet. */
 bool tl_resume_splits(const struct timeline *tl, const struct tl_source *s, const struct packet *p);
 

@@ -275,7 +275,6 @@ void tl_source_append(struct timeline *tl, struct tl_source *s, struct tl_entry 
 		s->point_90k -= s->point_90k != TL_UNKNOWN ? moved_90k : 0;
 	}
 	if (tl_source_was_sent(tl, s, p)) { /* it was here to learn from */
-		tl_resume_frame(tl, s, p);
 		tl_source_pop(s, p->kind, p->track);
 	}
 }

@@ -14,7 +14,6 @@
 
 #define SLEW_PARTS 200
 #define RING_PACKETS 4000 /* how far back a restarted switch can read */
-#define HELD_UP_MOST_US 2000000
 
 int stage_find(const struct stage *st, const char *name)
 {
@@ -162,7 +161,20 @@ static void stage_open_source(struct stage *st, struct stage_feed *f, unsigned c
 		f->handle = 0;
 		return;
 	}
+	f->has_handle = true;
+	f->handles_connection = connection;
 	st->handles++;
+}
+
+/* The newest connection is another one now: the timeline may still have what is left of this. */
+static void stage_keep_old(struct stage *st, struct stage_feed *f)
+{
+	if (f->has_handle && st->old_count < TIMELINE_SOURCES_MAX) {
+		st->olds[st->old_count++] = (struct stage_old){ .feed = (unsigned)(f - st->feeds),
+								.connection = f->handles_connection,
+								.handle = f->handle };
+	}
+	f->has_handle = false;
 }
 
 static void stage_close_source(struct stage *st, struct stage_feed *f, unsigned connection)
@@ -193,6 +205,7 @@ static void stage_obey(struct stage *st, const struct stage_order *order)
 
 	switch (order->what) {
 	case ORDER_OPEN:
+		stage_keep_old(st, f);
 		stage_open_source(st, f, order->connection);
 		break;
 	case ORDER_CLOSE:
@@ -298,6 +311,35 @@ void stage_overwrite(struct stage *st, unsigned feed)
 	}
 }
 
+/* From its ring, as far as that reaches back. */
+static void stage_give_again(struct stage *st, struct stage_feed *f, unsigned connection)
+{
+	uint64_t count = st->watch.connections[connection].count;
+
+	stage_open_source(st, f, connection);
+	f->pushed = count > RING_PACKETS ? count - RING_PACKETS : 0;
+	stage_push_all(st, f, connection);
+}
+
+static void stage_give_old_again(struct stage *st)
+{
+	for (unsigned i = 0; i < st->feed_count; i++) {
+		struct stage_feed *f = &st->feeds[i];
+
+		if (f->handles_connection != f->connection) { /* replaced meanwhile */
+			stage_keep_old(st, f);
+		}
+	}
+	for (unsigned i = 0; i < st->old_count; i++) {
+		struct stage_old *old = &st->olds[i];
+		struct stage_feed *f = &st->feeds[old->feed];
+
+		stage_give_again(st, f, old->connection);
+		stage_close_source(st, f, old->connection);
+		old->handle = f->handle;
+	}
+}
+
 static void stage_come_back(struct stage *st)
 {
 	struct timeline_status was;
@@ -314,16 +356,15 @@ static void stage_come_back(struct stage *st)
 	if (was.is_reference_settled != 0) {
 		timeline_restore_reference(st->tl, &was.reference, was.reference_feed);
 	}
+	stage_give_old_again(st);
 	for (unsigned i = 0; i < st->feed_count; i++) {
 		struct stage_feed *f = &st->feeds[i];
-		uint64_t count = f->is_held ? stage_connection(st, f)->count : 0;
 
+		f->has_handle = false;
 		if (!f->is_held) {
 			continue;
 		}
-		stage_open_source(st, f, f->connection);
-		f->pushed = count > RING_PACKETS ? count - RING_PACKETS : 0;
-		stage_push_all(st, f, f->connection);
+		stage_give_again(st, f, f->connection);
 		if (!f->is_connected) {
 			stage_close_source(st, f, f->connection);
 		} else if (f->is_leaving) {
@@ -388,81 +429,6 @@ void stage_prefer(struct stage *st, unsigned feed)
 }
 
 /* ---- running ---- */
-
-static void stage_release(struct stage *st, int handle)
-{
-	st->handles--;
-	for (unsigned i = 0; i < st->feed_count; i++) {
-		struct stage_feed *f = &st->feeds[i];
-
-		if (f->handle != handle || !f->is_held) {
-			continue;
-		}
-		f->is_held = false;
-		if (f->is_connected) {
-			f->is_connected = false;
-			watch_closed(&st->watch, f->connection, st->now_us);
-		}
-	}
-}
-
-/* What is late beyond what the show can take up is lost. */
-static void stage_note_held_up(struct stage *st)
-{
-	timeline_get_checkpoint(st->tl, &st->checkpoint);
-	if (st->checkpoint.delay_us - st->config.delay_us >= HELD_UP_MOST_US) {
-		watch_excused(&st->watch, st->slept_us, st->now_us);
-	}
-}
-
-/* One step of the timeline's. False: nothing more now; *ret_next_us is when to come again. */
-static bool stage_step(struct stage *st, int64_t *ret_next_us)
-{
-	struct timeline_step step;
-
-	memory_enter();
-	timeline_next(st->tl, st->now_us, &step);
-	memory_leave();
-	switch (step.action) {
-	case TIMELINE_WAIT:
-		*ret_next_us = step.deadline_us;
-		if (step.deadline_us <= st->now_us) {
-			watch_fail(&st->watch, "deadline", st->now_us, "it has passed");
-			*ret_next_us = st->now_us + 1000;
-		}
-		return false;
-	case TIMELINE_SEND:
-		st->watch.behind_us = st->checkpoint.delay_us - st->config.delay_us;
-		timeline_checkpoint_advance(&st->checkpoint, &step.packet);
-		watch_sent(&st->watch, &step, tl_due_us(st->tl, 0), st->now_us);
-		break;
-	case TIMELINE_EVENT:
-		if (step.event.kind == TIMELINE_HELD_UP) { /* it says so before all else */
-			stage_note_held_up(st);
-		}
-		watch_event(&st->watch, &step.event, st->now_us);
-		break;
-	case TIMELINE_RELEASE:
-		stage_release(st, step.source);
-		watch_held(&st->watch, memory_held(), st->handles, st->now_us);
-		break;
-	}
-	return true;
-}
-
-static int64_t stage_pump(struct stage *st)
-{
-	int64_t next_us = st->now_us + 1000;
-
-	timeline_get_checkpoint(st->tl, &st->checkpoint);
-	for (unsigned steps = 0; steps < 100000; steps++) {
-		if (!stage_step(st, &next_us)) {
-			return next_us;
-		}
-	}
-	watch_fail(&st->watch, "deadline", st->now_us, "steps never end");
-	return next_us;
-}
 
 /* A packet on its way from the encoder to the ring, where two may change places. */
 static void stage_take_packet(struct stage *st, struct stage_feed *f)
@@ -559,7 +525,7 @@ static void stage_run_in_rounds(struct stage *st, int64_t until_us)
 			stage_take_arrivals(st);
 		}
 		if ((stage_rise(st) || to_round_us == st->round_us) && stage_is_attentive(st)) {
-			stage_pump(st);
+			stage_take_turn(st);
 		}
 		st->now_us += earlier(to_gather_us, to_round_us);
 		st->now_us = earlier(earlier(st->now_us, stage_rises_us(st)), until_us);
@@ -573,7 +539,7 @@ static void stage_run_freely(struct stage *st, int64_t until_us)
 
 		stage_take_arrivals(st);
 		stage_rise(st);
-		next_us = stage_is_attentive(st) ? stage_pump(st) : stage_rises_us(st);
+		next_us = stage_is_attentive(st) ? stage_take_turn(st) : stage_rises_us(st);
 		if (st->wake_late_us > 0 && next_us < INT64_MAX / 2) {
 			next_us += random_next(&st->wake_random) % (uint32_t)st->wake_late_us;
 		}

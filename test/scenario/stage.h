@@ -22,8 +22,10 @@ struct stage_feed {
 	struct encoder encoder;
 	bool is_connected;
 	bool is_held;    /* not released by the timeline yet */
+	bool has_handle; /* likewise, of the connection that `handle` is */
 	bool is_leaving; /* the config has it no more; its encoder is still there */
 	int handle;
+	unsigned handles_connection;
 	uint32_t incarnation;
 	unsigned connection; /* the watch's */
 	uint64_t pushed;     /* so many packets of the connection that `handle` is */
@@ -36,6 +38,12 @@ struct stage_feed {
 	bool swaps; /* its next two video packets change places */
 	bool has_swapped;
 	struct watch_packet swapped;
+};
+
+/* A connection that is no feed's newest one, and not released by the timeline yet. */
+struct stage_old {
+	unsigned feed, connection;
+	int handle;
 };
 
 /* What the switch is told once it gets its turn. */
@@ -61,6 +69,8 @@ struct stage {
 	int64_t gather_us, round_us;
 	struct timeline_checkpoint checkpoint;
 	unsigned handles; /* the timeline holds: connections that ended may still be sent */
+	struct stage_old olds[TIMELINE_SOURCES_MAX];
+	unsigned old_count;
 	bool is_down;
 	bool is_asleep;                          /* gets no turn */
 	int64_t slept_us, asleep_until_us;       /* the last time */
@@ -77,6 +87,8 @@ int stage_find(const struct stage *st, const char *name);
 const char *stage_name(const struct stage *st, uint16_t id);
 /* Runs until `until_us`. */
 void stage_run(struct stage *st, int64_t until_us);
+/* The switch is called: all that it has to do now. When it is to be called again. turn.c */
+int64_t stage_take_turn(struct stage *st);
 void stage_connect(struct stage *st, unsigned feed);
 void stage_kill(struct stage *st, unsigned feed);
 void stage_take(struct stage *st, uint16_t feed);

@@ -522,6 +522,21 @@ static void a_resumed_timeline_sends_the_very_next_packet(void **state)
 	timeline_destroy(&tl);
 }
 
+static void a_packet_sent_since_lasts_as_long_as_its_sources_frames_do(void **state)
+{
+	struct timeline_checkpoint c = running_checkpoint();
+	struct packet p = video(60);
+
+	assert_in_range(c.sources[0].frame_90k[0], FRAME_90k - 90, FRAME_90k + 90);
+	c.frame_90k[PACKET_VIDEO] = 2 * FRAME_90k; /* of another feed, left since */
+	p.feed = c.sources[0].feed;
+	p.incarnation = c.sources[0].incarnation;
+	p.source_seq = 60;
+	p.flags |= PACKET_SPLICE;
+	timeline_checkpoint_advance(&c, &p);
+	assert_int_equal(c.frame_90k[PACKET_VIDEO], c.sources[0].frame_90k[0]);
+}
+
 static void nonsense_in_a_checkpoint_is_refused(void **state)
 {
 	struct timeline_checkpoint good = running_checkpoint(), c;
@@ -541,6 +556,9 @@ static void nonsense_in_a_checkpoint_is_refused(void **state)
 	assert_int_equal(timeline_resume(tl, &c, START_US), -EINVAL);
 	c = good;
 	c.sources[0].map_90k = INT64_MAX;
+	assert_int_equal(timeline_resume(tl, &c, START_US), -EINVAL);
+	c = good;
+	c.sources[0].frame_90k[1] = -1;
 	assert_int_equal(timeline_resume(tl, &c, START_US), -EINVAL);
 	assert_int_equal(timeline_resume(tl, &good, START_US), 0);
 	timeline_destroy(&tl);
@@ -568,6 +586,7 @@ int main(void)
 		cmocka_unit_test(extra_tracks_and_data_travel_with_the_live_source),
 		cmocka_unit_test(a_checkpoint_before_the_show_began_says_so),
 		cmocka_unit_test(a_resumed_timeline_sends_the_very_next_packet),
+		cmocka_unit_test(a_packet_sent_since_lasts_as_long_as_its_sources_frames_do),
 		cmocka_unit_test(nonsense_in_a_checkpoint_is_refused),
 	};
 
