@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One turn of the switch: what the timeline says is carried out and watched (stage.h). Tests only. */
+/* A turn of the switch: what the timeline says is carried out and watched (stage.h). Tests only. */
 #include <string.h>
 
 #include "stage.h"
