@@ -12,6 +12,11 @@ static void run_to(struct scenario *sc, int64_t ms)
 {
 	struct stage *st = &sc->stage;
 
+	if (st->feed_count == 0 || START_US + ms * 1000 < st->now_us) {
+		FAIL(sc, "line %d: %s", sc->line,
+		     st->feed_count == 0 ? "no feed" : "times must not fall");
+		return;
+	}
 	if (!sc->is_started) {
 		sc->is_started = true;
 		st->now_us = START_US;
@@ -36,14 +41,23 @@ static void run_to(struct scenario *sc, int64_t ms)
 	stage_run(st, START_US + ms * 1000);
 }
 
-static void hold(struct encoder *e, const char *stream, int64_t until_us)
+/* From what the word says, ENCODER_STREAMS: of all there is. */
+static enum encoder_stream read_stream(struct scenario *sc, const char *word)
+{
+	static const char *const names[] = { "video", "audio" };
+	static const enum encoder_stream streams[] = { ENCODER_VIDEO, ENCODER_AUDIO };
+
+	return word != NULL ? streams[script_choice(sc, word, names, 2)] : ENCODER_STREAMS;
+}
+
+static void hold(struct encoder *e, enum encoder_stream stream, int64_t until_us)
 {
 	for (unsigned i = 0; i < ENCODER_STREAMS; i++) {
 		bool is_video = i == ENCODER_VIDEO || i == ENCODER_EXTRA_VIDEO;
 		bool is_audio = i == ENCODER_AUDIO || i == ENCODER_EXTRA_AUDIO;
 
-		if (stream == NULL || (is_video && strcmp(stream, "video") == 0) ||
-		    (is_audio && strcmp(stream, "audio") == 0)) {
+		if (stream == ENCODER_STREAMS || (is_video && stream == ENCODER_VIDEO) ||
+		    (is_audio && stream == ENCODER_AUDIO)) {
 			e->held_us[i] = until_us;
 		}
 	}
@@ -65,21 +79,21 @@ static bool do_fault(struct scenario *sc, const char *what, unsigned feed, char 
 	} else if (strcmp(what, "leave") == 0 || strcmp(what, "stay") == 0) {
 		stage_leave(st, feed, what[0] == 'l');
 	} else if (strcmp(what, "stall") == 0) {
-		hold(e, count > 0 ? words[0] : NULL, INT64_MAX);
+		hold(e, read_stream(sc, count > 0 ? words[0] : NULL), INT64_MAX);
 	} else if (strcmp(what, "flow") == 0) {
-		hold(e, NULL, st->now_us);
+		hold(e, ENCODER_STREAMS, st->now_us);
 	} else if (strcmp(what, "freeze") == 0) {
 		f->froze_us = st->now_us;
-		hold(e, NULL, INT64_MAX);
+		hold(e, ENCODER_STREAMS, INT64_MAX);
 	} else if (strcmp(what, "thaw") == 0) {
 		if (f->froze_us != 0) {
 			encoder_freeze(e, f->froze_us, st->now_us);
-			hold(e, NULL, st->now_us);
+			hold(e, ENCODER_STREAMS, st->now_us);
 			f->froze_us = 0;
 		}
 	} else if (strcmp(what, "hole") == 0 && count == 2) {
-		e->skip_until_us[strcmp(words[0], "audio") == 0 ? ENCODER_AUDIO : ENCODER_VIDEO] =
-			st->now_us + script_number(sc, words[1]) * 1000;
+		e->skip_until_us[read_stream(sc, words[0])] = st->now_us +
+							      script_number(sc, words[1]) * 1000;
 	} else if (strcmp(what, "jump") == 0 && count == 1) {
 		encoder_jump(e, script_number(sc, words[0]));
 	} else if (strcmp(what, "swap") == 0) {

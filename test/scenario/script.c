@@ -42,6 +42,18 @@ int64_t script_positive(struct scenario *sc, const char *word)
 	return value;
 }
 
+/* With a fraction: frames a second, parts per million. */
+static double number(struct scenario *sc, const char *word)
+{
+	char *end = NULL;
+	double value = strtod(word, &end);
+
+	if (end == word || *end != '\0') {
+		FAIL(sc, "line %d: %s is no number", sc->line, word);
+	}
+	return value;
+}
+
 int script_feed(struct scenario *sc, const char *name)
 {
 	int feed = stage_find(&sc->stage, name);
@@ -53,7 +65,7 @@ int script_feed(struct scenario *sc, const char *name)
 	return feed;
 }
 
-static int choice(struct scenario *sc, const char *word, const char *const names[], int count)
+int script_choice(struct scenario *sc, const char *word, const char *const names[], int count)
 {
 	for (int i = 0; i < count; i++) {
 		if (strcmp(word, names[i]) == 0) {
@@ -88,6 +100,11 @@ void script_read_show(struct scenario *sc, char *words[], unsigned count)
 				       .hole_us = 200000,
 				       .return_after_us = 30000000,
 				       .health = timeline_thresholds_usual };
+	if (sc->has_show) {
+		FAIL(sc, "line %d: a second show", sc->line);
+		return;
+	}
+	sc->has_show = true;
 	sc->stage.seed = 1;
 	for (unsigned i = 1; i < count; i++) {
 		char *value = strchr(words[i], '=');
@@ -98,9 +115,10 @@ void script_read_show(struct scenario *sc, char *words[], unsigned count)
 		}
 		*value++ = '\0';
 		if (strcmp(words[i], "return") == 0) {
-			c->return_mode = (enum timeline_return)choice(sc, value, returns, 3);
+			c->return_mode = (enum timeline_return)script_choice(sc, value, returns, 3);
 		} else if (strcmp(words[i], "mismatch") == 0) {
-			c->on_mismatch = (enum timeline_mismatch)choice(sc, value, mismatches, 3);
+			c->on_mismatch = (enum timeline_mismatch)script_choice(sc, value,
+									       mismatches, 3);
 		} else if (strcmp(words[i], "delay") == 0) {
 			c->delay_us = script_number(sc, value) * 1000;
 		} else if (strcmp(words[i], "stall") == 0) {
@@ -193,15 +211,18 @@ static bool set_number(struct stage_feed *f, const char *name, double value)
 	return true;
 }
 
-static bool set_codec(struct stage_feed *f, const char *name, const char *value)
+static bool set_codec(struct scenario *sc, struct stage_feed *f, const char *name,
+		      const char *value)
 {
+	static const char *const names[] = { "avc", "hevc" };
+	static const enum packet_codec codecs[] = { CODEC_AVC, CODEC_HEVC };
 	unsigned width, height;
 
 	if (strcmp(name, "size") == 0 && sscanf(value, "%ux%u", &width, &height) == 2) {
 		f->config.width = (uint16_t)width;
 		f->config.height = (uint16_t)height;
 	} else if (strcmp(name, "video") == 0) {
-		f->config.video_codec = strcmp(value, "hevc") == 0 ? CODEC_HEVC : CODEC_AVC;
+		f->config.video_codec = codecs[script_choice(sc, value, names, 2)];
 	} else {
 		return false;
 	}
@@ -235,8 +256,11 @@ void script_set_feed(struct scenario *sc, int feed, char *word)
 		sc->connect_ms[feed] = sc->is_never[feed] ? 0 : script_number(sc, value);
 	} else if (strcmp(word, "twin") == 0) {
 		set_twin(sc, f, script_feed(sc, value));
-	} else if (!set_codec(f, word, value) && !set_number(f, word, strtod(value, NULL))) {
+	} else if (!set_codec(sc, f, word, value) && !set_number(f, word, number(sc, value))) {
 		FAIL(sc, "line %d: %s?", sc->line, word);
+	}
+	if (f->config.gop == 0) {
+		FAIL(sc, "line %d: no frame would be an IDR", sc->line);
 	}
 }
 
@@ -245,7 +269,14 @@ void script_read_feed(struct scenario *sc, char *words[], unsigned count)
 	struct stage *st = &sc->stage;
 	struct stage_feed *f = &st->feeds[st->feed_count];
 
-	if (st->feed_count == STAGE_FEEDS || count < 2) {
+	if (!sc->has_show || count < 2 || stage_find(st, words[1]) >= 0) {
+		FAIL(sc, "line %d: %s", sc->line,
+		     !sc->has_show ? "the show comes first"
+		     : count < 2   ? "a feed has a name"
+				   : "there is a feed of that name");
+		return;
+	}
+	if (st->feed_count == STAGE_FEEDS) {
 		FAIL(sc, "line %d: too many feeds", sc->line);
 		return;
 	}

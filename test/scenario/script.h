@@ -17,13 +17,12 @@
 #define LINE_MAX_BYTES 512
 #define WORDS_MAX 24
 #define SUMMARY_BYTES (64 * 1024)
-#define START_US INT64_C(1000000000)
 
 struct scenario {
 	struct stage stage;
 	const char *path;
 	int line;
-	bool is_started;
+	bool has_show, is_started;
 	bool is_never[STAGE_FEEDS];
 	int64_t connect_ms[STAGE_FEEDS];
 	FILE *story;                 /* is told there what happens; NULL: nobody listens */
@@ -38,8 +37,11 @@ struct scenario {
 
 /* Cuts the line into words; returns how many. */
 unsigned script_split(char *line, char *words[WORDS_MAX]);
+/* Fails the scenario if it is none, and is 0 or 1 then. */
 int64_t script_number(struct scenario *sc, const char *word);
 int64_t script_positive(struct scenario *sc, const char *word);
+/* Place of the word among `names`; fails the scenario if it is none of them. */
+int script_choice(struct scenario *sc, const char *word, const char *const names[], int count);
 /* Place of the feed of that name; fails the scenario if there is none. */
 int script_feed(struct scenario *sc, const char *name);
 /* One setting of a feed: name=value, or a flag. */

@@ -10,7 +10,6 @@
 
 #define FRAME_90k 3000
 #define FRAME_US 33333
-#define START_US INT64_C(1000000000)
 #define DELAY_US 1000000
 
 /* Two feeds with a picture each 33 ms, an IDR each second, arriving in time. */

@@ -33,6 +33,7 @@ void watch_fail(struct watch *w, const char *rule, int64_t now_us, const char *f
 	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
 	snprintf(w->rule, sizeof(w->rule), "%s", rule);
+	now_us = now_us > START_US ? now_us - START_US : 0;
 	snprintf(w->failure, sizeof(w->failure), "%s: at %.3f s: %s", rule, (double)now_us / 1e6,
 		 what);
 }

@@ -29,6 +29,7 @@
 
 #include <understudy/timeline.h>
 
+#define START_US INT64_C(1000000000) /* the beginning of a scenario */
 #define WATCH_TEXT 256
 #define WATCH_SPLICE_REACH_US 2000000
 #define WATCH_ROUNDING_90k 180 /* timestamps are whole ms on both sides */
