@@ -22,7 +22,7 @@ struct tl_flow {
 	int64_t open_depth_90k; /* ... and how deep they reorder at least */
 	int64_t closed_90k;     /* newest pts of the last closed frame */
 	int64_t end_90k;        /* its end: complete up to here, holes aside (media) */
-	int64_t last_us;        /* arrival of the newest frame */
+	int64_t last_us;        /* arrival of the newest frame, or first of what announced some */
 	unsigned holes;         /* entries in the index that lie behind a hole */
 	uint64_t hole;          /* the first of them */
 	int64_t hole_end_90k;   /* complete up to here before it */

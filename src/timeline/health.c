@@ -129,12 +129,17 @@ static void health_update_source(struct timeline *tl, struct tl_source *s, int64
 	}
 }
 
+/* Something came of it and has stopped. Or its header announces what never came: that is reason
+ * enough not to go there from the first on, and to leave it once the signal is on. */
 static bool source_is_silent(const struct timeline *tl, const struct tl_source *s, int64_t now_us)
 {
 	for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
 		const struct tl_flow *flow = &s->flows[kind];
+		unsigned signal = kind == PACKET_VIDEO ? SIGNAL_NO_VIDEO : SIGNAL_NO_AUDIO;
+		bool is_missed = s != tl->live || (s->acute & UINT32_C(1) << signal) != 0;
 
-		if (flow->is_present && tl_flow_is_silent(flow, tl->config.stall_us, now_us)) {
+		if (flow->is_present ? tl_flow_is_silent(flow, tl->config.stall_us, now_us)
+				     : tl_source_has(s, kind) && is_missed) {
 			return true;
 		}
 	}

@@ -42,7 +42,7 @@ static bool measure_silence(const struct view *v, enum packet_kind kind, struct 
 
 	ret->value = milliseconds(v->now_us - flow->last_us);
 	ret->least = milliseconds(tl_flow_patience_us(flow, 0));
-	return flow->is_present;
+	return tl_source_has(v->s, kind);
 }
 
 static bool measure_no_video(const struct view *v, struct reading *ret)

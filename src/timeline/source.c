@@ -392,6 +392,9 @@ static struct tl_source *source_learn_params(struct timeline *tl, struct tl_sour
 	bool matched = tl_is_compatible(tl, s);
 
 	*known = next;
+	if (before.codec == CODEC_NONE) {
+		s->flows[p->kind].last_us = p->arrival_us; /* from here on frames are missed */
+	}
 	source_begin_format(s, (enum packet_kind)p->kind);
 	tl_reference_note_header(tl, s, p->arrival_us);
 	return source_is_other_behind(tl, s, p, &before, matched)

@@ -175,6 +175,7 @@ struct tl_source *tl_split_source(struct timeline *tl, struct tl_source *s, cons
 	next->split_us = p->arrival_us;
 	for (unsigned kind = 0; kind < PACKET_KINDS; kind++) {
 		next->params[kind] = s->params[kind];
+		next->flows[kind].last_us = s->flows[kind].last_us;
 		next->flows[kind].frame_90k = s->flows[kind].frame_90k;
 		next->flows[kind].frames_learned = s->flows[kind].frames_learned;
 	}

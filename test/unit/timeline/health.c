@@ -205,6 +205,22 @@ static void sound_that_comes_in_heaps_keeps_no_signal_on(void **state)
 	timeline_destroy(&r.tl);
 }
 
+static void sound_that_is_announced_is_missed_from_then_on(void **state)
+{
+	const struct packet header = { .kind = PACKET_AUDIO,
+				       .type = PACKET_CONFIG,
+				       .codec = CODEC_AAC };
+	struct rig r;
+
+	rig_open(&r, &timeline_thresholds_usual);
+	r.has_no_audio = true;
+	rig_run(&r, 10 * SECOND);
+	timeline_push(r.tl, r.source, r.seq++, &header, NULL, r.now_us);
+	assert_entered(&r, SIGNAL_NO_AUDIO, 20, "no audio for 5");
+	r.has_no_audio = false;
+	assert_left(&r, SIGNAL_NO_AUDIO, 4 * SECOND);
+}
+
 static void silence_is_none_below_three_frames(void **state)
 {
 	struct timeline_symptom symptom;
@@ -552,23 +568,12 @@ static void a_signal_can_be_turned_off_while_it_is_on(void **state)
 	timeline_destroy(&r.tl);
 }
 
-static void leave_is_chosen_where_it_is_not_given(void **state)
-{
-	struct timeline_thresholds t = timeline_thresholds_usual;
-
-	assert_int_equal(timeline_leave_of(&t, SIGNAL_HOLES), 5);
-	assert_int_equal(timeline_leave_of(&t, SIGNAL_STARVED), 90);
-	t.of[SIGNAL_LOW_BITRATE].enter = 1000;
-	assert_int_equal(timeline_leave_of(&t, SIGNAL_LOW_BITRATE), 1250);
-	t.of[SIGNAL_HOLES].leave = 1;
-	assert_int_equal(timeline_leave_of(&t, SIGNAL_HOLES), 1);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(silence_of_picture_and_sound_are_signals_of_their_own),
 		cmocka_unit_test(sound_that_comes_in_heaps_keeps_no_signal_on),
+		cmocka_unit_test(sound_that_is_announced_is_missed_from_then_on),
 		cmocka_unit_test(silence_is_none_below_three_frames),
 		cmocka_unit_test(low_bit_rate_is_a_floor_that_is_off_unless_set),
 		cmocka_unit_test(holes_count_where_they_come_again),
@@ -586,7 +591,6 @@ int main(void)
 		cmocka_unit_test(half_of_the_frames_is_noticed_whatever_is_repeated),
 		cmocka_unit_test(what_srt_loses_for_good_counts),
 		cmocka_unit_test(a_signal_can_be_turned_off_while_it_is_on),
-		cmocka_unit_test(leave_is_chosen_where_it_is_not_given),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

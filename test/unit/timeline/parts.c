@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The timeline's parts, each on its own: lag, clock, index, flow, source. */
+/* The timeline's parts, each on its own: lag, clock, index, flow, source, thresholds. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -340,6 +340,20 @@ static void sound_lasts_for_as_long_as_its_header_says_within_reason(void **stat
 	assert_int_equal(frame_of_sound(UINT16_MAX, 1), 90000);
 }
 
+/* ---- thresholds ---- */
+
+static void leave_is_chosen_where_it_is_not_given(void **state)
+{
+	struct timeline_thresholds t = timeline_thresholds_usual;
+
+	assert_int_equal(timeline_leave_of(&t, SIGNAL_HOLES), 5);
+	assert_int_equal(timeline_leave_of(&t, SIGNAL_STARVED), 90);
+	t.of[SIGNAL_LOW_BITRATE].enter = 1000;
+	assert_int_equal(timeline_leave_of(&t, SIGNAL_LOW_BITRATE), 1250);
+	t.of[SIGNAL_HOLES].leave = 1;
+	assert_int_equal(timeline_leave_of(&t, SIGNAL_HOLES), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,6 +378,7 @@ int main(void)
 		cmocka_unit_test(patience_is_never_below_three_frames),
 		cmocka_unit_test(patience_is_two_of_what_comes_at_once),
 		cmocka_unit_test(sound_lasts_for_as_long_as_its_header_says_within_reason),
+		cmocka_unit_test(leave_is_chosen_where_it_is_not_given),
 	};
 
 	return cmocka_run_group_tests_name("parts", tests, NULL, NULL);
