@@ -113,6 +113,7 @@ static int group_create(struct timeline *tl, struct tl_source *base, int64_t now
 			}
 		}
 		c->flows[kind].holes = 0;
+		group->merged_us[kind] = base->flows[kind].last_us;
 		group->late_us[kind] = tl_lateness_us(
 			tl, base->flows[kind].last_dts_90k + base->map_90k,
 			base->flows[kind].last_us);

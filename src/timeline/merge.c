@@ -246,7 +246,7 @@ static void group_pause(struct timeline *tl, const struct tl_group *group,
 	int64_t late_us = tl_lateness_us(tl, p->dts_90k + m->map_90k, now_us);
 
 	if (m == tl->live && late_us > TL_TWIN_GRACE_US && c != group->last[p->kind] &&
-	    c->lag.since_us <= m->flows[p->kind].last_us && !group->is_resumed &&
+	    c->lag.since_us <= group->merged_us[p->kind] && !group->is_resumed &&
 	    !group_has_sent(tl, group, p)) {
 		tl->clock.offset_us += late_us;
 		tl->clock.slewed_us = now_us;
@@ -303,6 +303,7 @@ void tl_group_commit(struct timeline *tl, struct tl_group *group, struct tl_sour
 		group_pause(tl, group, c, p, now_us);
 		tl_group_log(group, p);
 		group->last[kind] = c;
+		group->merged_us[kind] = now_us;
 		group->late_us[kind] = tl_lateness_us(tl, p->dts_90k + m->map_90k, now_us);
 		c->copy.placed_90k[kind] = p->dts_90k;
 		c->copy.strikes = 0;
@@ -548,6 +549,21 @@ static void group_forget_sent(const struct timeline *tl, struct tl_group *group)
 	}
 }
 
+/* The kind is not silent while the group waits. Nor, without a delay, while the copy that leads now
+ * is on its way to where it has got: the show pauses until it is there. */
+static void group_note_coming(const struct timeline *tl, struct tl_group *group, unsigned kind,
+			      int64_t now_us)
+{
+	int64_t *last_us = &group->source->flows[kind].last_us;
+
+	if (group->is_waiting) {
+		*last_us = group->merged_us[kind] = now_us;
+	}
+	if (tl->config.delay_us == 0) {
+		*last_us = tl_max(*last_us, group->leader->flows[kind].last_us);
+	}
+}
+
 int64_t tl_group_merge(struct timeline *tl, struct tl_group *group, int64_t now_us)
 {
 	int64_t wake_us = CLOCK_NEVER;
@@ -567,8 +583,8 @@ int64_t tl_group_merge(struct timeline *tl, struct tl_group *group, int64_t now_
 		}
 	} while (is_moving);
 	wake_us = tl_min(wake_us, tl_group_merge_extra(tl, group, now_us));
-	for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO && group->is_waiting; kind++) {
-		group->source->flows[kind].last_us = now_us; /* it is not silent: it waits */
+	for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
+		group_note_coming(tl, group, kind, now_us);
 	}
 	tl_group_end(tl, group, now_us);
 	for (unsigned i = 0; i < group->count; i++) {

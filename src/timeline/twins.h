@@ -82,6 +82,7 @@ struct tl_group {
 	struct tl_logged log[PACKET_KINDS][TL_LOG_FRAMES];
 	uint64_t logged[PACKET_KINDS];              /* how many there were */
 	const struct tl_source *last[PACKET_KINDS]; /* whose frame was merged last ... */
+	int64_t merged_us[PACKET_KINDS];            /* ... when ... */
 	int64_t late_us[PACKET_KINDS];              /* ... and how far past due */
 	struct tl_extra_logged extra_log[TL_EXTRA_FRAMES];
 	uint64_t extra_logged;
