@@ -8,7 +8,7 @@ import subprocess
 
 from lib import encoders, flv
 from lib.platforms import Nginx
-from lib.process import eventually
+from lib.process import PATIENCE_S, eventually
 from lib.relay import KEYS, Relay, destination
 from lib.show import Show, expect
 from lib.stage import case, main
@@ -237,7 +237,7 @@ def explain_needs_no_relay_with_a_config(stage):
 def without_a_relay_the_command_says_so(stage):
     run = subprocess.run([stage.program("understudy"), "status", "--socket", stage.path("none")],
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False,
-                         timeout=15)
+                         timeout=PATIENCE_S)
     if run.returncode != 3 or not run.stderr.strip():
         raise AssertionError(f"status {run.returncode}: {run.stderr}")
 
@@ -266,7 +266,8 @@ def all_errors_of_a_config_are_told_at_once(stage):
                    "    destinations:\n"
                    "      - { name: x, url: \"rtmq://host/live\", colour: red }\n")
     run = subprocess.run([stage.program("understudy"), "check", "-c", path], check=False,
-                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=15)
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                         timeout=PATIENCE_S)
     if run.returncode != 2:
         raise AssertionError(f"status {run.returncode}: {run.stdout}")
     for line, word in ((4, "E2E_NOT_SET"), (5, "same name"), (7, "scheme"), (7, "colour")):

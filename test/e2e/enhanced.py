@@ -71,6 +71,8 @@ class Proof:
             recording(kind, path) for kind, path in self.files.items()], delay_ms=1000)
         Publisher(stage, self.relay.url("primary"), loop)
         eventually(lambda: self.peer.sessions and self.kept(VIDEO) >= 90, "90 pictures")
+        for kind in ("flv", *codecs):
+            media.wait_size(self.files[kind], 100000)
         self.status = self.relay.status()
         self.relay.process.stop()
 

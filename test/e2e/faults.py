@@ -92,7 +92,7 @@ def the_witness_sees_the_hole_that_a_feed_without_a_backup_leaves(stage):
     rehearsal = Rehearsal(relay)
     rehearsal.watch()
     eventually(lambda: rehearsal.count()["video"]["packets"] >= 20, "the witness to see pictures")
-    rehearsal.fault("stall", "primary", seconds=2)
+    rehearsal.fault("stall", "primary", seconds=4)
     relay.wait_status(lambda s: not s["on_air"], "nothing to be on air")
     relay.wait_live("primary")
     eventually(lambda: rehearsal.count()["video"]["missing"] >= 30,

@@ -118,16 +118,18 @@ def time_without_a_relay_is_in_the_ledger(stage):
     expect_whole(show)
     if show["now"] != "off" or show["on_s"] <= 0:
         raise AssertionError(f"without a relay: {show}")
+    started = time.time()
     relay.start()
-    away = time.time() - killed
+    ready = time.time()
     encoders.ffmpeg(stage, "again", encoders.clip(stage, "primary"), relay.url("primary"))
     relay.wait_destination("platform", "live")
     ledger = accounts(relay)
     for account in ledger.values():
         expect_whole(account)
         not_running = cause_of(account, "not running")
-        if abs(not_running - away) > 1.5 or account["interruptions"] != 1:
-            raise AssertionError(f"away for {away:.1f} s: {account}")
+        if not started - killed - 1.5 < not_running < ready - killed + 1.5 or \
+                account["interruptions"] != 1:
+            raise AssertionError(f"killed at {killed:.1f}, started at {started:.1f}: {account}")
     kinds = [json.loads(line)["kind"] for line in relay.command("events", "--json").splitlines()]
     if kinds.count("on_air") != 2 or kinds.count("destination_up") != 2:
         raise AssertionError(f"events of both runs: {kinds}")
@@ -143,20 +145,20 @@ def lost_platform_is_off_air_for_as_long_as_it_was_away(stage):
     platform, relay, _ = on_air(stage)
     platform.stop()
     relay.wait_destination("platform", "backing_off", "dialing")
-    lost = time.monotonic()
+    asked = time.monotonic()
     before_s = accounts(relay)["platform"]["off_s"] # until the first key frame
+    answered = time.monotonic()
     time.sleep(2) # what is measured
+    least = time.monotonic() - answered
     platform.start()
     relay.wait_destination("platform", "live")
-    away = time.monotonic() - lost
+    most = time.monotonic() - asked
     account = accounts(relay)["platform"]
     expect_whole(account)
-    stage.note(f"away for {away:.2f} s, in the ledger {account['longest_off_s']:.2f} s")
-    if account["interruptions"] != 1:
-        raise AssertionError(f"away for {away} s: {account}")
     later = account["off_s"] - before_s
-    if abs(later - away) > 1:
-        raise AssertionError(f"away for {away} s: {account}")
+    stage.note(f"away for {least:.2f} to {most:.2f} s, in the ledger {later:.2f} s")
+    if account["interruptions"] != 1 or not least - 0.1 < later < most + 0.1:
+        raise AssertionError(f"away for {least} to {most} s: {account}")
     relay.command("pause", "main", "platform")
     relay.wait_destination("platform", "stopped")
     if accounts(relay)["platform"]["now"] != "rest":

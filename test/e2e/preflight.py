@@ -13,7 +13,7 @@ from lib.stage import case, main
 
 
 def preflight(relay, status):
-    run = relay.run("preflight", "main", "--json", timeout_s=40)
+    run = relay.run("preflight", "main", "--json")
     if run.returncode != status:
         raise AssertionError(f"status {run.returncode}, not {status}: {run.stdout}{run.stderr}")
     return json.loads(run.stdout)["findings"]

@@ -71,7 +71,7 @@ def slate_that_is_made_matches_the_live_feed_and_is_kept(stage):
     primary = encoders.ffmpeg(stage, "primary", clip, relay.url("primary"))
     relay.wait_live("primary")
     relay.wait_destination("platform", "live")
-    status = relay.wait_feed("slate", "standby", timeout_s=60)
+    status = relay.wait_feed("slate", "standby")
     made = glob.glob(stage.path("state", "slates", "*"))
     if len(made) != 1 or not made[0].endswith(".mp4"):
         raise AssertionError(f"in the state directory: {made}")

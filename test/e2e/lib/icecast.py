@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 
 from lib.ports import free_port, is_bound
-from lib.process import eventually
+from lib.process import PATIENCE_S, eventually
 from lib.stage import need
 
 PASSWORD = "e2e-icecast-source-5c"
@@ -79,5 +79,6 @@ class Icecast:
 
     def hear(self, mount, size=20000):
         """Bytes that a listener gets, and the content type."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{mount}", timeout=10) as answer:
+        url = f"http://127.0.0.1:{self.port}/{mount}"
+        with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
             return answer.read(size), answer.headers["Content-Type"]

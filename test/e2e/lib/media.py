@@ -6,7 +6,7 @@ import os
 import subprocess
 
 from lib import flv
-from lib.process import eventually
+from lib.process import PATIENCE_S, eventually
 
 # What a transport stream adds to each picture: delimiters, and parameter sets before key frames.
 TS_EXTRAS = ["-bsf:v", "filter_units=remove_types=7|8|9"]
@@ -20,7 +20,7 @@ def as_flv(stage, path, live_seconds=None):
     run = subprocess.run(
         ["ffmpeg", "-nostdin", "-v", "error", "-y", "-copyts", *limit, "-i", path, "-map", "0",
          "-c", "copy", *(TS_EXTRAS if is_ts else []), "-flvflags", "no_duration_filesize",
-         copy], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
+         copy], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE_S, check=False)
     if run.returncode != 0:
         raise AssertionError(f"ffmpeg on {path}: {run.stdout.decode(errors='replace')[:600]}")
     return flv.read(copy)
@@ -72,7 +72,7 @@ def assert_follow_on(recordings, clip):
                 raise AssertionError(f"frame {left} is followed by {right} (type {kind})")
 
 
-def wait_size(path, size, timeout_s=30):
+def wait_size(path, size, timeout_s=PATIENCE_S):
     """A file (by pattern, the newest) of at least that size."""
     def grown():
         found = sorted(glob.glob(path), key=os.path.getmtime)

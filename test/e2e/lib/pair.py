@@ -8,13 +8,14 @@ from lib.show import expect
 
 
 class Pair:
-    def __init__(self, stage, delay_ms=1000):
+    def __init__(self, stage, delay_ms=1000, **bad):
         self.stage = stage
         self.clip = encoders.clip(stage, "primary")
         self.good, self.bad = Nginx(stage, "good"), Nginx(stage, "bad")
         self.wire = Wire(stage, self.bad.port)
         self.relay = Relay(stage, [destination("good", self.good.url),
-                                   destination("bad", self.wire.url)], delay_ms=delay_ms)
+                                   {**destination("bad", self.wire.url), **bad}],
+                           delay_ms=delay_ms)
         self.encoder = encoders.ffmpeg(stage, "primary", self.clip, self.relay.url("primary"))
         for name in ("good", "bad"):
             self.relay.wait_destination(name, "live")

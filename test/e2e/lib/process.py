@@ -18,7 +18,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 # Generous: a time-out is for what never comes, not for what is slow.
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 class Timeout(AssertionError):

@@ -16,6 +16,7 @@ import urllib.parse
 from dataclasses import dataclass
 
 from lib.peer import chunk, command, number, string
+from lib.process import PATIENCE_S
 
 AUDIO, VIDEO, DATA = 8, 9, 18
 DATA_DIRECTORY = os.path.join(os.path.dirname(__file__), "..", "..", "data", "rtmp")
@@ -196,7 +197,7 @@ class Publisher:
 
     def introduce(self):
         """Handshake, connect, publish; the answers need not be understood, only come."""
-        self.socket.settimeout(15)
+        self.socket.settimeout(PATIENCE_S)
         self.socket.sendall(b"\3" + bytes(8) + os.urandom(1528))
         self._read(1 + 1536)
         echo = self._read(1536)

@@ -6,6 +6,8 @@ import collections
 import json
 import socket
 
+from lib.process import PATIENCE_S
+
 
 def findings(step, *judgements):
     return [f["text"] for f in step["findings"] if f["judgement"] in judgements]
@@ -33,7 +35,7 @@ class Rehearsal:
     def __init__(self, relay, show="main"):
         self.show = show
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(15)
+        self.socket.settimeout(PATIENCE_S)
         self.socket.connect(relay.socket)
         self.counts = {track: collections.Counter() for track in ("video", "audio")}
         self.lines = self.socket.makefile("r", encoding="utf-8")

@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 
-from lib.process import children_of, eventually, name_of
+from lib.process import PATIENCE_S, children_of, eventually, name_of
 
 PRIMARY_KEY = "e2e-primary-7f3a9c"
 BACKUP_KEY = "e2e-backup-51d0e2"
@@ -91,7 +91,7 @@ class Relay:
 
     # ---- the command ----
 
-    def run(self, *arguments, timeout_s=15):
+    def run(self, *arguments, timeout_s=PATIENCE_S):
         return subprocess.run(
             [self.stage.program("understudy"), *arguments, "--socket", self.socket],
             env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -118,7 +118,7 @@ class Relay:
     def destination(self, name, status=None):
         return next(d for d in (status or self.status())["destinations"] if d["name"] == name)
 
-    def wait_status(self, predicate, what, timeout_s=30):
+    def wait_status(self, predicate, what, timeout_s=PATIENCE_S):
         """The first status for which predicate(show) is true."""
         last = {}
 
@@ -135,15 +135,15 @@ class Relay:
         except AssertionError as late:
             raise AssertionError(f"{late}; last status: {json.dumps(last.get('status'))}") from late
 
-    def wait_live(self, feed, timeout_s=30):
+    def wait_live(self, feed, timeout_s=PATIENCE_S):
         return self.wait_status(lambda s: s["live"] == feed and s["on_air"],
                                 f"{feed} to be live", timeout_s)
 
-    def wait_feed(self, name, *states, timeout_s=30):
+    def wait_feed(self, name, *states, timeout_s=PATIENCE_S):
         return self.wait_status(lambda s: self.feed(name, s)["state"] in states,
                                 f"{name} to be {' or '.join(states)}", timeout_s)
 
-    def wait_destination(self, name, *states, timeout_s=30):
+    def wait_destination(self, name, *states, timeout_s=PATIENCE_S):
         return self.wait_status(lambda s: self.destination(name, s)["state"] in states,
                                 f"destination {name} to be {' or '.join(states)}", timeout_s)
 
