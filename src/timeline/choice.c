@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Which source the show should be made of (timeline; pure). In this order: one that stays before
- * one that is leaving; the one an operator took; any encoder before a slate; healthy before
- * degraded; matching the reference format before not; without a gap before with one; the config's
- * order. Where that would cost a gap, or is a slate, another one that has sent more than the live
- * one, be it silent or closed by now, is a bridge: the show is made of it for as long as that
- * lasts. When to go there is not decided here (decide.c).
+ * one that is leaving; one of which all runs, picture and sound; the one an operator took; any
+ * encoder before a slate; healthy before degraded; matching the reference format before not;
+ * without a gap before with one; the config's order. Where that would cost a gap, or is a slate,
+ * another one that has sent more than the live one, be it silent or closed by now, is a bridge: the
+ * show is made of it for as long as that lasts. When to go there is not decided here (decide.c).
  */
 #include "cut.h"
 
@@ -42,8 +42,23 @@ bool tl_is_over(const struct timeline *tl, const struct tl_source *s, int64_t no
 	return true;
 }
 
+/* Picture and sound run, if it has both: a live source of which one does not cannot go on, so that
+ * who is whole is gone to before. */
+static bool choice_is_whole(const struct timeline *tl, const struct tl_source *s, int64_t now_us)
+{
+	for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
+		const struct tl_flow *flow = &s->flows[kind];
+
+		if (flow->is_present && tl_flow_is_silent(flow, tl->config.stall_us, now_us)) {
+			return false;
+		}
+	}
+	return true;
+}
+
 struct rank {
-	bool is_staying, is_taken, is_encoder, is_healthy, is_compatible, is_safe, is_live;
+	bool is_staying, is_whole, is_taken, is_encoder, is_healthy, is_compatible, is_safe,
+		is_live;
 	unsigned order;
 	uint32_t incarnation;
 };
@@ -96,6 +111,9 @@ static bool rank_is_better(const struct rank *a, const struct rank *b)
 	if (a->is_staying != b->is_staying) {
 		return a->is_staying;
 	}
+	if (a->is_whole != b->is_whole) {
+		return a->is_whole;
+	}
 	if (a->is_taken != b->is_taken) {
 		return a->is_taken;
 	}
@@ -134,6 +152,7 @@ static struct tl_source *choice_best(const struct timeline *tl, bool runs, int64
 		}
 		struct rank rank = choice_rank(tl, s, safe_90k, now_us);
 
+		rank.is_whole = runs && choice_is_whole(tl, s, now_us); /* no bridge need be */
 		if (best == NULL || rank_is_better(&rank, &best_rank)) {
 			best = s;
 			best_rank = rank;

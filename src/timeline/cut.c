@@ -114,6 +114,43 @@ uint64_t tl_point_before(const struct timeline *tl, const struct tl_source *s, i
 	return last;
 }
 
+/* Of a flow that runs, what has not come will. */
+static int64_t point_misses(const struct timeline *tl, const struct tl_source *s, uint64_t point,
+			    int64_t show_90k, int64_t now_us)
+{
+	int64_t most_90k = 0;
+
+	for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
+		const struct tl_flow *flow = &s->flows[kind];
+		int64_t to_90k = show_90k - s->map_90k;
+
+		if (s->is_open && !tl_flow_is_silent(flow, tl->config.stall_us, now_us)) {
+			to_90k = tl_min(to_90k, flow->end_90k);
+		}
+		if (flow->is_present) {
+			most_90k = tl_max(most_90k,
+					  tl_flow_missing(flow, tl_point_pts(s, point) - s->map_90k,
+							  to_90k));
+		}
+	}
+	return most_90k;
+}
+
+uint64_t tl_point_from(const struct timeline *tl, const struct tl_source *s, int64_t show_90k,
+		       int64_t now_us)
+{
+	uint64_t before = tl_point_before(tl, s, show_90k, now_us), behind;
+
+	if (before == TL_NONE) {
+		return tl_point_next(tl, s, now_us);
+	}
+	behind = tl_index_at(&s->index, before)->next_point;
+	return behind == TL_NONE || tl_point_pts(s, behind) - show_90k >=
+					    point_misses(tl, s, before, show_90k, now_us)
+		       ? before
+		       : behind;
+}
+
 /* ---- the cut ---- */
 
 int64_t tl_audio_overlap(const struct timeline *tl, const struct tl_source *s)

@@ -27,6 +27,10 @@ uint64_t tl_point_before(const struct timeline *tl, const struct tl_source *s, i
 			 int64_t now_us);
 /* The first usable point; TL_NONE. */
 uint64_t tl_point_next(const struct timeline *tl, const struct tl_source *s, int64_t now_us);
+/* The one at which less is missing behind a show that is whole up to there: the last at or before
+ * it, or the first behind. TL_NONE: none is here. */
+uint64_t tl_point_from(const struct timeline *tl, const struct tl_source *s, int64_t show_90k,
+		       int64_t now_us);
 struct tl_cut tl_find_cut(const struct timeline *tl, const struct tl_source *to, uint64_t point);
 /* Sound sent twice at most where the source's audio follows: half a frame, of the shorter ones. */
 int64_t tl_audio_overlap(const struct timeline *tl, const struct tl_source *s);

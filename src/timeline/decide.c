@@ -142,16 +142,15 @@ static void decide_leave(struct timeline *tl, struct tl_source *best, const stru
 			 int64_t now_us)
 {
 	struct tl_source *live = tl->live;
-	uint64_t point = tl_point_before(tl, best, tl_source_horizon(live), now_us);
-	bool is_safe = point != TL_NONE;
+	int64_t safe_90k = tl_source_horizon(live);
+	uint64_t point = tl_point_from(tl, best, safe_90k, now_us);
+	bool is_safe = point != TL_NONE &&
+		       tl_point_pts(best, point) <= safe_90k + TL_SNAP_EARLIER_90k;
 
 	if (!is_safe && decide_runs_again(tl, live, stuck, now_us)) {
 		return;
 	}
 	decide_note_trouble(tl, live, stuck, now_us);
-	if (!is_safe) {
-		point = tl_point_next(tl, best, now_us);
-	}
 	if (point != TL_NONE && decide_is_open(tl, tl_gate_us(tl, best, point), now_us)) {
 		tl_failback_left(tl, live, now_us);
 		tl_enter(tl, best, point, now_us);

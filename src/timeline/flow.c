@@ -141,6 +141,16 @@ int64_t tl_flow_horizon_from(const struct tl_flow *flow, int64_t from_90k)
 	return from_90k + flow->frame_90k >= flow->run_90k ? flow->end_90k : tl_flow_horizon(flow);
 }
 
+int64_t tl_flow_missing(const struct tl_flow *flow, int64_t from_90k, int64_t to_90k)
+{
+	int64_t missing_90k = tl_max(0, to_90k - tl_max(from_90k, flow->end_90k));
+
+	if (flow->holes > 0 && from_90k + flow->frame_90k < flow->run_90k) {
+		missing_90k += tl_max(0, tl_min(to_90k, flow->run_90k) - flow->hole_end_90k);
+	}
+	return missing_90k;
+}
+
 int64_t tl_flow_moved_us(const struct tl_flow *flow)
 {
 	return flow->holes > 0 ? flow->hole_us : flow->last_us;

@@ -36,6 +36,9 @@ void tl_flow_push(struct tl_flow *flow, struct tl_entry *e, uint64_t n, int64_t 
 int64_t tl_flow_horizon(const struct tl_flow *flow);
 /* The same for somebody who starts at `from_90k`. */
 int64_t tl_flow_horizon_from(const struct tl_flow *flow, int64_t from_90k);
+/* What is missing up to `to_90k` for somebody who starts at `from_90k`: a hole, and what has not
+ * come. */
+int64_t tl_flow_missing(const struct tl_flow *flow, int64_t from_90k, int64_t to_90k);
 /* When the last frame came that the horizon counts. */
 int64_t tl_flow_moved_us(const struct tl_flow *flow);
 /* How long it may stand still: stall_us, but never less than three frames, nor than two of what
