@@ -268,7 +268,8 @@ struct timeline_checkpoint {
 };
 void timeline_get_checkpoint(const struct timeline *tl, struct timeline_checkpoint *ret);
 /* Brings a checkpoint up to date with a packet that was published after it was stored (the
- * show ring's packets carry feed, incarnation, source_seq and show time for this). */
+ * show ring's packets carry feed, incarnation, source_seq and show time for this). Who are twins
+ * they do not tell: a checkpoint is stored when that is said, before what follows is sent. */
 void timeline_checkpoint_advance(struct timeline_checkpoint *c, const struct packet *sent);
 /* On a fresh timeline, before any timeline_open(). Connections opened later that are named
  * in the checkpoint continue at next_seq with their map, from their first packet on. -EINVAL:

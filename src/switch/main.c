@@ -100,6 +100,15 @@ static void program_send(struct program *p, const struct timeline_step *step, in
 	}
 }
 
+/* What was sent, and, for a switch that goes on, from where. */
+static void program_publish(struct program *p)
+{
+	if (show_publish(&p->show) || p->has_changed) {
+		show_write_checkpoint(&p->show, p->timeline);
+		p->has_changed = false;
+	}
+}
+
 /* Returns when the timeline wants to be called again. */
 static int64_t program_carry_out(struct program *p, int64_t now_us)
 {
@@ -114,6 +123,9 @@ static int64_t program_carry_out(struct program *p, int64_t now_us)
 		case TIMELINE_EVENT:
 			report_event(&p->report, &step.event, now_us);
 			p->has_changed = true;
+			if (step.event.kind == TIMELINE_TWINS) { /* packets do not tell */
+				program_publish(p);
+			}
 			break;
 		case TIMELINE_RELEASE:
 			program_release(p, step.source);
@@ -180,10 +192,7 @@ static void program_round(struct program *p)
 	int64_t resume_us = program_drain(p, now_us, &is_polled);
 	int64_t deadline_us = program_carry_out(p, now_us);
 
-	if (show_publish(&p->show) || p->has_changed) {
-		show_write_checkpoint(&p->show, p->timeline);
-		p->has_changed = false;
-	}
+	program_publish(p);
 	report_settle(&p->report, p->timeline, now_us);
 	program_arm(p, earlier(deadline_us, resume_us), is_polled, now_us);
 }

@@ -70,6 +70,8 @@ static bool stage_step(struct stage *st, int64_t *ret_next_us)
 	case TIMELINE_EVENT:
 		if (step.event.kind == TIMELINE_HELD_UP) { /* it says so before all else */
 			stage_note_held_up(st);
+		} else if (step.event.kind == TIMELINE_TWINS) { /* packets do not tell */
+			timeline_get_checkpoint(st->tl, &st->checkpoint);
 		}
 		watch_event(&st->watch, &step.event, st->now_us);
 		break;
