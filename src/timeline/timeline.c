@@ -277,11 +277,13 @@ static bool timeline_is_done(const struct timeline *tl, const struct tl_source *
 	       !tl_has_remains(tl, s) && (s->group == NULL || s->group->count == 0);
 }
 
+/* With the last copy of a group goes what the group was. */
 static void timeline_remove(struct timeline *tl, unsigned slot)
 {
-	struct tl_source *s = tl->sources[slot];
+	struct tl_source *s = tl->sources[slot], *merged = NULL;
 
 	if (tl_source_is_copy(s)) {
+		merged = s->group->source;
 		tl_group_detach(s->group, s);
 	} else if (s->group != NULL) {
 		tl->group_count--;
@@ -293,6 +295,9 @@ static void timeline_remove(struct timeline *tl, unsigned slot)
 		tl->by_handle[s->handle] = NULL; /* which a group may still hold */
 	}
 	tl_source_destroy(&tl->sources[slot]);
+	if (merged != NULL && timeline_is_done(tl, merged)) {
+		timeline_remove(tl, merged->slot);
+	}
 }
 
 /* Groups may still have packets of a copy that parted from them. */
