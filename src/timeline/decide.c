@@ -130,12 +130,18 @@ static bool decide_has_ended(const struct timeline *tl, const struct tl_source *
 	return decide_is_exhausted(live) && tl_is_over(tl, live, now_us);
 }
 
-/* It has but a hole: what comes behind it is nearer than anybody's next point. */
-static bool decide_runs_again(const struct timeline *tl, const struct tl_source *live,
-			      const struct tl_flow *stuck, int64_t now_us)
+/* It has but a hole, and what comes behind that is nearer than the other one's point, or no more
+ * than a frame further: how long one lasts may not have been known before the hole. */
+static bool decide_runs_again(const struct timeline *tl, const struct tl_flow *stuck,
+			      const struct tl_source *to, uint64_t point, int64_t now_us)
 {
+	const struct tl_source *live = tl->live;
+
 	return live->is_open && stuck->holes > 0 &&
-	       !tl_flow_is_silent(stuck, tl->config.stall_us, now_us);
+	       !tl_flow_is_silent(stuck, tl->config.stall_us, now_us) &&
+	       (point == TL_NONE ||
+		tl_index_at(&live->index, stuck->hole)->packet.pts_90k + live->map_90k <=
+			tl_point_pts(to, point) + stuck->frame_90k);
 }
 
 static void decide_leave(struct timeline *tl, struct tl_source *best, const struct tl_flow *stuck,
@@ -147,7 +153,7 @@ static void decide_leave(struct timeline *tl, struct tl_source *best, const stru
 	bool is_safe = point != TL_NONE &&
 		       tl_point_pts(best, point) <= safe_90k + TL_SNAP_EARLIER_90k;
 
-	if (!is_safe && decide_runs_again(tl, live, stuck, now_us)) {
+	if (!is_safe && decide_runs_again(tl, stuck, best, point, now_us)) {
 		return;
 	}
 	decide_note_trouble(tl, live, stuck, now_us);
