@@ -133,7 +133,7 @@ int64_t tl_lateness_us(const struct timeline *tl, int64_t show_90k, int64_t now_
 
 int64_t tl_source_wish_90k(const struct timeline *tl, const struct tl_source *s)
 {
-	return tl->delay_us > 0 ? tl->config.feeds[s->feed].offset_90k : 0;
+	return tl->config.delay_us > 0 ? tl->config.feeds[s->feed].offset_90k : 0;
 }
 
 void tl_source_track_map(const struct timeline *tl, struct tl_source *s)
