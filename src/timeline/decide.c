@@ -292,6 +292,7 @@ static void decide_starve(struct timeline *tl, const struct tl_flow *stuck, int6
 		tl->why_feed = live->feed_id;
 	}
 	if (!live->is_open) {
+		tl_failback_left(tl, live, now_us);
 		tl_leave(tl, now_us);
 	}
 }

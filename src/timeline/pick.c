@@ -222,19 +222,25 @@ static int64_t pick_late_us(const struct timeline *tl, const struct tl_source *s
 		      now_us - pick_due_of_us(tl, s, &c->packet, ordered_us));
 }
 
-/* Too late, or out of order. After late main media the source has to enter anew. */
+/* Too late, or out of order. After late main media the source has to enter anew; where it came in
+ * time, and we did not, the feed has done nothing to be returned to later for. */
 static void pick_late(struct timeline *tl, struct tl_source *s, const struct packet *p,
 		      int64_t late_us, int64_t now_us)
 {
 	bool is_main = packet_is_main(p) && p->kind == tl_source_main_kind(s) &&
 		       late_us > TL_LATE_US;
+	bool is_ours = late_us - (now_us - p->arrival_us) <= TL_LATE_US;
 
 	tl_group_face(s)->late_dropped++;
 	if (is_main) {
-		tl_note_change(tl, now_us, "its packets come %lld ms too late",
+		tl_note_change(tl, now_us, "its packets %s %lld ms too late",
+			       is_ours ? "could only be sent" : "come",
 			       (long long)(late_us / 1000));
 	}
 	tl_source_pop(s, p->kind, p->track);
+	if (is_main && !is_ours) {
+		tl_failback_left(tl, s, now_us);
+	}
 	if (is_main) {
 		tl_leave(tl, now_us);
 	}

@@ -348,7 +348,6 @@ void tl_leave(struct timeline *tl, int64_t now_us)
 {
 	struct tl_source *live = tl->live;
 
-	tl_failback_left(tl, live, now_us);
 	tl->live = NULL;
 	tl->tail_source = NULL;
 	live->awaits_point = live->drops_leading = false;

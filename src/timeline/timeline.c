@@ -220,6 +220,7 @@ void timeline_lapped(struct timeline *tl, int source, uint64_t seq, int64_t now_
 			if (tl_source_drop_before(s, source, seq) && s == tl->live) {
 				tl_note_change(tl, now_us,
 					       "packets were overwritten before they were due");
+				tl_failback_left(tl, s, now_us);
 				tl_leave(tl, now_us);
 			}
 		}
