@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * How the feeds are (timeline; pure). Looked at ten times a second and after every change.
+ * How the feeds are (timeline; pure). Looked at up to ten times a second, and after every change.
  *
  *                        connected, frames come
  *   OFFLINE ------------------------------------------> STANDBY <--entered/left--> LIVE
