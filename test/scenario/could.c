@@ -397,6 +397,44 @@ static bool is_left_for_long(const struct watch *w, const struct watch_frame *le
 	       left->sent_us - left_us >= w->config.stall_us - to_us(2 * left->frame_90k);
 }
 
+/* The connection is of the encode that has the gap, and what belongs into it had passed, by the
+ * connection's own map, when it was found to be so: until then it had no other place (3.3), and no
+ * standby's packets are kept that could not be sent any more (3.9). */
+static bool has_forgotten(const struct watch *w, const struct watch_connection *c,
+			  const struct watch_frame *left, int64_t found_us)
+{
+	const struct watch_packet *from = &w->connections[left->connection].packets[left->seq];
+	int64_t from_90k = from->packet.pts_90k - from->shift_90k, map_90k;
+
+	for (size_t i = 0; i < c->count && is_aligned(w, c, left, found_us, &map_90k); i++) {
+		const struct watch_packet *p = &c->packets[i];
+		int64_t step_90k = p->packet.pts_90k - p->shift_90k - from_90k;
+
+		if (from->encode != 0 && p->encode == from->encode && packet_is_main(&p->packet) &&
+		    p->packet.kind == left->kind && step_90k * 2 > left->frame_90k &&
+		    step_90k * 2 < 3 * left->frame_90k) {
+			return left->zero_us + to_us(p->packet.dts_90k + map_90k) + LATE_US <
+			       found_us;
+		}
+	}
+	return false;
+}
+
+/* Likewise, when the two were found to be twins. */
+static bool is_forgetful_twin(const struct watch *w, const struct watch_connection *c,
+			      const struct watch_frame *left, const struct watch_frame *right)
+{
+	for (size_t i = 0; i < w->event_count && w->event_us[i] <= right->sent_us; i++) {
+		const struct timeline_event *e = &w->events[i];
+
+		if (e->kind == TIMELINE_TWINS && (e->from == c->feed || e->to == c->feed) &&
+		    w->event_us[i] >= c->opened_us && has_forgotten(w, c, left, w->event_us[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* The connection has what belongs into the gap: all of it, or, closed by now, some. */
 static bool could_take_over(const struct watch *w, size_t connection,
 			    const struct watch_frame *left, const struct watch_frame *right)
@@ -407,7 +445,7 @@ static bool could_take_over(const struct watch *w, size_t connection,
 
 	if (connection == left->connection || c->is_slate || c->is_odd ||
 	    main_kind(c) != main_kind(from) || c->opened_us > known - YOUNG_US ||
-	    !is_aligned(w, c, left, known, &map_90k)) {
+	    !is_aligned(w, c, left, known, &map_90k) || is_forgetful_twin(w, c, left, right)) {
 		return false;
 	}
 	if (is_steady(c, known - STEADY_US, right->pts_90k - map_90k) &&
@@ -435,7 +473,7 @@ int watch_find_heir(const struct watch *w, const struct watch_frame *left,
 		return -1;
 	}
 	if ((is_one_run(w, left, right) || known > right->sent_us) && !is_left_for_long(w, left) &&
-	    left_goes_on(w, left)) {
+	    left_goes_on(w, left) && !is_forgetful_twin(w, from, left, right)) {
 		return (int)left->connection;
 	}
 	if (left->connection == right->connection && left->map_90k == right->map_90k &&
