@@ -73,6 +73,24 @@ static void advise_delay(struct findings *v, const struct explain_facts *facts,
 	}
 }
 
+static bool has_twin(const struct explain_facts *facts, const char *feed)
+{
+	for (unsigned i = 0; i < facts->feed_count; i++) {
+		if (strcmp(facts->feeds[i].name, feed) == 0) {
+			return facts->feeds[i].twin_of[0] != '\0';
+		}
+	}
+	return false;
+}
+
+/* There is no reason to leave a feed whose holes its twin fills. */
+static bool is_filled(const struct drill_step *step, const struct drill_seen *seen,
+		      const struct explain_facts *facts)
+{
+	return step->kind == DRILL_STARVE && seen->left_ms == DRILL_NONE &&
+	       has_twin(facts, step->targets[0]);
+}
+
 /* What the audience saw and heard. */
 static void judge_media(struct findings *v, const struct drill_step *step,
 			const struct drill_seen *seen, const struct explain_facts *facts,
@@ -85,7 +103,7 @@ static void judge_media(struct findings *v, const struct drill_step *step,
 		find(v, FINDING_BAD, "the witness saw nothing of the show");
 		return;
 	}
-	if (step->kind == DRILL_STARVE) {
+	if (step->kind == DRILL_STARVE && !is_filled(step, seen, facts)) {
 		return; /* that frames were missing is what was rehearsed */
 	}
 	bool is_bounded = !has_delay && item != NULL;
@@ -140,6 +158,10 @@ static void judge_return(struct findings *v, const struct drill_step *step,
 static void judge_loss(struct findings *v, const struct drill_step *step,
 		       const struct drill_seen *seen, const struct explain_facts *facts)
 {
+	if (is_filled(step, seen, facts)) {
+		find(v, FINDING_GOOD, "a twin of %s brought what it lacked", step->targets[0]);
+		return;
+	}
 	judge_leaving(v, step, seen);
 	if (seen->left_ms != DRILL_NONE) {
 		judge_return(v, step, seen, facts);
@@ -179,7 +201,9 @@ static void judge_freeze(struct findings *v, const struct drill_seen *seen)
 static void judge_flap(struct findings *v, const struct drill_step *step,
 		       const struct drill_seen *seen, const struct explain_facts *facts)
 {
-	if (seen->failbacks > 1) {
+	if (has_twin(facts, step->targets[0])) {
+		find(v, FINDING_GOOD, "a twin carried on each time: nothing is to be seen of that");
+	} else if (seen->failbacks > 1) {
 		find(v, FINDING_BAD, "the show followed the flapping: it returned %u times",
 		     seen->failbacks);
 	} else {

@@ -248,7 +248,9 @@ struct feed {
 	struct pull pull;
 	struct account account;
 	struct slate slate;
-	bool is_leaving; /* not in the config any more; its last connection still is there */
+	uint16_t encode;   /* as the witness was told, 0: it is nobody's twin ... */
+	int64_t encode_us; /* ... and the last time that it was so */
+	bool is_leaving;   /* not in the config any more; its last connection still is there */
 };
 TAILQ_HEAD(feed_list, feed);
 

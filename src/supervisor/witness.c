@@ -13,7 +13,8 @@
 #include "rehearsal.h"
 
 #define PERIOD_US 20000
-#define RUN_LEAST_US 1000000 /* one that dies sooner is not started again */
+#define RUN_LEAST_US 1000000  /* one that dies sooner is not started again */
+#define ON_ITS_WAY_US 2000000 /* longer than the delay: from the merging of twins to the witness */
 
 /* The lowest group of the feed and its twin becomes that of both. */
 static void join_twin(const struct timeline_status *t, struct ipc_witness_twins *twins, unsigned of)
@@ -26,6 +27,25 @@ static void join_twin(const struct timeline_status *t, struct ipc_witness_twins 
 			*a = *b = *a < *b ? *a : *b;
 		}
 	}
+}
+
+/* What was merged while a feed was a twin goes on air until the delay is over. */
+static uint16_t remember_encode(struct show *show, uint16_t feed_id, uint16_t group)
+{
+	struct feed *feed = feed_by_id(show, feed_id);
+	int64_t now_us = clock_monotonic_us();
+
+	if (feed == NULL) {
+		return group;
+	}
+	if (group != 0) {
+		feed->encode = group;
+		feed->encode_us = now_us;
+	} else if (now_us - feed->encode_us >
+		   (int64_t)show->config->delay_ms * 1000 + ON_ITS_WAY_US) {
+		feed->encode = 0;
+	}
+	return feed->encode;
 }
 
 void witness_tell_twins(struct show *show)
@@ -43,6 +63,10 @@ void witness_tell_twins(struct show *show)
 	/* Each names one of its twins, all but one of them the same: twice round joins them all. */
 	for (unsigned i = 0; i < 2 * t->feed_count; i++) {
 		join_twin(t, &twins, i % t->feed_count);
+	}
+	for (unsigned i = 0; i < t->feed_count; i++) {
+		twins.feeds[i].group = remember_encode(show, twins.feeds[i].feed,
+						       twins.feeds[i].group);
 	}
 	child_send(show->witness, IPC_WITNESS_TWINS, &twins, NULL, 0);
 }

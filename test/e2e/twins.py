@@ -6,6 +6,7 @@ The delay is shorter than a GOP, so that waiting for a key frame would show as a
 copy comes a second later than the first one.
 """
 
+from lib.rehearsal import drill
 from lib.stage import case, main
 from lib.twins import TwinShow
 
@@ -42,6 +43,14 @@ def without_delay_a_killed_copy_costs_a_pause_and_no_frame(stage):
     show.primary.kill()
     show.relay.wait_live("backup")
     show.platform.wait_media()
+    show.verdict()
+
+
+@case
+def a_rehearsal_holds(stage):
+    """What was merged is on air when the pulled copy has long been no twin any more."""
+    show = TwinShow(stage, DELAY_MS)
+    drill(show.relay, "--live", "--seconds", "3")
     show.verdict()
 
 

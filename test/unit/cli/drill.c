@@ -246,6 +246,24 @@ static void a_show_that_follows_the_flapping_fails(void **state)
 	assert_true(verdict.has_bad);
 }
 
+static void twins_are_not_left_for_holes_and_may_take_turns(void **state)
+{
+	(void)state;
+	text_copy(facts.feeds[0].twin_of, sizeof(facts.feeds[0].twin_of), "backup");
+	seen.left_ms = DRILL_NONE;
+	judge("starve-primary");
+	assert_false(verdict.has_bad);
+	assert_says("no frame was missing");
+	seen.picture.missing = 20;
+	judge("starve-primary");
+	assert_true(verdict.has_bad);
+	setup(state);
+	text_copy(facts.feeds[0].twin_of, sizeof(facts.feeds[0].twin_of), "backup");
+	seen.failbacks = 3;
+	judge("flap");
+	assert_false(verdict.has_bad);
+}
+
 static void without_a_slate_silence_is_no_failure_but_said(void **state)
 {
 	(void)state;
@@ -367,6 +385,7 @@ int main(void)
 		cmocka_unit_test_setup(a_lost_connection_fails_unless_it_was_meant, setup),
 		cmocka_unit_test_setup(a_frozen_picture_is_said_to_be_unnoticeable, setup),
 		cmocka_unit_test_setup(a_show_that_follows_the_flapping_fails, setup),
+		cmocka_unit_test_setup(twins_are_not_left_for_holes_and_may_take_turns, setup),
 		cmocka_unit_test_setup(without_a_slate_silence_is_no_failure_but_said, setup),
 		cmocka_unit_test_setup(nothing_seen_is_nothing_proved, setup),
 		cmocka_unit_test_setup(a_starved_feed_is_left_within_what_explain_says, setup),
