@@ -306,9 +306,7 @@ static void become(const struct supervisor *sup, int state_fd, bool check_only)
 	if (check_only) {
 		setenv(CHECK_VARIABLE, "1", 1);
 	}
-	supervisor_hold_signals(true);
 	execv(sup->exe_path, sup->options.argv);
-	supervisor_hold_signals(false);
 	unsetenv(STATE_VARIABLE);
 }
 

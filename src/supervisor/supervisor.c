@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -323,11 +324,8 @@ static void end_begin(struct supervisor *sup, const char *why)
 	}
 }
 
-static void on_signal(evutil_socket_t number, short what, void *context)
+static void take_signal(struct supervisor *sup, uint32_t number)
 {
-	struct supervisor *sup = context;
-
-	(void)what;
 	switch (number) {
 	case SIGCHLD:
 		child_reap_all(sup);
@@ -353,34 +351,41 @@ static void on_signal(evutil_socket_t number, short what, void *context)
 	}
 }
 
-static const int signal_numbers[] = { SIGCHLD, SIGHUP, SIGUSR2, SIGINT, SIGTERM };
-#define SIGNALS (sizeof(signal_numbers) / sizeof(signal_numbers[0]))
-
-void supervisor_hold_signals(bool hold)
+/* One at a time: it may be that what it leads to executes another program. */
+static void on_signal(evutil_socket_t fd, short what, void *context)
 {
-	sigset_t set;
+	struct signalfd_siginfo info;
 
-	sigemptyset(&set);
-	for (size_t i = 0; i < SIGNALS; i++) {
-		sigaddset(&set, signal_numbers[i]);
+	(void)what;
+	if (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		take_signal(context, info.ssi_signo);
 	}
-	sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 }
 
-static int loop_prepare(struct supervisor *sup)
+/* Blocked for good, and read when their turn has come: what has not been read is still there for
+ * the program that is executed in our place. */
+static void signals_block(sigset_t *ret)
 {
-	static_assert(SIGNALS == sizeof(sup->signals) / sizeof(sup->signals[0]), "one event each");
+	static const int numbers[] = { SIGCHLD, SIGHUP, SIGUSR2, SIGINT, SIGTERM };
 
+	sigemptyset(ret);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		sigaddset(ret, numbers[i]);
+	}
+	sigprocmask(SIG_BLOCK, ret, NULL);
+	signal(SIGCHLD, SIG_DFL); /* ignored by whoever started us, nobody's end would be told */
+}
+
+static int loop_prepare(struct supervisor *sup, const sigset_t *signals)
+{
 	sup->base = event_base_new();
-	if (sup->base == NULL) {
+	sup->signal_fd = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (sup->base == NULL || sup->signal_fd < 0) {
 		log_error("cannot make an event loop: %s", strerror(errno));
 		return -ENOMEM;
 	}
-	for (size_t i = 0; i < SIGNALS; i++) {
-		sup->signals[i] = evsignal_new(sup->base, signal_numbers[i], on_signal, sup);
-		evsignal_add(sup->signals[i], NULL);
-	}
-	supervisor_hold_signals(false);
+	sup->signal = event_new(sup->base, sup->signal_fd, EV_READ | EV_PERSIST, on_signal, sup);
+	event_add(sup->signal, NULL);
 	sup->ending = evtimer_new(sup->base, end_now, sup);
 	return 0;
 }
@@ -455,10 +460,11 @@ static void supervisor_finish(struct supervisor *sup)
 	listener_close(&sup->rtmp);
 	listener_close(&sup->rtmps);
 	srt_finish(sup);
-	for (size_t i = 0; i < sizeof(sup->signals) / sizeof(sup->signals[0]); i++) {
-		if (sup->signals[i] != NULL) {
-			event_free(sup->signals[i]);
-		}
+	if (sup->signal != NULL) {
+		event_free(sup->signal);
+	}
+	if (sup->signal_fd >= 0) {
+		close(sup->signal_fd);
 	}
 	if (sup->ending != NULL) {
 		event_free(sup->ending);
@@ -487,7 +493,8 @@ static void children_bury(struct supervisor *sup)
 	}
 }
 
-static int supervisor_start(struct supervisor *sup, const json_t *inherited, bool check_only)
+static int supervisor_start(struct supervisor *sup, const sigset_t *signals,
+			    const json_t *inherited, bool check_only)
 {
 	int result = prepare_default_show(sup);
 
@@ -505,7 +512,7 @@ static int supervisor_start(struct supervisor *sup, const json_t *inherited, boo
 	if (result < 0 || check_only) {
 		return result < 0 ? 1 : 0;
 	}
-	if (loop_prepare(sup) < 0) {
+	if (loop_prepare(sup, signals) < 0) {
 		return 1;
 	}
 	if (inherited != NULL) {
@@ -523,11 +530,13 @@ int supervisor_run(const struct supervisor_options *options)
 	static struct supervisor supervisor; /* one a process; the log needs to find it */
 	struct supervisor *sup = &supervisor;
 	bool check_only = false;
+	sigset_t signals;
 
 	*sup = (struct supervisor){ .options = *options,
 				    .rtmp = { .fd = -1 },
 				    .rtmps = { .fd = -1 },
 				    .config_fd = -1,
+				    .signal_fd = -1,
 				    .events = json_array() };
 	TAILQ_INIT(&sup->srt_ports);
 	TAILQ_INIT(&sup->connections);
@@ -539,11 +548,11 @@ int supervisor_run(const struct supervisor_options *options)
 	LIST_INIT(&sup->old_configs);
 	log_owner = sup;
 	log_set_sink(log_stamped);
-	supervisor_hold_signals(true);
+	signals_block(&signals);
 	json_t *inherited = reexec_inherit(sup, &check_only);
 	secrets_hide_environment();
 	process_prepare(sup);
-	int code = supervisor_start(sup, inherited, check_only);
+	int code = supervisor_start(sup, &signals, inherited, check_only);
 	json_decref(inherited);
 	supervisor_finish(sup);
 	children_bury(sup);

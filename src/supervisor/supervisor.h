@@ -497,9 +497,6 @@ void files_set_cloexec(int fd, bool on);
 
 /* ---- reload.c, reexec.c, notify.c ---- */
 
-/* Signals wait while nobody handles them: until the loop runs, and from the moment a new program is
- * executed until its loop does. Else a SIGHUP at that moment would end the relay. */
-void supervisor_hold_signals(bool hold);
 /* 0, or -EINVAL with every finding logged. */
 int supervisor_load_config(struct supervisor *sup, struct config **ret);
 void supervisor_drop_snapshot(struct supervisor *sup);
@@ -556,7 +553,8 @@ struct supervisor {
 	struct history history;
 	uint64_t next_connection;
 	uint32_t next_destination, next_reader;
-	struct event *signals[5];
+	int signal_fd;
+	struct event *signal;
 	struct event *ending;
 	pid_t validator;          /* 0 = none runs */
 	int config_fd;            /* the file as it was when a re-execution began; else -1 */

@@ -8,7 +8,7 @@ import signal
 from lib.process import children_of, eventually
 from lib.relay import Relay
 from lib.show import Show, expect
-from lib.stage import case, main
+from lib.stage import Skip, case, main
 
 
 @case
@@ -54,6 +54,22 @@ def end_is_not_forgotten_over_a_new_binary(stage):
     os.kill(relay.process.pid, signal.SIGTERM)
     if relay.process.wait() != 0:
         raise AssertionError("it did not end well")
+
+
+@case
+def end_that_is_asked_for_while_the_new_binary_is_executed_is_not_forgotten(stage):
+    if os.getuid() != 0:
+        raise Skip("only root may see what the relay waits for")
+    relay = Relay(stage, [], delay_ms=500)
+    relay.process.block_stderr(50) # enough for one line, on the config; the next comes at the exec
+    os.kill(relay.process.pid, signal.SIGUSR2)
+    eventually(relay.process.waits_at_stderr, "the exec")
+    os.kill(relay.process.pid, signal.SIGTERM)
+    relay.process.unblock_stderr()
+    if relay.process.wait() != 0:
+        raise AssertionError("it did not end well")
+    if "re-executing" not in relay.log():
+        raise AssertionError("nothing was executed")
 
 
 @case

@@ -89,6 +89,8 @@ class Process:
         self.stdout = []
         self.stderr = []
         self._changed = threading.Condition()
+        self._reading = threading.Event() # cleared: nobody reads what it prints
+        self._reading.set()
         self._process = subprocess.Popen(
             self.command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_die_with_parent,
@@ -106,6 +108,7 @@ class Process:
             with self._changed:
                 lines.append(line.decode(errors="replace").rstrip("\n"))
                 self._changed.notify_all()
+            self._reading.wait()
         with self._changed:
             self._changed.notify_all()
 
@@ -159,6 +162,32 @@ class Process:
             self._process.send_signal(number)
         return self.wait(timeout_s)
 
+    def block_stderr(self, room):
+        """It can say this many bytes; with more it has to wait until somebody listens again."""
+        path = f"/proc/{self.pid}/fd/2"
+        self._reading.clear()
+        sink = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        os.write(sink, b"nobody listens\n")
+        self.wait_line(lambda line: line == "nobody listens", "its last line", lines=self.stderr)
+        page = os.sysconf("SC_PAGE_SIZE") # a pipe is made of these
+        try:
+            while True:
+                os.write(sink, b"." * (page - 1) + b"\n")
+        except BlockingIOError:
+            pass
+        source = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        os.read(source, page)
+        os.write(sink, b"\n" * (page - room))
+        os.close(source)
+        os.close(sink)
+
+    def waits_at_stderr(self):
+        with open(f"/proc/{self.pid}/syscall", encoding="ascii") as file:
+            return file.read().split()[1:2] == ["0x2"] # a call whose first argument is 2
+
+    def unblock_stderr(self):
+        self._reading.set()
+
     def kill(self):
         """At once, with all of its group."""
         self.send(signal.SIGKILL)
@@ -166,6 +195,7 @@ class Process:
 
     def drain(self):
         """The last of what it printed; once nobody holds its pipes any more."""
+        self._reading.set()
         for reader in self._readers:
             reader.join(2)
 
