@@ -271,6 +271,7 @@ static void say_returns(struct explanation *e, const struct outlook *o)
 {
 	const struct explain_facts *facts = o->facts;
 	const char *first = facts->feeds[0].name;
+	const char *but_slate = find_slate(facts) != NULL ? "; but a slate is left for it" : "";
 	struct explain_item *item;
 
 	if (facts->feed_count < 2) {
@@ -289,15 +290,15 @@ static void say_returns(struct explanation *e, const struct outlook *o)
 	} else if (facts->return_mode == RETURN_MANUAL) {
 		SAY(item,
 		    "Nothing by itself: return is `manual`, the show stays where it is while "
-		    "that can go on. `understudy auto %s` lets it go back once, to %s if that is "
+		    "that can go on%s. `understudy auto %s` lets it go back once, to %s if that is "
 		    "healthy, at one of its key frames and only when that leaves no gap; "
 		    "`understudy take %s %s` goes there and stays.",
-		    facts->show, first, facts->show, first);
+		    but_slate, facts->show, first, facts->show, first);
 	} else {
 		SAY(item,
-		    "Nothing: return is `never`, the show stays where it is while that can go on. "
-		    "`understudy take %s %s` goes back to it, at one of its key frames.",
-		    facts->show, first);
+		    "Nothing: return is `never`, the show stays where it is while that can go "
+		    "on%s. `understudy take %s %s` goes back to it, at one of its key frames.",
+		    but_slate, facts->show, first);
 	}
 }
 

@@ -51,7 +51,8 @@ static void judge_health(const json_t *feed, const char *subject, struct finding
 	}
 }
 
-static void judge_format(const json_t *feed, const char *subject, struct findings *to)
+static void judge_format(const json_t *feed, const char *subject, const char *advice,
+			 struct findings *to)
 {
 	const json_t *item;
 	size_t i;
@@ -60,9 +61,9 @@ static void judge_format(const json_t *feed, const char *subject, struct finding
 		bool is_incompatible = strcmp(text_of(item, "severity"), "incompatible") == 0;
 
 		findings_add(to, is_incompatible ? FINDING_BAD : FINDING_NOTE, subject,
-			     "%s is %s, the show's is %s: set both encoders alike (%s)",
-			     text_of(item, "field"), text_of(item, "this"),
-			     text_of(item, "reference"), text_of(item, "name"));
+			     "%s is %s, the show's is %s: %s (%s)", text_of(item, "field"),
+			     text_of(item, "this"), text_of(item, "reference"), advice,
+			     text_of(item, "name"));
 	}
 }
 
@@ -95,7 +96,7 @@ static void judge_encoder(const json_t *feed, const char *subject, int64_t now_m
 		findings_add(to, FINDING_BAD, subject, "%s", text_of(feed, "state"));
 	}
 	judge_health(feed, subject, to);
-	judge_format(feed, subject, to);
+	judge_format(feed, subject, "set both encoders alike", to);
 	judge_age(feed, subject, now_ms, to);
 }
 
@@ -113,7 +114,8 @@ static void judge_slate(const json_t *feed, const char *subject, struct findings
 {
 	if (is_ready(feed)) {
 		findings_add(to, FINDING_GOOD, subject, "ready to be shown");
-		judge_format(feed, subject, to);
+		judge_format(feed, subject, "make the slate like the show, as `file: auto` does",
+			     to);
 	} else {
 		findings_add(to, FINDING_BAD, subject, "not ready to be shown");
 		judge_health(feed, subject, to);

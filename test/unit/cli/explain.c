@@ -341,7 +341,10 @@ static void the_next_feed_is_the_one_the_timeline_would_choose(void **state)
 	assert_says(&facts, "all_gone",
 		    "What they have sent is shown up to a key frame of what "
 		    "follows: spare (a slate)");
+	facts.return_mode = RETURN_NEVER;
+	assert_says(&facts, "returns", "while that can go on; but a slate is left for it.");
 	strcpy(facts.feeds[2].state, "offline");
+	assert_says(&facts, "returns", "while that can go on. `understudy take");
 	assert_says(&facts, "all_gone", "Then picture and sound stop");
 	strcpy(facts.live, "backup");
 	assert_says(&facts, "killed", "goes on with primary");
