@@ -83,7 +83,7 @@ enum ipc_type {
 	IPC_SWITCH_START, IPC_SOURCE_OPEN, IPC_SOURCE_CLOSE, IPC_SOURCE_LEAVING,
 	IPC_SOURCE_RELEASED,
 	IPC_READER_ADD, IPC_READER_REMOVE, IPC_TAKE, IPC_SWITCH_HEALTH, IPC_SWITCH_SETTLE,
-	IPC_SOURCE_LOSS, IPC_SWITCH_STATUS, IPC_SWITCH_EVENT,
+	IPC_FEED_FORGIVE, IPC_SOURCE_LOSS, IPC_SWITCH_STATUS, IPC_SWITCH_EVENT,
 	IPC_RELAY_START, IPC_SHOW_RING, IPC_DESTINATION_ADD, IPC_DESTINATION_REMOVE,
 	IPC_DESTINATION_STATUS, IPC_RESOLVE_ASK, IPC_RESOLVE_ANSWER,
 	IPC_OUTPUT_START, IPC_FILE_ASK, IPC_FILE_GIVE, IPC_FILE_DONE, IPC_ERRAND_DONE,
@@ -259,6 +259,8 @@ struct ipc_switch_start {
 struct ipc_switch_health { struct timeline_thresholds health; };
 /* timeline_settle_reference() */
 struct ipc_switch_settle { uint32_t is_settled; };
+/* timeline_forgive() */
+struct ipc_feed_forgive { uint16_t feed, reserved; };
 /* timeline_note_loss() */
 struct ipc_source_loss {
 	uint16_t feed, reserved;

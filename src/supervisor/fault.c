@@ -90,11 +90,22 @@ static void fault_begin(struct fault *f, struct show *show)
 	}
 }
 
+/* The show has left it by our doing: it need not wait the longer for that to return. */
+static void fault_forgive(const struct feed *feed)
+{
+	struct ipc_feed_forgive order = { .feed = feed->id };
+
+	if (feed->show->switcher != NULL) {
+		child_send(feed->show->switcher, IPC_FEED_FORGIVE, &order, NULL, 0);
+	}
+}
+
 /* What the encoder sends counts again; a pulled feed comes back as a new source. */
 static void fault_mend(const struct fault *f, struct feed *feed)
 {
 	struct source *source = feed_connected(feed);
 
+	fault_forgive(feed);
 	if (source == NULL || !source->is_ready) {
 		return;
 	}

@@ -364,6 +364,10 @@ static void program_obey(struct program *p, struct ipc_message *m)
 			p->timeline,
 			((const struct ipc_switch_settle *)(const void *)m->body)->is_settled != 0);
 		break;
+	case IPC_FEED_FORGIVE:
+		timeline_forgive(p->timeline,
+				 ((const struct ipc_feed_forgive *)(const void *)m->body)->feed);
+		break;
 	case IPC_SOURCE_LOSS:
 		program_note_loss(p, (const void *)m->body);
 		break;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Returning to a preferred feed (timeline; pure): not before it was healthy for a while; longer
- * each time it fails again soon after (flapping).
+ * each time it fails again soon after (flapping), unless that was a rehearsal.
  *
  *   return_after_us --left within 10 min of coming back: doubled, up to 10 min--> ...
  *                   <--10 healthy minutes--
@@ -33,6 +33,18 @@ void tl_failback_entered(struct timeline *tl, unsigned feed, int64_t now_us)
 	tl->feeds[feed].entered_us = now_us;
 	if (tl->feeds[feed].was_left) {
 		tl->feeds[feed].back_us = now_us;
+	}
+}
+
+void timeline_forgive(struct timeline *tl, uint16_t feed)
+{
+	int place = tl_feed_find(tl, feed);
+
+	if (place >= 0) {
+		tl->feeds[place].wait_us = tl->config.return_after_us;
+		tl->feeds[place].was_left = false;
+		tl->feeds[place].back_us = 0;
+		tl->is_dirty = true;
 	}
 }
 
