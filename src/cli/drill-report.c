@@ -84,6 +84,7 @@ json_t *drill_step_json(const struct drill_step *step, const struct drill_seen *
 	json_object_set_new(json, "gap_ms", json_integer(seen->gap_ms));
 	json_object_set_new(json, "return_gap_ms", json_integer(seen->return_gap_ms));
 	json_object_set_new(json, "off_air_ms", json_integer(seen->off_ms));
+	json_object_set_new(json, "held_up", json_integer(seen->held_ups));
 	json_object_set_new(json, "video",
 			    seen->has_witness ? track_json(&seen->picture) : json_null());
 	json_object_set_new(json, "audio",

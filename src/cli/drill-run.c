@@ -16,6 +16,7 @@
 #define FLAP_MS 2000
 #define SAMPLE_MS 500
 #define MEASURE_MS 7000 /* of a sound feed, for its usual frame rate to be known */
+#define MEASURE_MAX_MS 30000
 
 /* ---- the show's own times ---- */
 
@@ -37,7 +38,7 @@ static int64_t leave_ms(const struct drill *d)
 	return d->facts.delay_ms + d->facts.stall_ms + 2 * longest_gop_ms(d) + SLACK_MS;
 }
 
-/* A feed is back: until the show is back with it. Flapping may have doubled the wait. */
+/* A feed is back: until the show is back with it. A failure before may have doubled the wait. */
 static int64_t return_ms(const struct drill *d)
 {
 	return 2 * d->facts.return_after_s * 1000 + leave_ms(d);
@@ -212,10 +213,19 @@ static int run_loss(struct drill *d, const char *kind)
 	return code == EXIT_DONE ? run_home(d) : code;
 }
 
-/* What comes is held against what came before: a step before this one may have ended just now. */
+static bool is_measured(const struct drill *d)
+{
+	int64_t since_ms = d->seen->stirred_ms > d->seen->began_ms ? d->seen->stirred_ms
+								   : d->seen->began_ms;
+
+	return drill_now_ms() - since_ms >= MEASURE_MS;
+}
+
+/* What comes is held against what came before: a step before this one may have ended just now, and
+ * a feed that stood still meanwhile is measured anew. */
 static int run_starve(struct drill *d)
 {
-	int code = drill_wait(d, NULL, MEASURE_MS);
+	int code = drill_wait(d, is_measured, MEASURE_MAX_MS);
 
 	return code == EXIT_DONE ? run_loss(d, "starve") : code;
 }
@@ -337,14 +347,8 @@ static bool is_about_feeds(enum drill_kind kind)
 	return kind != DRILL_LOSE && kind != DRILL_KILL;
 }
 
-static int begin(struct drill *d, const struct drill_step *step, struct drill_seen *seen)
+static void see_nothing_yet(struct drill_seen *seen)
 {
-	int code = EXIT_DONE;
-
-	if (is_about_feeds(step->kind)) {
-		code = wait_live(d, step->targets[0], return_ms(d));
-	}
-	code = code == EXIT_DONE ? drill_count(d) : code; /* what was before is not ours */
 	*seen = (struct drill_seen){ .began_ms = drill_now_ms(),
 				     .fault_ms = DRILL_NONE,
 				     .mended_ms = DRILL_NONE,
@@ -354,10 +358,25 @@ static int begin(struct drill *d, const struct drill_step *step, struct drill_se
 				     .returned_ms = DRILL_NONE,
 				     .down_ms = DRILL_NONE,
 				     .up_ms = DRILL_NONE };
-	d->seen = seen;
-	d->step = step;
+}
+
+/* The feed meant is on air, and stays so while what was before is counted, which is not ours. */
+static int begin(struct drill *d, const struct drill_step *step, struct drill_seen *seen)
+{
+	int64_t until_ms = drill_now_ms() + return_ms(d);
+	const char *wanted = is_about_feeds(step->kind) ? step->targets[0] : NULL;
+	int code;
+
+	do {
+		code = wanted != NULL ? wait_live(d, wanted, return_ms(d)) : EXIT_DONE;
+		code = code == EXIT_DONE ? drill_count(d) : code;
+		see_nothing_yet(seen);
+		d->seen = seen;
+		d->step = step;
+		code = code == EXIT_DONE ? drill_look(d) : code;
+	} while (code == EXIT_DONE && wanted != NULL && strcmp(live_feed(d), wanted) != 0 &&
+		 drill_now_ms() < until_ms);
 	if (code == EXIT_DONE) {
-		code = drill_look(d);
 		note_before(d);
 	}
 	return code;
@@ -430,6 +449,9 @@ int drill_run(struct drill *d, const struct drill_step *step, struct drill_seen 
 		note_after(d);
 		note_mismatch(d);
 	}
+	ret->held_ups = d->held_ups;
+	text_copy(ret->held_up, sizeof(ret->held_up), d->held_up);
+	d->held_ups = 0;
 	ret->ended_ms = drill_now_ms();
 	d->seen = NULL;
 	return code;

@@ -378,6 +378,21 @@ static bool judge_kind(struct findings *v, const struct drill_step *step,
 	}
 }
 
+/* No excuse: the audience saw it. But nobody shall look for it in the wrong place. */
+static void judge_machine(struct findings *v, const struct drill_step *step,
+			  const struct drill_seen *seen)
+{
+	if (seen->held_ups > 0 && step->kind != DRILL_KILL) { /* a new worker may be late */
+		find(v, FINDING_NOTE,
+		     "the relay got no turn in time, as this machine was too busy or stood still "
+		     "(%u x, first: %s)%s",
+		     seen->held_ups, seen->held_up,
+		     v->has_bad ? "; rehearse again with less beside it, to see what is left of "
+				  "what is bad here"
+				: "");
+	}
+}
+
 void drill_judge(const struct drill_step *step, const struct drill_seen *seen,
 		 const struct explain_facts *facts, const struct explanation *promise,
 		 struct findings *ret)
@@ -400,4 +415,5 @@ void drill_judge(const struct drill_step *step, const struct drill_seen *seen,
 		judge_media(ret, step, seen, facts, promise);
 	}
 	judge_destinations(ret, step, seen);
+	judge_machine(ret, step, seen);
 }

@@ -104,6 +104,13 @@ static void note_destination(const struct drill *d, struct drill_seen *seen, con
 	}
 }
 
+static void note_held_up(struct drill *d, const json_t *event)
+{
+	if (d->held_ups++ == 0) {
+		text_copy(d->held_up, sizeof(d->held_up), text_of(event, "text"));
+	}
+}
+
 /* Whatever a change is called, it leaves the target or comes back to it: the feed that takes over
  * may be a preferred one, or a twin. */
 static void note_change(const struct drill *d, struct drill_seen *seen, const json_t *event,
@@ -127,8 +134,14 @@ static void note_event(struct drill *d, const json_t *event)
 		return;
 	}
 	json_array_append(d->events, (json_t *)event);
+	if (strcmp(kind, "held_up") == 0) {
+		note_held_up(d, event);
+	}
 	if (seen == NULL) {
 		return;
+	}
+	if (is_target(d, text_of(event, "from")) || is_target(d, text_of(event, "to"))) {
+		seen->stirred_ms = at_ms;
 	}
 	if (strcmp(kind, "fault") == 0) {
 		seen->fault_ms = seen->fault_ms == DRILL_NONE ? at_ms : seen->fault_ms;

@@ -27,6 +27,7 @@
 #define DRILL_TARGETS TIMELINE_FEEDS_MAX
 #define DRILL_STEPS_MAX 256
 #define DRILL_FLAPS 3
+#define DRILL_TEXT 160
 
 enum drill_kind {
 	DRILL_PULL,   /* the feed counts as closed, its encoder stays connected */
@@ -91,6 +92,9 @@ struct drill_seen {
 	char from[EXPLAIN_NAME], to[EXPLAIN_NAME];
 	int64_t gap_ms; /* of that splice */
 	unsigned failovers, failbacks, deaths;
+	unsigned held_ups;        /* the relay itself got no turn in time, since the step before */
+	char held_up[DRILL_TEXT]; /* what was said of the first time */
+	int64_t stirred_ms;       /* the newest event of a feed meant */
 	int64_t off_since_ms, off_ms;       /* without anything to send */
 	int64_t returned_ms, return_gap_ms; /* after all was undone */
 	int64_t down_ms, up_ms; /* of the destination meant: after the fault, after its end */
@@ -116,6 +120,8 @@ struct drill {
 	json_t *events;          /* all of the rehearsal */
 	struct drill_seen *seen; /* of the step under way, or NULL */
 	const struct drill_step *step;
+	unsigned held_ups; /* since the last step */
+	char held_up[DRILL_TEXT];
 	uint32_t mark;  /* the witness's, last */
 	bool is_marked; /* its answer has come */
 };

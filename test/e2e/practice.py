@@ -10,7 +10,7 @@ import time
 from lib import encoders
 from lib.platforms import Nginx
 from lib.process import eventually
-from lib.rehearsal import Rehearsal, drill
+from lib.rehearsal import Rehearsal, drill, findings
 from lib.relay import KEYS, Relay, destination, recording
 from lib.stage import case, main
 
@@ -43,9 +43,10 @@ def begin(stage, outside, publishers=("primary", "backup"), **show):
                           recording("record", stage.path("record.flv"))],
                   autostart=False, **show)
     for name in publishers:
-        picture = name if name in KEYS else "third"
-        encoders.ffmpeg(stage, name, encoders.clip(stage, picture, seconds=240,
-                                                              gop_seconds=1), relay.url(name))
+        # Key frames this close leave more than a second of the delay to a machine that is busy.
+        clip = encoders.clip(stage, name if name in KEYS else "third", seconds=240, gop_seconds=0.5,
+                             size="160x90")
+        encoders.ffmpeg(stage, name, clip, relay.url(name))
     for name in publishers:
         relay.wait_feed(name, "live", "standby")
     return relay
@@ -53,6 +54,18 @@ def begin(stage, outside, publishers=("primary", "backup"), **show):
 
 def practise(relay, *arguments, status=0):
     return drill(relay, "--practice", *arguments, status=status, timeout_s=200)
+
+
+def rehearse(relay, scenario, tries=3):
+    """The report. What did not hold while the relay itself got no turn has to hold another time."""
+    report = practise(relay, "--scenario", scenario, "--seconds", "1", status=None)
+    for step in report["steps"]:
+        if step["passed"]:
+            continue
+        if not step["held_up"] or tries == 1:
+            raise AssertionError(f"{step['scenario']}: {'; '.join(findings(step, 'bad'))}")
+        rehearse(relay, step["scenario"], tries - 1)
+    return report
 
 
 def expect_rest(stage, relay, outside):
@@ -74,12 +87,12 @@ def expect_rest(stage, relay, outside):
 @case
 def everything_is_rehearsed_in_one_run_and_nobody_outside_hears_of_it(stage):
     outside = Outside()
-    slate = encoders.clip(stage, "slate", seconds=10, gop_seconds=1)
+    slate = encoders.clip(stage, "slate", seconds=10, gop_seconds=0.5, size="160x90")
     relay = begin(stage, outside, ("primary", "backup", THIRD), delay_ms=2500,
-                  failover={"return_after_s": 1},
+                  failover={"return_after_s": 2},
                   feeds=feeds({"name": THIRD, "key": THIRD},
                               {"name": "slate", "file": slate.path}))
-    report = practise(relay, "--scenario", "all", "--seconds", "1")
+    report = rehearse(relay, "all")
     steps = {s["scenario"]: s for s in report["steps"]}
     wanted = {"pull-primary", "stall-primary", "starve-primary", "freeze-primary", "flap", "chain",
               "pull-all", "lose-destination platform", "kill-worker switch"}

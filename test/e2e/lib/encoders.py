@@ -35,7 +35,7 @@ def _recipe(camera, fps, b_frames, seconds, gop_seconds, size):
         "-f", "lavfi", "-i", f"anoisesrc=seed={seed}:amplitude=0.1:sample_rate=48000",
         "-t", str(seconds), "-vf", f"format=yuv420p{effect}",
         "-c:v", "libx264", "-preset", "ultrafast", "-bf", str(b_frames), *order,
-        "-g", str(fps * gop_seconds), "-keyint_min", str(fps * gop_seconds),
+        "-g", str(int(fps * gop_seconds)), "-keyint_min", str(int(fps * gop_seconds)),
         "-sc_threshold", "0", "-b:v", "300k", "-maxrate", "400k", "-bufsize", "400k",
         "-threads", "1", "-c:a", "aac", "-ac", "2", "-b:a", "64k", "-f", "flv"]
 

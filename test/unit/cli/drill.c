@@ -264,6 +264,20 @@ static void twins_are_not_left_for_holes_and_may_take_turns(void **state)
 	assert_false(verdict.has_bad);
 }
 
+static void a_machine_that_is_too_busy_is_named_and_no_excuse(void **state)
+{
+	(void)state;
+	seen.held_ups = 2;
+	text_copy(seen.held_up, sizeof(seen.held_up), "nothing could be sent for 628 ms");
+	judge("stall-primary");
+	assert_false(verdict.has_bad);
+	assert_says("stood still (2 x, first: nothing could be sent for 628");
+	seen.picture.missing = 3;
+	judge("stall-primary");
+	assert_true(verdict.has_bad);
+	assert_says("rehearse again");
+}
+
 static void without_a_slate_silence_is_no_failure_but_said(void **state)
 {
 	(void)state;
@@ -386,6 +400,7 @@ int main(void)
 		cmocka_unit_test_setup(a_frozen_picture_is_said_to_be_unnoticeable, setup),
 		cmocka_unit_test_setup(a_show_that_follows_the_flapping_fails, setup),
 		cmocka_unit_test_setup(twins_are_not_left_for_holes_and_may_take_turns, setup),
+		cmocka_unit_test_setup(a_machine_that_is_too_busy_is_named_and_no_excuse, setup),
 		cmocka_unit_test_setup(without_a_slate_silence_is_no_failure_but_said, setup),
 		cmocka_unit_test_setup(nothing_seen_is_nothing_proved, setup),
 		cmocka_unit_test_setup(a_starved_feed_is_left_within_what_explain_says, setup),
