@@ -199,6 +199,17 @@ static bool copy_is_beyond(const struct timeline *tl, const struct tl_source *c,
 	       tl_due_us(tl, show_90k) - now_us > 2 * tl->delay_us + BEYOND_US;
 }
 
+/* A step that one flow would not notice, its frames being longer, is one all the same. */
+static int64_t copy_shortest_frame(const struct tl_source *c)
+{
+	const struct tl_flow *video = &c->flows[PACKET_VIDEO], *audio = &c->flows[PACKET_AUDIO];
+
+	if (!video->is_present || !audio->is_present) {
+		return (video->is_present ? video : audio)->frame_90k;
+	}
+	return tl_min(video->frame_90k, audio->frame_90k);
+}
+
 bool tl_copy_steps(struct timeline *tl, struct tl_source *c, const struct packet *p, int64_t now_us)
 {
 	const struct tl_flow *flow = &c->flows[p->kind];
@@ -212,8 +223,7 @@ bool tl_copy_steps(struct timeline *tl, struct tl_source *c, const struct packet
 		tl_group_part(tl, c->group, c, now_us);
 		return false;
 	}
-	if (!c->copy.is_odd &&
-	    (step_90k * 2 > flow->frame_90k * 3 || step_90k * 2 < flow->frame_90k)) {
+	if (!c->copy.is_odd && tl_abs(by_90k) * 2 > copy_shortest_frame(c)) {
 		c->copy.is_odd = true;
 		c->copy.odd_seq = p->source_seq;
 	}
