@@ -416,8 +416,8 @@ static void write_twins(struct author *a, uint64_t seed)
 	bool is_first_later = chance(a, 30);
 
 	/* what the copies' lags differ by, 100 ms, and what reordering and late wake-ups take */
-	say(a, "show delay=%" PRId64 " seed=%" PRIu64 " wake-late={30%%{1..30}|0}\n",
-	    lag_ms + 100 + jitter_ms + 250, seed);
+	say(a, "show delay=%" PRId64 " seed=%" PRIu64 " wake-late={30%%{1..30}|0}%s\n",
+	    lag_ms + 100 + jitter_ms + 250, seed, seed % 2 == 0 ? " gather=37 round=40" : "");
 	write_feed(a, "primary", false, chance(a, 70) ? 48000 : 44100, 30);
 	write_sameness(a);
 	say(a, is_first_later ? " connect=2500\n" : "\n");
