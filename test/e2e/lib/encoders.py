@@ -45,7 +45,8 @@ def _encode_once(path, command):
     with open(f"{path}.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not os.path.exists(path):
-            subprocess.run([*command, "-y", f"{path}.part"], check=True)
+            # Others are in the middle of a show: whoever has to keep pace comes first.
+            subprocess.run(["nice", *command, "-y", f"{path}.part"], check=True)
             os.rename(f"{path}.part", path)
 
 

@@ -251,8 +251,8 @@ def assert_decodes(path):
     # there are several, only the decoder (which is given each in its place) can be right.
     by_header = [] if len(headers) == 1 else ["-fflags", "+nofillin+noparse"]
     run = subprocess.run(
-        ["ffmpeg", "-nostdin", "-v", "error", *by_header, "-i", path, "-fps_mode", "passthrough",
-         "-enc_time_base", "-1", "-f", "null", "-"],
+        ["nice", "ffmpeg", "-nostdin", "-v", "error", *by_header, "-i", path, "-fps_mode",
+         "passthrough", "-enc_time_base", "-1", "-f", "null", "-"],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     said = run.stdout.decode(errors="replace").strip()
     if run.returncode != 0 or said:

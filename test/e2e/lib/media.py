@@ -51,7 +51,7 @@ def verdict(stage, path, clips, is_torn=False):
 def assert_decodes(path):
     """ffmpeg finds nothing to complain about, frame by frame."""
     run = subprocess.run(
-        ["ffmpeg", "-nostdin", "-v", "error", "-i", path, "-fps_mode", "passthrough",
+        ["nice", "ffmpeg", "-nostdin", "-v", "error", "-i", path, "-fps_mode", "passthrough",
          "-enc_time_base", "-1", "-f", "null", "-"],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     said = run.stdout.decode(errors="replace").strip()

@@ -304,7 +304,8 @@ static void stop_with_unpublish_says_goodbye_after_the_last_message(void **state
 	assert_true(w->platforms[0].was_closed);
 	assert_int_equal(w->platforms[0].count, 3 + 2 * GOP + 2);
 	stage_finish(&w->relay);
-	assert_true(clock_monotonic_us() - began_us < 1000000);
+	/* else the supervisor would kill it */
+	assert_true(clock_monotonic_us() - began_us < 2000000);
 }
 
 static void a_removed_destination_is_unpublished_and_the_others_stay(void **state)
