@@ -252,7 +252,9 @@ void timeline_checkpoint_advance(struct timeline_checkpoint *c, const struct pac
 		return;
 	}
 	c->last_dts_90k[sent->kind][sent->track] = sent->dts_90k;
-	if ((sent->flags & PACKET_SPLICE) != 0 && (from->flags & CHECKPOINT_LIVE) == 0) {
+	/* sound may begin of a source that was left before it had */
+	if ((sent->flags & PACKET_SPLICE) != 0 && (from->flags & CHECKPOINT_LIVE) == 0 &&
+	    (sent->kind != PACKET_AUDIO || (from->flags & CHECKPOINT_TAIL) == 0)) {
 		checkpoint_go_over(c, from, sent);
 	}
 	if (sent->kind != PACKET_DATA) {

@@ -243,6 +243,23 @@ static struct tl_cut cut_search(const struct timeline *tl, const struct tl_sourc
 	return best;
 }
 
+uint64_t tl_sound_to_begin(const struct timeline *tl, const struct tl_source *s)
+{
+	int64_t end_90k = tl_out_end(tl, PACKET_AUDIO), overlap_90k = tl_audio_overlap(tl, s);
+	uint64_t n = s->index.tracks[PACKET_AUDIO][0].head;
+
+	for (; n != TL_NONE && end_90k != TL_UNKNOWN; n = tl_index_at(&s->index, n)->next) {
+		const struct packet *p = &tl_index_at(&s->index, n)->packet;
+		int64_t misfit_90k = p->pts_90k + s->map_90k - end_90k;
+
+		if (p->type == PACKET_FRAME && misfit_90k >= -overlap_90k &&
+		    p->dts_90k + s->map_90k >= tl->out.last_90k) {
+			return misfit_90k <= overlap_90k ? n : TL_NONE;
+		}
+	}
+	return TL_NONE;
+}
+
 /* Newest audio of the left source that goes out before the point. */
 static int64_t cut_left_audio(const struct timeline *tl, const struct tl_source *left,
 			      const struct tl_source *to, const struct tl_cut *cut)
@@ -250,11 +267,11 @@ static int64_t cut_left_audio(const struct timeline *tl, const struct tl_source 
 	int64_t last_90k = tl->out.max_pts_90k[PACKET_AUDIO];
 	int64_t most_90k = cut_audio_limit(tl, left, to, cut) - left->map_90k;
 
-	if (left->index.tracks[PACKET_AUDIO][0].is_joining) {
-		return last_90k;
-	}
-	for (uint64_t n = left->index.tracks[PACKET_AUDIO][0].head; n != TL_NONE;
-	     n = tl_index_at(&left->index, n)->next) {
+	uint64_t n = left->index.tracks[PACKET_AUDIO][0].is_joining
+			     ? tl_sound_to_begin(tl, left)
+			     : left->index.tracks[PACKET_AUDIO][0].head;
+
+	for (; n != TL_NONE; n = tl_index_at(&left->index, n)->next) {
 		const struct tl_entry *e = tl_index_at(&left->index, n);
 
 		if (e->packet.pts_90k > most_90k || (e->flags & TL_ENTRY_HOLE) != 0) {

@@ -34,6 +34,8 @@ uint64_t tl_point_from(const struct timeline *tl, const struct tl_source *s, int
 struct tl_cut tl_find_cut(const struct timeline *tl, const struct tl_source *to, uint64_t point);
 /* Sound sent twice at most where the source's audio follows: half a frame, of the shorter ones. */
 int64_t tl_audio_overlap(const struct timeline *tl, const struct tl_source *s);
+/* The source's sound that follows where the show's ends, and can still leave in order; TL_NONE. */
+uint64_t tl_sound_to_begin(const struct timeline *tl, const struct tl_source *s);
 /* The packet comes far enough behind what was sent of its kind's main track. */
 bool tl_point_follows(const struct timeline *tl, const struct tl_source *s, const struct packet *p);
 /* End of what was sent of the kind's main track, TL_UNKNOWN: nothing was. */

@@ -113,11 +113,33 @@ static void tail_gather(struct timeline *tl, struct tl_source *s, uint64_t track
 	}
 }
 
+/* The sound of a source that is left so early that it has not begun begins in the tail, where it
+ * follows the show's. */
+static uint64_t tail_begin_sound(const struct timeline *tl, struct tl_source *s)
+{
+	struct tl_track *track = &s->index.tracks[PACKET_AUDIO][0];
+	uint64_t first = track->is_joining ? tl_sound_to_begin(tl, s) : TL_NONE;
+	struct packet *p;
+
+	if (first == TL_NONE || tl_source_main_kind(s) != PACKET_VIDEO) {
+		return 0;
+	}
+	p = &tl_index_at(&s->index, first)->packet;
+	if (p->pts_90k + s->map_90k > tl->tail_until_90k[PACKET_AUDIO]) {
+		return 0;
+	}
+	while (track->head != first) {
+		tl_source_pop(s, PACKET_AUDIO, 0);
+	}
+	p->flags |= PACKET_SPLICE;
+	return tl_track_bit(PACKET_AUDIO, 0);
+}
+
 void tl_tail_move(struct timeline *tl, struct tl_source *s, const int64_t left_90k[PACKET_KINDS])
 {
 	s->tail_map_90k = s->map_90k;
 	memcpy(tl->tail_until_90k, left_90k, sizeof(tl->tail_until_90k));
-	tail_gather(tl, s, s->index.waiting & ~tail_unbegun_tracks(s));
+	tail_gather(tl, s, (s->index.waiting & ~tail_unbegun_tracks(s)) | tail_begin_sound(tl, s));
 	tl->tail_source = s->is_open ? s : NULL;
 	tl->tail_limit_90k = left_90k[PACKET_AUDIO];
 }
