@@ -199,6 +199,9 @@ static void read_at(struct scenario *sc, char *words[], unsigned count)
 	const char *what = count > 2 ? words[2] : "";
 
 	run_to(sc, script_number(sc, words[1]));
+	if (sc->stage.watch.failure[0] != '\0') {
+		return;
+	}
 	if (strcmp(what, "live") != 0 && strcmp(what, "state") != 0) {
 		script_tell(sc, words + 2, count - 2);
 	}

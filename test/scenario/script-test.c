@@ -31,6 +31,7 @@ static void what_comes_too_early_is_told(void **state)
 {
 	assert_fails("feed a\n", "line 1: the show comes first");
 	assert_fails("until 1000\n", "line 1: no feed");
+	assert_fails("at 1000 kill a\n", "line 1: no feed");
 	assert_fails(FEED SHOW, "line 3: a second show");
 	assert_fails(FEED "at 2000 kill a\nat 1000 connect a\n", "line 4: times must not fall");
 	assert_fails(FEED "feed a\n", "line 3: there is a feed of that name");
