@@ -419,15 +419,10 @@ static struct tl_source *source_begin_anew(struct timeline *tl, struct tl_source
 	return next;
 }
 
-int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const struct packet *p,
-		   const struct codec_params *params, int64_t now_us)
+/* Whose it is, and when it came, whatever the feed says; and the connection has come so far. */
+static void source_admit(struct timeline *tl, struct tl_source *s, uint64_t seq, struct packet *q,
+			 int64_t now_us)
 {
-	struct tl_entry e = { .packet = *p };
-	struct packet *q = &e.packet;
-
-	if (!source_accepts(p)) {
-		return source_refuse_unusable(s, now_us);
-	}
 	q->source_seq = seq;
 	q->feed = s->feed_id;
 	q->incarnation = s->incarnation;
@@ -442,6 +437,18 @@ int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const
 	s->next_seq = seq + 1;
 	s->packets++;
 	tl_gauge_now(&s->gauge, q->arrival_us)->bytes[q->kind] += q->size;
+}
+
+int tl_source_push(struct timeline *tl, struct tl_source *s, uint64_t seq, const struct packet *p,
+		   const struct codec_params *params, int64_t now_us)
+{
+	struct tl_entry e = { .packet = *p };
+	struct packet *q = &e.packet;
+
+	if (!source_accepts(p)) {
+		return source_refuse_unusable(s, now_us);
+	}
+	source_admit(tl, s, seq, q, now_us);
 	s = source_learn_params(tl, s, q, params, now_us);
 	if ((q->flags & PACKET_REPEAT) != 0 || q->type == PACKET_END) {
 		return 0;

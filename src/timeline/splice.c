@@ -271,11 +271,9 @@ static void splice_drop_before(struct tl_source *s, uint64_t point)
 	}
 }
 
-static void splice_leave_tail(struct timeline *tl, const struct tl_cut *cut)
+/* The source is live no more; of one that is open what waits may still be gone back to. */
+static void splice_retire(struct tl_source *live)
 {
-	struct tl_source *live = tl->live;
-
-	tl_tail_move(tl, live, cut->left_90k);
 	live->awaits_point = live->drops_leading = false;
 	if (!live->is_open) {
 		tl_source_clear(live);
@@ -338,7 +336,8 @@ void tl_enter(struct timeline *tl, struct tl_source *to, uint64_t point, int64_t
 	to->map_90k += cut.pts_90k - tl_point_pts(to, point);
 	to->enter_90k = p->dts_90k + to->map_90k;
 	if (tl->live != NULL && tl->live != to) {
-		splice_leave_tail(tl, &cut);
+		tl_tail_move(tl, tl->live, cut.left_90k);
+		splice_retire(tl->live);
 	}
 	splice_drop_before(to, point);
 	splice_report(tl, to, &cut);
@@ -356,7 +355,7 @@ void tl_enter_audio(struct timeline *tl, struct tl_source *to, int64_t now_us)
 							 INT64_MAX };
 
 		tl_tail_move(tl, tl->live, left_90k);
-		tl->live->awaits_point = tl->live->drops_leading = false;
+		splice_retire(tl->live);
 		tl_source_clear(tl->live);
 		tl->tail_source = NULL; /* all that could go on has */
 	}
@@ -372,10 +371,7 @@ void tl_leave(struct timeline *tl, int64_t now_us)
 
 	tl->live = NULL;
 	tl->tail_source = NULL;
-	live->awaits_point = live->drops_leading = false;
-	if (!live->is_open) {
-		tl_source_clear(live);
-	}
+	splice_retire(live);
 	tl_source_track_map(tl, live);
 	tl->is_dirty = true;
 	tl->health_us = INT64_MIN;
