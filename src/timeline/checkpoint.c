@@ -18,6 +18,7 @@ enum checkpoint_flag {
 	CHECKPOINT_AWAITS_POINT = 1 << 1,
 	CHECKPOINT_DROPS_LEADING = 1 << 3, /* its weak point was the last picture sent */
 	CHECKPOINT_TAIL = 1 << 2,          /* was left; tail_until_90k of it is still to be sent */
+	CHECKPOINT_BEHIND_GAP = 1 << 4,    /* the gap before its point was told */
 };
 
 #define CHECKPOINT_ALL_JOINING UINT32_MAX
@@ -68,6 +69,7 @@ static uint8_t checkpoint_flags(const struct timeline *tl, const struct tl_sourc
 	if (place == tl->live) {
 		flags |= CHECKPOINT_LIVE;
 		flags |= place->awaits_point ? CHECKPOINT_AWAITS_POINT : 0;
+		flags |= place->starts_behind_gap ? CHECKPOINT_BEHIND_GAP : 0;
 		flags |= place->drops_leading && !place->index.tracks[PACKET_VIDEO][0].is_joining
 				 ? CHECKPOINT_DROPS_LEADING
 				 : 0;
@@ -200,10 +202,11 @@ static void checkpoint_go_over(struct timeline_checkpoint *c,
 	for (unsigned i = 0; i < c->source_count; i++) {
 		struct timeline_checkpoint_source *s = &c->sources[i];
 
-		s->flags &= (uint8_t)~CHECKPOINT_LIVE;
+		s->flags &= (uint8_t) ~(CHECKPOINT_LIVE | CHECKPOINT_BEHIND_GAP);
 		if (checkpoint_are_twins(s, to)) {
 			s->flags |= CHECKPOINT_LIVE;
 			s->flags |= sent->kind == PACKET_AUDIO ? CHECKPOINT_AWAITS_POINT : 0;
+			s->flags |= (sent->flags & PACKET_GAP) != 0 ? CHECKPOINT_BEHIND_GAP : 0;
 			s->joining = CHECKPOINT_ALL_JOINING;
 		}
 	}
@@ -439,6 +442,7 @@ void tl_resume_source(struct timeline *tl, struct tl_source *s, uint64_t seq)
 	} else if (tl->live == NULL) {
 		tl->live = s;
 		s->awaits_point = (from->flags & CHECKPOINT_AWAITS_POINT) != 0;
+		s->starts_behind_gap = (from->flags & CHECKPOINT_BEHIND_GAP) != 0;
 		s->drops_leading = (from->flags & CHECKPOINT_DROPS_LEADING) != 0;
 		s->point_90k = s->drops_leading ? tl->out.max_pts_90k[PACKET_VIDEO] - s->map_90k
 						: TL_UNKNOWN;
