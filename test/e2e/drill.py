@@ -30,7 +30,7 @@ def look_at(path, *texts):
 
 @case
 def pulled_and_stalled_primary_hold(stage):
-    show = Show(stage)
+    show = Show(stage, delay_ms=5000) # two seconds more than it takes, for a busy machine
     page = stage.path("rehearsal.html")
     for scenario in ("pull-primary", "stall-primary"):
         report = drill(show.relay, "--scenario", scenario, "--live", "--seconds", "3",
@@ -129,7 +129,7 @@ def the_public_is_asked_for_and_what_there_is_not_is_named(stage):
 def a_lost_destination_and_a_killed_switch_hold(stage):
     platform = Nginx(stage)
     relay = Relay(stage, [{**destination("platform", platform.url), "rehearsal": True}],
-                  delay_ms=1000)
+                  delay_ms=2500)
     encoders.ffmpeg(stage, "primary", encoders.clip(stage, "primary"), relay.url("primary"))
     relay.wait_destination("platform", "live")
     eventually(lambda: platform.recorded_bytes() > 50000, "media at the platform")
