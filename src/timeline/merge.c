@@ -126,6 +126,13 @@ static bool group_is_hole(const struct tl_group *group, unsigned kind, int64_t d
 	return flow->is_present && dts_90k - flow->last_dts_90k > flow->frame_90k * 3 / 2;
 }
 
+/* The copy has stepped, and nothing has told yet whether its time moved by that. */
+static bool copy_may_have_moved(const struct timeline *tl, const struct tl_source *c,
+				const struct packet *p)
+{
+	return tl->config.delay_us > 0 && c->copy.is_odd && p->source_seq >= c->copy.odd_seq;
+}
+
 /* The copy's time may have moved, or a hole lies before its head: until that is due, or as late
  * as what was merged before, it waits for another copy to have it, too, or to come further; and for
  * one that is behind to fill the hole. Without a delay nothing waits for that. */
@@ -139,8 +146,7 @@ static bool copy_is_in_doubt(const struct timeline *tl, const struct tl_group *g
 	bool is_hole = group_is_hole(group, p->kind, dts_90k);
 	bool is_confirmed = false, may_fill = false, may_tell = false;
 
-	if (tl->config.delay_us == 0 ||
-	    !(is_hole || (c->copy.is_odd && p->source_seq >= c->copy.odd_seq))) {
+	if (tl->config.delay_us == 0 || !(is_hole || copy_may_have_moved(tl, c, p))) {
 		return false;
 	}
 	for (unsigned i = 0; i < group->count; i++) {
@@ -379,17 +385,21 @@ static struct tl_source *group_first(const struct tl_group *group, unsigned kind
 	return first;
 }
 
-/* Has the copy the leading one's frame `p`, too? It may not have come as far yet. */
-static enum verdict copy_agrees(const struct tl_source *c, const struct packet *p, int64_t dts_90k)
+/* Has the copy the leading one's frame `p`, too? It may not have come as far yet, and where the
+ * leading one's time may have moved only the same frame at the same time tells. */
+static enum verdict copy_agrees(const struct tl_source *c, const struct packet *p, int64_t dts_90k,
+				bool may_have_moved)
 {
 	const struct packet *q = tl_copy_from(c, p->kind, dts_90k);
+	bool is_there = q != NULL && tl_copy_time(c, q) <= dts_90k + TL_TWIN_SLACK_90k;
 
-	if (q == NULL) {
+	if (is_there && q->fingerprint == p->fingerprint) {
+		return VERDICT_SAME;
+	}
+	if (q == NULL || may_have_moved) {
 		return VERDICT_UNKNOWN;
 	}
-	return tl_copy_time(c, q) <= dts_90k + TL_TWIN_SLACK_90k && q->fingerprint != p->fingerprint
-		       ? VERDICT_OTHER
-		       : VERDICT_SAME;
+	return is_there ? VERDICT_OTHER : VERDICT_SAME;
 }
 
 /* The head of `c` comes before that of the leading copy, `p`. When may it? */
@@ -397,21 +407,13 @@ static int64_t group_fill_at_us(const struct timeline *tl, const struct tl_group
 				const struct tl_source *c, const struct packet *p, bool *ret_is_bad)
 {
 	int64_t lead_90k = tl_copy_time(group->leader, p);
+	bool may_have_moved = copy_may_have_moved(tl, group->leader, p);
+	enum verdict verdict = copy_agrees(c, p, lead_90k, may_have_moved);
 
-	*ret_is_bad = false;
-	if (!group_is_hole(group, p->kind, lead_90k)) {
-		*ret_is_bad = true;
-		return INT64_MIN;
-	}
-	switch (copy_agrees(c, p, lead_90k)) {
-	case VERDICT_SAME:
-		return INT64_MIN;
-	case VERDICT_OTHER:
-		*ret_is_bad = true;
-		return INT64_MIN;
-	default:
-		return group_due_us(tl, group, tl_copy_time(c, copy_head(c, p->kind)));
-	}
+	*ret_is_bad = verdict == VERDICT_OTHER || !group_is_hole(group, p->kind, lead_90k);
+	return verdict == VERDICT_UNKNOWN && (may_have_moved || !*ret_is_bad)
+		       ? group_due_us(tl, group, tl_copy_time(c, copy_head(c, p->kind)))
+		       : INT64_MIN;
 }
 
 /* The frame's time does not follow from the one before: there is a hole, or its time moved. */
