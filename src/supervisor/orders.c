@@ -50,6 +50,12 @@ static json_t *signed_by(const struct client *client, json_t *extra)
 	return event;
 }
 
+/* For "there is no show ...": as the client called it. */
+static const char *named(const char *name)
+{
+	return name != NULL ? name : "without a name";
+}
+
 static void do_status(struct client *client, struct show *show, const json_t *request)
 {
 	(void)show;
@@ -95,9 +101,8 @@ static void do_take(struct client *client, struct show *show, const json_t *requ
 	char why[2 * TIMELINE_TEXT_MAX];
 
 	if (feed == NULL) {
-		client_error(client,
-			     "show %s has no feed of that name; `understudy status` lists them",
-			     show->config->name);
+		client_error(client, "show %s has no feed %s; `understudy status` lists them",
+			     show->config->name, named(name));
 		return;
 	}
 	if (!condition_can_be_shown(feed, why, sizeof(why))) {
@@ -170,9 +175,8 @@ static struct destination *requested_destination(struct client *client, struct s
 
 	if (d == NULL) {
 		client_error(client,
-			     "show %s has no destination of that name; `understudy status` lists "
-			     "them",
-			     show->config->name);
+			     "show %s has no destination %s; `understudy status` lists them",
+			     show->config->name, named(name));
 	}
 	return d;
 }
@@ -326,8 +330,8 @@ void client_obey(struct client *client, const json_t *request)
 						 : NULL;
 			if (show == NULL) {
 				client_error(client,
-					     "there is no show of that name; `understudy status` "
-					     "lists them");
+					     "there is no show %s; `understudy status` lists them",
+					     named(show_name));
 				return;
 			}
 		}
