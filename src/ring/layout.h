@@ -23,7 +23,7 @@
 #include <understudy/ring.h>
 
 #define RING_MAGIC 0x474e4952u /* "RING" */
-#define RING_VERSION 1u
+#define RING_VERSION 2u
 #define RING_PAGE ((size_t)4096)
 #define RING_ALIGN ((size_t)16)
 #define RING_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL)
