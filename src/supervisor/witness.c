@@ -14,7 +14,7 @@
 
 #define PERIOD_US 20000
 #define RUN_LEAST_US 1000000  /* one that dies sooner is not started again */
-#define ON_ITS_WAY_US 2000000 /* longer than the delay: from the merging of twins to the witness */
+#define ON_ITS_WAY_US 2000000 /* beyond the delay: from the merging of twins to the witness */
 
 /* The lowest group of the feed and its twin becomes that of both. */
 static void join_twin(const struct timeline_status *t, struct ipc_witness_twins *twins, unsigned of)
