@@ -163,6 +163,7 @@ void tl_health_inherit(struct tl_source *to, const struct tl_source *from)
 	to->troubled_us = from->troubled_us;
 	to->jump_ms = from->jump_ms;
 	to->best_fps_milli = from->best_fps_milli;
+	to->format_us = from->format_us;
 	to->srt_packets = from->srt_packets;
 	to->srt_lost = from->srt_lost;
 }

@@ -250,7 +250,8 @@ struct tl_source {
 	int64_t troubled_us; /* when one of them last was not calm */
 	uint32_t jump_ms;    /* the last leap of media time */
 	uint32_t best_fps_milli;
-	int64_t skew_us; /* audio's lag less video's at first; TL_UNKNOWN */
+	int64_t format_us; /* when its pictures last became others */
+	int64_t skew_us;   /* audio's lag less video's at first; TL_UNKNOWN */
 	uint64_t srt_packets, srt_lost;
 
 	struct tl_print prints[TL_PRINTS];

@@ -129,15 +129,31 @@ static bool measure_drift(const struct view *v, struct reading *ret)
 	return true;
 }
 
-/* Against the best it had, for what the header says is often untrue. */
+/* The best it had, for what the header says is often untrue. It is learned before anything can be
+ * held against it, or what starves by then would pass for usual; but not from the first second,
+ * which may be a burst. */
+static void learn_usual_fps(const struct view *v, int64_t flows_us)
+{
+	int64_t seconds = tl_min(flows_us / 1000000 - 2, SHORT_S);
+	struct tl_second sum;
+
+	if (seconds > 0) {
+		sum = tl_gauge_sum(&v->s->gauge, (unsigned)seconds, v->now_us, NULL);
+		v->s->best_fps_milli = (uint32_t)tl_max(v->s->best_fps_milli, tl_fps_milli(&sum));
+	}
+}
+
+/* What came before a silence, or in another format, tells nothing of what comes now. */
 static bool measure_frame_rate(const struct view *v, struct reading *ret)
 {
+	int64_t since_us = tl_max(v->s->gauge.resumed_us, v->s->format_us);
+	int64_t flows_us = main_is_silent(v) ? 0 : v->now_us - since_us;
 	uint32_t fps_milli = tl_fps_milli(&v->brief);
 
-	if (!flows_for_long(v) || fps_milli == 0) {
+	learn_usual_fps(v, flows_us);
+	if (flows_us < MEASURED_US || fps_milli == 0 || v->s->best_fps_milli == 0) {
 		return false;
 	}
-	v->s->best_fps_milli = (uint32_t)tl_max(v->s->best_fps_milli, fps_milli);
 	ret->value = (uint32_t)((uint64_t)fps_milli * 100 / v->s->best_fps_milli);
 	ret->detail = v->s->best_fps_milli;
 	return true;

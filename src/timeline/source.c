@@ -322,13 +322,14 @@ static void source_part_equal_times(const struct tl_source *s, struct packet *p)
 }
 
 /* Another picture may have another frame rate; how long sound lasts is known before it is heard. */
-static void source_begin_format(struct tl_source *s, enum packet_kind kind)
+static void source_begin_format(struct tl_source *s, enum packet_kind kind, int64_t arrival_us)
 {
 	const struct codec_params *params = &s->params[kind];
 	struct tl_flow *flow = &s->flows[kind];
 
 	if (kind == PACKET_VIDEO) {
 		s->best_fps_milli = 0;
+		s->format_us = arrival_us;
 	} else if (flow->frames_learned == 0 && params->sample_rate > 0 &&
 		   params->frame_samples > 0) {
 		flow->frame_90k = (int64_t)params->frame_samples * MEDIA_HZ / params->sample_rate;
@@ -395,7 +396,7 @@ static struct tl_source *source_learn_params(struct timeline *tl, struct tl_sour
 	if (before.codec == CODEC_NONE) {
 		s->flows[p->kind].last_us = p->arrival_us; /* from here on frames are missed */
 	}
-	source_begin_format(s, (enum packet_kind)p->kind);
+	source_begin_format(s, (enum packet_kind)p->kind, p->arrival_us);
 	tl_reference_note_header(tl, s, p->arrival_us);
 	return source_is_other_behind(tl, s, p, &before, matched)
 		       ? source_change_format(tl, s, p, &before, now_us)
