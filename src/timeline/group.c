@@ -131,6 +131,11 @@ static int group_create(struct timeline *tl, struct tl_source *base, int64_t now
 	tl->group_count++;
 	group_attach(tl, group, c, 0);
 	c->copy.keep_until = base->index.next;
+	for (unsigned kind = 0; kind < PACKET_KINDS; kind++) {
+		if (c->flows[kind].is_present) { /* all that was there is of this copy */
+			c->copy.placed_90k[kind] = c->flows[kind].last_dts_90k;
+		}
+	}
 	return 0;
 }
 
