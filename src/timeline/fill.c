@@ -21,7 +21,8 @@ static int64_t fill_from(const struct timeline *tl, const struct tl_source *m, u
 		       : TL_UNKNOWN;
 }
 
-/* The copy has what follows the hole, too. `*ret_is_to_come`: nobody knows yet. */
+/* The copy has what follows the hole, too. `*ret_is_to_come`: nobody knows yet; if it is due by
+ * then, it goes on all the same, as it does where it is merged. */
 static bool fill_is_proven(const struct tl_source *c, const struct packet *next,
 			   bool *ret_is_to_come)
 {
@@ -93,8 +94,13 @@ bool tl_group_fill(struct timeline *tl, struct tl_group *group, struct tl_source
 	if (!fill_is_proven(c, &to->packet, &is_to_come)) {
 		int64_t due_us = tl_due_us(tl, dts_90k + m->map_90k);
 
-		*wake_us = is_to_come && due_us > now_us ? tl_min(*wake_us, due_us) : *wake_us;
-		return is_to_come && due_us > now_us;
+		if (is_to_come && due_us > now_us) {
+			*wake_us = tl_min(*wake_us, due_us);
+			return true;
+		}
+		if (!is_to_come || c->copy.is_odd || tl->config.delay_us == 0) {
+			return false;
+		}
 	}
 	if (tl_index_reserve(&m->index) == 0) {
 		e.flags |= tl_index_at(&m->index, next)->flags & TL_ENTRY_HOLE;
