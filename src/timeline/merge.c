@@ -492,7 +492,8 @@ static bool group_merge_other(struct timeline *tl, struct tl_group *group, struc
 
 	if (p != NULL) {
 		at_us = group_fill_at_us(tl, group, c, p, &is_bad);
-	} else if (group->leader->is_open) { /* it may just be a little late */
+	} else if (group->leader->is_open && group->last[PACKET_VIDEO] != c &&
+		   group->last[PACKET_AUDIO] != c) { /* it may just be a little late */
 		at_us = group_due_us(tl, group, tl_copy_time(c, copy_head(c, kind))) +
 			tl_max(0, TL_TWIN_GRACE_US - tl->config.delay_us);
 	}
