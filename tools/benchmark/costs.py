@@ -2,6 +2,7 @@
 """CPU and memory of understudy beside who does the same job."""
 
 import functools
+import statistics
 import time
 
 from lib.process import Timeout, eventually
@@ -57,6 +58,13 @@ def _one(name, start, job, seconds, stage):
     return measured(roots, seconds)
 
 
+def _ratio(run, beside):
+    """Turn by turn: what the machine did meanwhile met both."""
+    turns = zip(run["turns"], beside["turns"])
+    return statistics.median(ours["cpu_ms_per_s"] / theirs["cpu_ms_per_s"]
+                             for ours, theirs in turns)
+
+
 def _compare(bench, measure, job, pairs):
     """A row for each pair: who, and whose CPU is 1."""
     found = bench.turns(f"{measure}: {job}", {
@@ -66,8 +74,7 @@ def _compare(bench, measure, job, pairs):
         if name not in found:
             continue
         run = found[name]
-        floor = found[beside]["cpu_ms_per_s"] if beside in found else 0
-        ratio = run["cpu_ms_per_s"] / floor if floor else ""
+        ratio = _ratio(run, found[beside]) if beside in found else ""
         row(job, name, f"{run['cpu_ms_per_s']:.1f}", ratio, f"{run['pss_kib'] / 1024:.1f}",
             f"{run['kernel_kib'] / 1024:.1f}", f"{run['processes']:.0f}",
             f"{run['carried_mbps']:.0f}", beside)

@@ -29,8 +29,8 @@ class Bench:
 
     def turns(self, measure, subjects):
         """Each subject (name to function of a stage) in its turn, all of it `repeat` times, so
-        that what else the machine does meets all alike. The medians; who lacks its program here
-        is left out."""
+        that what else the machine does meets all alike. The medians, and what they are of; who
+        lacks its program here is left out."""
         found = {name: [] for name in subjects}
         for _ in range(self.repeat):
             for name, run in subjects.items():
@@ -41,9 +41,9 @@ class Bench:
                     print(f"<!-- {name}: {skip} -->", flush=True)
                     continue
                 self.runs.append({"measure": measure, "subject": name, **found[name][-1]})
-        return {name: {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+        return {name: {"turns": runs} | {key: statistics.median(run[key] for run in runs)
+                                         for key in runs[0]}
                 for name, runs in found.items() if runs}
-
 
     def hold(self, what, measured, most):
         self.bars.append((what, measured, most))
