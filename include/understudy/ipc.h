@@ -267,8 +267,9 @@ struct ipc_source_loss {
 	uint32_t incarnation;
 	uint64_t packets, lost;
 };
-/* fds: feed ring (sealed, to read), wake-up unless the show has a delay */
-struct ipc_source_open { uint16_t feed, reserved; uint32_t incarnation; };
+/* fds: feed ring (sealed, to read), wake-up unless the show has a delay. has_more: that the source
+ * is closed, or leaving, follows at once, and nothing is decided before. */
+struct ipc_source_open { uint16_t feed, has_more; uint32_t incarnation; };
 struct ipc_source_close { uint16_t feed, reserved; uint32_t incarnation; char cause[IPC_TEXT]; };
 /* timeline_set_leaving(); SOURCE_RELEASED follows when the show has left it */
 struct ipc_source_leaving {

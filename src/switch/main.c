@@ -384,9 +384,12 @@ static void program_on_control(evutil_socket_t fd, short what, void *arg)
 {
 	struct program *p = arg;
 	struct ipc_message m;
+	bool has_more = false;
 	int got;
 
 	while ((got = ipc_recv(WORKER_CONTROL_FD, &m)) > 0) {
+		has_more = m.type == IPC_SOURCE_OPEN &&
+			   ((const struct ipc_source_open *)(const void *)m.body)->has_more != 0;
 		program_obey(p, &m);
 		ipc_message_finish(&m);
 	}
@@ -394,7 +397,9 @@ static void program_on_control(evutil_socket_t fd, short what, void *arg)
 		event_base_loopbreak(p->base);
 		return;
 	}
-	program_round(p);
+	if (!has_more) {
+		program_round(p);
+	}
 }
 
 /* ---- beginning and end ---- */
