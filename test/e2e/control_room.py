@@ -138,7 +138,7 @@ def show_is_ended_and_started_again(stage):
     platform.wait_media()
     relay.command("end", "main")
     relay.wait_status(lambda s: not s["on_air"], "the show to be off air")
-    eventually(lambda: len(platform.calls.done) == 1, "the platform to see the end")
+    eventually(lambda: platform.ends() == 1, "the platform to see the end")
     if not encoder.is_running():
         raise AssertionError("the encoder was thrown out")
     relay.command("start", "main")

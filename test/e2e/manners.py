@@ -126,7 +126,7 @@ def pause_and_resume_concern_one_destination(stage):
     status = relay.wait_destination("other", "stopped")
     if relay.destination("other", status)["why"] != "paused by the operator":
         raise AssertionError(relay.destination("other", status))
-    eventually(lambda: wire.ended == 1, "the connection to end")
+    eventually(lambda: wire.ended == wire.accepted, "the connection to end")
     if b"FCUnpublish" in wire.tail or b"deleteStream" in wire.tail:
         raise AssertionError("a pause must not end the broadcast")
     relay.reload()
@@ -152,8 +152,8 @@ def other_key_by_reload_concerns_one_destination(stage):
     other.wait_media()
     relay.show["destinations"][1]["key"] = "e2e-another-77d1"
     relay.reload()
-    eventually(lambda: [name for _, name in other.calls.published]
-               == [PLATFORM_KEY, "e2e-another-77d1"], "a publish with the other key")
+    eventually(lambda: other.published() == [PLATFORM_KEY, "e2e-another-77d1"],
+               "a publish with the other key")
     relay.wait_destination("other", "live")
     other.wait_media()
     # other manners are not another broadcast

@@ -10,6 +10,7 @@ import glob
 import os
 import socket
 import subprocess
+import threading
 
 from lib import encoders, flv, media
 from lib.platforms import Nginx, certificate
@@ -40,6 +41,24 @@ def source_url(port, scheme="rtmp", host="127.0.0.1", stream=STREAM):
 
 def publish(stage, nginx, clip, name="encoder"):
     return encoders.ffmpeg(stage, name, clip, source_url(nginx.port, stream=NAME))
+
+
+def mail_server(stage):
+    """Port of a server of another protocol, which speaks first."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    stage.on_close(listener.close)
+    guests = []
+
+    def greet():
+        while True:
+            try:
+                guests.append(listener.accept()[0])
+            except OSError:
+                return
+            guests[-1].sendall(b"220 mail.example ready\r\n")
+
+    threading.Thread(target=greet, daemon=True).start()
+    return listener.getsockname()[1]
 
 
 def newest(stage):
@@ -194,7 +213,7 @@ def wrong_places_are_named(stage):
     relay.show["feeds"][0]["pull"] = source_url(nginx.port).replace("/source/", "/nowhere/")
     relay.reload_and_wait()
     trouble(relay, "before the stream began") # nginx just hangs up
-    relay.show["feeds"][0]["pull"] = source_url(nginx.calls.port)
+    relay.show["feeds"][0]["pull"] = source_url(mail_server(stage))
     relay.reload_and_wait()
     trouble(relay, "speaks no RTMP")
     relay.show["feeds"][0]["pull"] = source_url(nginx.port, host="nowhere.invalid")

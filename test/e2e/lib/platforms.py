@@ -2,14 +2,12 @@
 """Platforms: nginx with its RTMP module, which records, and what can go wrong on the way there."""
 
 import glob
-import http.server
 import os
+import re
 import socket
 import ssl
 import subprocess
 import threading
-import time
-import urllib.parse
 
 from lib.ports import free_port
 from lib.process import eventually
@@ -37,9 +35,6 @@ rtmp {{
             record_path {here}/recordings;
             record_unique on;
             record_suffix -%s.flv;
-            on_publish http://127.0.0.1:{calls}/publish;
-            on_publish_done http://127.0.0.1:{calls}/done;
-            notify_method get;
         }}
         application source {{
             live on;
@@ -49,33 +44,9 @@ rtmp {{
 }}
 """
 
-
-class Calls:
-    """Counts the platform's calls: one for every publish, one for its end."""
-
-    def __init__(self):
-        self.published, self.done = [], []
-        calls = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self): # pylint: disable=invalid-name
-                query = urllib.parse.parse_qs(urllib.parse.urlparse(self.path).query)
-                seen = calls.published if self.path.startswith("/publish") else calls.done
-                seen.append((time.monotonic(), query.get("name", [""])[0]))
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
+# What it says of a connection: `PID#THREAD: *NUMBER EVENT`.
+PUBLISH = re.compile(r"(\d+#\d+: \*\d+) publish: name='([^']*)'")
+DELETE_STREAM = re.compile(r"(\d+#\d+: \*\d+) deleteStream")
 
 
 class Nginx:
@@ -90,8 +61,6 @@ class Nginx:
         self.here = stage.path(name)
         os.makedirs(os.path.join(self.here, "recordings"))
         os.chmod(os.path.join(self.here, "recordings"), 0o777)
-        self.calls = Calls()
-        stage.on_close(self.calls.close)
         self.port = free_port()
         self.process = None
         self._write_config()
@@ -99,7 +68,7 @@ class Nginx:
 
     def _write_config(self):
         with open(os.path.join(self.here, "nginx.conf"), "w", encoding="utf-8") as file:
-            file.write(NGINX.format(here=self.here, port=self.port, calls=self.calls.port,
+            file.write(NGINX.format(here=self.here, port=self.port,
                                     module=f"load_module {MODULE};"))
 
     def start(self):
@@ -122,8 +91,22 @@ class Nginx:
     def url(self):
         return f"rtmp://127.0.0.1:{self.port}/live"
 
+    def _log(self):
+        with open(os.path.join(self.here, "error.log"), encoding="utf-8", errors="replace") as log:
+            return log.read()
+
+    def published(self):
+        """The key of every publish so far, oldest first."""
+        return [key for _, key in PUBLISH.findall(self._log())]
+
     def publishes(self):
-        return len(self.calls.published)
+        return len(self.published())
+
+    def ends(self):
+        """Connections that published and have ended."""
+        log = self._log()
+        published = {connection for connection, _ in PUBLISH.findall(log)}
+        return len(published & set(DELETE_STREAM.findall(log)))
 
     def recordings(self):
         """Paths, oldest first."""
