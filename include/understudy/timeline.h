@@ -261,7 +261,8 @@ struct timeline_checkpoint {
 	uint32_t source_count;
 	int64_t show_90k;        /* last dts sent; INT64_MIN: the show has not begun */
 	int64_t clock_offset_us; /* show -> monotonic, without the delay ... */
-	int64_t delay_us;        /* ... as it was */
+	int64_t delay_us;        /* ... as it was ... */
+	int64_t held_up_us;      /* ... and how much of that is for having been held up */
 	int64_t last_dts_90k[PACKET_KINDS][PACKET_TRACKS_MAX]; /* INT64_MIN: none */
 	int64_t last_pts_90k[PACKET_KINDS];   /* newest of each main track; INT64_MIN: none */
 	int64_t frame_90k[PACKET_KINDS];      /* how long that one lasts */

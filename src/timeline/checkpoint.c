@@ -11,7 +11,7 @@
 #include "private.h"
 
 #define DELAY_MAX_US 3600000000
-#define CHECKPOINT_VERSION 7
+#define CHECKPOINT_VERSION 8
 
 enum checkpoint_flag {
 	CHECKPOINT_LIVE = 1 << 0,
@@ -156,6 +156,7 @@ void timeline_get_checkpoint(const struct timeline *tl, struct timeline_checkpoi
 	memcpy(ret->last_dts_90k, tl->out.last_dts_90k, sizeof(ret->last_dts_90k));
 	ret->clock_offset_us = tl->clock.offset_us;
 	ret->delay_us = tl->delay_us;
+	ret->held_up_us = tl->held_up_us;
 	memcpy(ret->last_pts_90k, tl->out.max_pts_90k, sizeof(ret->last_pts_90k));
 	for (unsigned kind = 0; kind < PACKET_KINDS; kind++) {
 		ret->frame_90k[kind] = checkpoint_frame(tl->out.frame_90k[kind]);
@@ -307,7 +308,7 @@ static bool checkpoint_is_sane(const struct timeline_checkpoint *c)
 		       c->source_count <= TIMELINE_SOURCES_MAX && c->show_90k != TL_UNKNOWN &&
 		       checkpoint_time_is_sane(c->show_90k) &&
 		       checkpoint_offset_is_sane(c->clock_offset_us) && c->delay_us >= 0 &&
-		       c->delay_us <= DELAY_MAX_US;
+		       c->delay_us <= DELAY_MAX_US && c->held_up_us >= 0;
 
 	for (unsigned kind = 0; kind < PACKET_KINDS && is_sane; kind++) {
 		is_sane = (checkpoint_time_is_sane(c->tail_until_90k[kind]) ||
@@ -363,6 +364,7 @@ int timeline_resume(struct timeline *tl, const struct timeline_checkpoint *from,
 				       .slewed_us = now_us,
 				       .is_set = true };
 	tl->delay_us = tl_max(tl->config.delay_us, from->delay_us);
+	tl->held_up_us = tl_min(from->held_up_us, tl->delay_us - tl->config.delay_us);
 	if (tl_lateness_us(tl, from->show_90k, now_us) <= TL_HELD_UP_MAX_US) { /* it was running */
 		tl->asked_us = tl_due_us(tl, from->show_90k);
 	}

@@ -117,6 +117,7 @@ void tl_delay_slew(struct timeline *tl, int64_t now_us)
 
 	if (most_us > 0) {
 		tl->delay_us = tl_max(tl->config.delay_us, tl->delay_us - most_us);
+		tl->held_up_us = tl_max(0, tl->held_up_us - most_us);
 		tl->delay_lowered_us = now_us;
 	}
 }

@@ -389,6 +389,7 @@ struct timeline {
 	struct timeline_config config;
 	struct tl_clock clock;
 	int64_t delay_us, delay_lowered_us; /* the config's, or on the way down to it */
+	int64_t held_up_us;                 /* of it: what nobody asked for in time is due later */
 	int64_t asked_us;                   /* timeline_next() wanted to be called then */
 	struct tl_source *sources[TL_SLOTS_MAX];
 	struct tl_source *by_handle[TIMELINE_SOURCES_MAX]; /* newest of it; NULL: gone */

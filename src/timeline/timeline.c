@@ -353,9 +353,8 @@ static bool timeline_release(struct timeline *tl, int *ret_handle)
 static void timeline_note_held_up(struct timeline *tl, int64_t now_us)
 {
 	int64_t late_us = tl->asked_us < now_us ? now_us - tl->asked_us : 0;
-	int64_t most_us = tl->config.delay_us + TL_HELD_UP_MAX_US;
 	int64_t slack_us = tl->config.delay_us > 0 ? TL_HELD_UP_US : TL_HELD_UP_LIVE_US;
-	int64_t later_us = tl_min(late_us - slack_us, most_us - tl->delay_us);
+	int64_t later_us = tl_min(late_us - slack_us, TL_HELD_UP_MAX_US - tl->held_up_us);
 	struct timeline_event *e;
 
 	tl->asked_us = CLOCK_NEVER;
@@ -363,6 +362,7 @@ static void timeline_note_held_up(struct timeline *tl, int64_t now_us)
 		return;
 	}
 	tl->delay_us += later_us;
+	tl->held_up_us += later_us;
 	tl->delay_lowered_us = now_us;
 	e = tl_event(tl, TIMELINE_HELD_UP);
 	e->from = e->to = tl->last_feed;

@@ -41,7 +41,7 @@ static void stage_release(struct stage *st, int handle)
 static void stage_note_held_up(struct stage *st)
 {
 	timeline_get_checkpoint(st->tl, &st->checkpoint);
-	if (st->checkpoint.delay_us - st->config.delay_us >= HELD_UP_MOST_US) {
+	if (st->checkpoint.held_up_us >= HELD_UP_MOST_US) {
 		watch_excused(&st->watch, st->slept_us, st->now_us);
 	}
 }
