@@ -3,6 +3,7 @@
 
 They lie below those that the kernel gives out: it would give one that is not bound yet, or not
 at the moment, to anybody who listens at "any port" or just dials, and many do beside each other.
+Whoever was given one keeps it until the program ends, bound or not: others are not given it.
 """
 
 import random
@@ -10,6 +11,7 @@ import socket
 
 FIRST = 15000
 _chance = random.SystemRandom()
+_kept = [] # a socket for each, whose name in the abstract name space says whose it is
 
 
 def _end():
@@ -17,9 +19,23 @@ def _end():
         return max(int(file.read().split()[0]), FIRST + 2000)
 
 
+def _keep(port):
+    """Whether it is ours from now on, and nobody else's."""
+    mark = socket.socket(socket.AF_UNIX)
+    try:
+        mark.bind(f"\0understudy-e2e-port-{port}")
+    except OSError:
+        mark.close()
+        return False
+    _kept.append(mark)
+    return True
+
+
 def _free(kind):
     while True:
         port = _chance.randrange(FIRST, _end(), 2)
+        if not _keep(port):
+            continue
         with socket.socket(socket.AF_INET, kind) as probe:
             if kind == socket.SOCK_STREAM:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
