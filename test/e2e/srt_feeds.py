@@ -132,9 +132,8 @@ def srt_feed_goes_on_through_a_re_execution(stage):
     show = SrtShow(stage, "primary")
     show.relay.reexecute()
     show.platform.wait_media(60000)
-    status = show.relay.feed("primary")
-    if status["state"] != "live" or status["srt"]["packets"] == 0:
-        raise AssertionError(f"the feed was lost: {status}")
+    if show.relay.feed("primary", show.relay.wait_live("primary"))["srt"]["packets"] == 0:
+        raise AssertionError(f"the feed was lost: {show.relay.status()}")
     show.judge("primary")
 
 
@@ -277,7 +276,7 @@ def feed_with_a_port_of_its_own_is_let_in_there_alone(stage):
     # Both of the port's callers count from 1: neither is taken for the other.
     port.relay.reexecute()
     port.wait_packets()
-    os.kill(min(port.relay.workers("ingest-srt")), signal.SIGKILL) # the first: everybody's
+    os.kill(port.relay.workers("ingest-srt")[0], signal.SIGKILL) # the first: everybody's
     port.relay.wait_feed("primary", "offline")
     port.wait_packets()
 

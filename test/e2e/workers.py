@@ -16,7 +16,7 @@ from lib.stage import case, main
 @case
 def killed_ingest_costs_its_connection_and_nothing_else(stage):
     show = Show(stage)
-    first = min(show.relay.workers("ingest-rtmp")) # the primary's: it came first
+    first = show.relay.workers("ingest-rtmp")[0] # the primary's: it came first
     os.kill(first, signal.SIGKILL)
     show.fail_over()
     eventually(lambda: not show.primary.is_running(), "the encoder to notice")
@@ -54,7 +54,7 @@ def killed_relay_dials_again(stage):
     show = Show(stage)
     old = show.relay.kill_worker("relay-rtmp")
     show.relay.wait_worker("relay-rtmp", other_than=[old])
-    eventually(lambda: show.platform.publishes() == 2, "a second publish")
+    eventually(lambda: show.platform.publishes() > 1, "a second publish")
     show.relay.wait_destination("platform", "live")
     show.platform.wait_media()
     show.relay.process.stop()
@@ -113,7 +113,7 @@ def hung_workers_are_replaced(stage):
     roles = ("relay-rtmp", "relay-flv", "switch")
     hung = {role: show.relay.workers(role) for role in roles}
     # the backup's: it came last
-    hung["ingest-rtmp"] = [max(show.relay.workers("ingest-rtmp"))]
+    hung["ingest-rtmp"] = show.relay.workers("ingest-rtmp")[-1:]
     for pids in hung.values():
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
@@ -126,8 +126,7 @@ def hung_workers_are_replaced(stage):
     for name in ("platform", "record"):
         show.relay.wait_destination(name, "live")
     show.platform.wait_media()
-    if "it has told nothing for 3 s" not in show.relay.log():
-        raise AssertionError("nobody said why")
+    show.relay.wait_log("it has told nothing for 3 s")
 
 
 if __name__ == "__main__":

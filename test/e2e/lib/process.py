@@ -38,7 +38,8 @@ def eventually(condition, what, timeout_s=PATIENCE_S, interval_s=0.03):
 
 
 def children_of(pid):
-    """Process ids of the direct children."""
+    """Process ids of the direct children, in the order in which they were started (their numbers
+    begin anew now and then)."""
     found = []
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
@@ -49,8 +50,8 @@ def children_of(pid):
         except OSError:
             continue
         if int(fields[1]) == pid and fields[0] != b"Z":
-            found.append(int(entry))
-    return found
+            found.append((int(fields[19]), int(entry))) # ticks since boot
+    return [pid for _, pid in sorted(found)]
 
 
 def name_of(pid):
@@ -150,11 +151,13 @@ class Process:
         self.send(signal.SIGCONT)
 
     def wait(self, timeout_s=PATIENCE_S):
-        """Exit status, after it has ended of itself."""
+        """Exit status, after it has ended of itself; by then all that it said has been read."""
         try:
-            return self._process.wait(timeout_s)
+            self._process.wait(timeout_s)
         except subprocess.TimeoutExpired as late:
             raise Timeout(f"waited {timeout_s:.0f} s for {self.name} to end") from late
+        self.drain()
+        return self.status()
 
     def stop(self, number=signal.SIGTERM, timeout_s=PATIENCE_S):
         """Asks it alone (not its children) to end; its exit status."""
