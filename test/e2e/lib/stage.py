@@ -10,11 +10,16 @@
 Each case gets a Stage of its own: a temporary directory and whatever it started, all of it
 gone afterwards. A case that fails shows what its processes said, and why it failed before and
 behind that: `why: ...` is the last line before its verdict.
+
+Nearly every case holds the relay to promises in real time, which nobody can keep while the machine
+stands still for longer than they allow. What fails while it did (lib/pulse.py) is no verdict: the
+case is tried again, a few times.
 """
 
 import argparse
 import contextlib
 import os
+import re
 import shutil
 import signal
 import sys
@@ -23,8 +28,12 @@ import time
 import traceback
 
 from lib.process import Process, kill_stragglers
+from lib.pulse import Pulse
 
 WHY_MAX = 600 # of a line: the stack trace has all of it
+CRASH = re.compile(r"killed by signal (4|6|7|8|11|31)\b") # SIGILL to SIGSEGV, a forbidden call
+STOOD_STILL_S = 0.25 # a fault is noticed after 0.5 s, and some delays leave no more to spare
+TRIES = 4
 
 _cases = []
 
@@ -90,10 +99,11 @@ class Stage:
         for process in self.processes:
             process.drain()
 
-    def sanitizer_lines(self):
-        """What a sanitizer said in any process: a fault even if nobody saw an effect."""
+    def crash_lines(self):
+        """What a sanitizer said in any process, and obituaries of workers that nobody killed: a
+        fault even if nobody saw an effect."""
         return [line for process in self.processes for line in process.stderr
-                if "Sanitizer" in line or "runtime error:" in line]
+                if "Sanitizer" in line or "runtime error:" in line or CRASH.search(line)]
 
     def discard(self):
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -111,13 +121,15 @@ class Stage:
                     yield from ("  " + line.rstrip("\n")[:400] for line in log.readlines()[-60:])
 
 
-def run_case(function, build, shared, keep):
-    """(what TAP says after the number, diagnostics)"""
+def try_case(function, build, shared, keep):
+    """(what TAP says after the number, diagnostics, why that is no verdict: else nothing)"""
     name = function.__name__
     stage = Stage(build, name, shared)
     diagnostics = []
     why = []
+    excuse = ""
     started = time.monotonic()
+    pulse = Pulse()
     try:
         function(stage)
         outcome = f"ok {{}} - {name}"
@@ -127,16 +139,21 @@ def run_case(function, build, shared, keep):
         outcome = f"not ok {{}} - {name}"
         diagnostics = traceback.format_exc().splitlines()
         why = "".join(traceback.format_exception_only(fault)).splitlines()
+        if isinstance(fault, Exception) and pulse.stood_still_s() >= STOOD_STILL_S:
+            excuse = (f"tried again: the machine stood still for {pulse.stood_still_s():.2f} s, "
+                      f"and {' '.join(why)[:WHY_MAX]}")
     except SystemExit: # out of time: still say how far it came
         for line in (*stage.dump(), *traceback.format_exc().splitlines()):
             print("#", line)
         raise
     finally:
+        pulse.end()
         stage.close()
-        if stage.sanitizer_lines():
+        if stage.crash_lines():
             outcome = f"not ok {{}} - {name}"
-            diagnostics += stage.sanitizer_lines()
-            why += stage.sanitizer_lines()
+            diagnostics += stage.crash_lines()
+            why += stage.crash_lines()
+            excuse = ""
         if diagnostics:
             diagnostics += stage.dump()
         if keep:
@@ -144,7 +161,18 @@ def run_case(function, build, shared, keep):
         else:
             stage.discard()
     took = f"{name} took {time.monotonic() - started:.1f} s"
-    return outcome, [*stage.notes, *diagnostics, took, *(f"why: {line[:WHY_MAX]}" for line in why)]
+    said = [*stage.notes, *diagnostics, took, *(f"why: {line[:WHY_MAX]}" for line in why)]
+    return outcome, said, excuse
+
+
+def run_case(function, build, shared, keep):
+    """(what TAP says after the number, diagnostics)"""
+    excuses = []
+    while True:
+        outcome, said, excuse = try_case(function, build, shared, keep)
+        if not excuse or len(excuses) == TRIES - 1:
+            return outcome, [*excuses, *said]
+        excuses.append(excuse)
 
 
 def main():
