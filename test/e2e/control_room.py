@@ -103,7 +103,7 @@ def feed_of_another_format_is_named_and_one_that_is_stuck_cannot_be_taken(stage)
     relay.show["failover"]["health"] = {"low_bitrate": {"enter_kbps": 90000}}
     relay.reload_and_wait()
     relay.wait_status(
-        lambda s: [h["signal"] for h in relay.feed("primary", s)["health"]] == ["low_bitrate"],
+        lambda s: "low_bitrate" in [h["signal"] for h in relay.feed("primary", s)["health"]],
         "the new threshold to be in force")
     if relay.workers("switch") != switch:
         raise AssertionError("the switch was replaced for a threshold")
@@ -138,11 +138,11 @@ def show_is_ended_and_started_again(stage):
     platform.wait_media()
     relay.command("end", "main")
     relay.wait_status(lambda s: not s["on_air"], "the show to be off air")
-    eventually(lambda: platform.ends() == 1, "the platform to see the end")
+    eventually(lambda: platform.ends() > 0, "the platform to see the end")
     if not encoder.is_running():
         raise AssertionError("the encoder was thrown out")
     relay.command("start", "main")
-    eventually(lambda: platform.publishes() == 2, "a second publish")
+    eventually(lambda: platform.publishes() > 1, "a second publish")
     relay.wait_destination("platform", "live")
     platform.wait_media()
     relay.process.stop()

@@ -25,7 +25,7 @@ def platform_that_resets_is_dialled_again_at_once(stage):
     pair = Pair(stage, retry={"first_s": 600, "cap_s": 600, "healthy_s": 1})
     pair.bad.wait_media(150000)
     pair.wire.cut()
-    eventually(lambda: pair.bad.publishes() == 2, "a second publish")
+    eventually(lambda: pair.bad.publishes() > 1, "a second publish")
     pair.relay.wait_destination("bad", "live")
     pair.bad.wait_media()
     pair.finish()
@@ -41,7 +41,7 @@ def platform_that_was_away_gets_the_show_when_it_is_back(stage):
     refused = pair.wire.accepted
     eventually(lambda: pair.wire.accepted >= refused + 2, "further attempts")
     pair.wire.mend()
-    eventually(lambda: pair.bad.publishes() == 2, "a second publish")
+    eventually(lambda: pair.bad.publishes() > 1, "a second publish")
     pair.relay.wait_destination("bad", "live")
     pair.bad.wait_media()
     pair.finish()

@@ -108,9 +108,10 @@ def time_without_a_relay_is_in_the_ledger(stage):
     _, relay, _ = on_air(stage)
     relay.listen = f"127.0.0.1:{relay.ports['rtmp']}"
     relay.write_config()
+    before = time.time()
     os.kill(relay.process.pid, signal.SIGKILL)
-    killed = time.time()
     relay.process.wait()
+    killed = time.time()
     offline = subprocess.run(
         [stage.program("understudy"), "ledger", "--json", "--state", stage.path("state")],
         stdout=subprocess.PIPE, text=True, check=True).stdout
@@ -127,11 +128,11 @@ def time_without_a_relay_is_in_the_ledger(stage):
     for account in ledger.values():
         expect_whole(account)
         not_running = cause_of(account, "not running")
-        if not started - killed - 1.5 < not_running < ready - killed + 1.5 or \
+        if not started - killed - 1.5 < not_running < ready - before + 1.5 or \
                 account["interruptions"] != 1:
             raise AssertionError(f"killed at {killed:.1f}, started at {started:.1f}: {account}")
     kinds = [json.loads(line)["kind"] for line in relay.command("events", "--json").splitlines()]
-    if kinds.count("on_air") != 2 or kinds.count("destination_up") != 2:
+    if kinds.count("on_air") < 2 or kinds.count("destination_up") < 2:
         raise AssertionError(f"events of both runs: {kinds}")
     sums = relay.destination("platform")["ledger"]
     if sums["interruptions"] or not sums["on_s"] > 0: # of this run alone
@@ -163,8 +164,9 @@ def lost_platform_is_off_air_for_as_long_as_it_was_away(stage):
     relay.wait_destination("platform", "stopped")
     if accounts(relay)["platform"]["now"] != "rest":
         raise AssertionError("a paused destination is not at rest")
-    paused = json.loads(relay.command("events", "--json").splitlines()[-1])
-    if paused["kind"] != "destination_paused" or paused["uid"] != os.getuid():
+    events = [json.loads(line) for line in relay.command("events", "--json").splitlines()]
+    paused = [e["uid"] for e in events if e["kind"] == "destination_paused"]
+    if paused != [os.getuid()]:
         raise AssertionError(f"who paused it: {paused}")
 
 
@@ -195,6 +197,7 @@ def history_that_cannot_be_written_costs_the_show_nothing(stage):
     relay = Relay(stage, [recording("record", stage.path("show-%H%M%S.flv"))], delay_ms=500)
     encoders.ffmpeg(stage, "primary", encoders.clip(stage, "primary"), relay.url("primary"))
     relay.wait_destination("record", "live")
+    relay.wait_log("no history is kept")
     if relay.log().count("no history is kept") != 1:
         raise AssertionError("it is said once")
     status = json.loads(relay.command("status", "--json"))

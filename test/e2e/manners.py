@@ -10,7 +10,7 @@ from lib import encoders, flv, peer
 from lib.peer import Peer
 from lib.platforms import Nginx, Wire
 from lib.process import eventually
-from lib.relay import PLATFORM_KEY, Relay, destination
+from lib.relay import Relay, destination
 from lib.show import expect
 from lib.stage import case, main
 
@@ -152,14 +152,14 @@ def other_key_by_reload_concerns_one_destination(stage):
     other.wait_media()
     relay.show["destinations"][1]["key"] = "e2e-another-77d1"
     relay.reload()
-    eventually(lambda: other.published() == [PLATFORM_KEY, "e2e-another-77d1"],
-               "a publish with the other key")
+    eventually(lambda: "e2e-another-77d1" in other.published(), "a publish with the other key")
     relay.wait_destination("other", "live")
     other.wait_media()
     # other manners are not another broadcast
+    before = other.publishes()
     relay.show["destinations"][1]["hold_s"] = 60
     relay.reload()
-    eventually(lambda: other.publishes() == 3, "a third publish")
+    eventually(lambda: other.publishes() > before, "another publish")
     relay.wait_destination("other", "live")
     good.wait_media()
     relay.process.stop()

@@ -79,9 +79,8 @@ def expect_rest(stage, relay, outside):
         raise AssertionError("somebody called the real destination")
     if relay.destination("platform")["ledger"]["on_s"]:
         raise AssertionError("the ledger counts a rehearsal as time on air")
-    if "destination platform (a practice platform): live" not in relay.log():
-        stage.note(relay.log())
-        raise AssertionError("the log does not tell practice from the real thing")
+    # The log tells practice from the real thing.
+    relay.wait_log("destination platform (a practice platform): live")
 
 
 @case
@@ -147,7 +146,7 @@ def practice_is_for_shows_that_are_not_on_air_and_an_operator_ends_it(stage):
     before = platform.publishes()
     relay.command("start", "main")
     status = relay.wait_destination("platform", "live")
-    eventually(lambda: platform.publishes() == before + 1, "the real destination to be dialled")
+    eventually(lambda: platform.publishes() > before, "the real destination to be dialled")
     if status["practice"]:
         raise AssertionError("the rehearsal goes on beside the show")
     rehearsal.close()

@@ -140,7 +140,7 @@ def kill_of_either_process_costs_that_connection(stage):
             raise AssertionError(f"after {role}: {killed}, then {both}")
         record_more(stage)
     judge(stage, relay, clips, "primary", "backup", "primary", "backup", "primary")
-    if "its tunnel: killed by signal 9" not in relay.log():
+    if "its tunnel: killed by signal 9" not in relay.log(): # which has ended
         raise AssertionError("the tunnel has no obituary")
 
 

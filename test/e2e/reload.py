@@ -52,8 +52,7 @@ def removed_feed_is_disconnected_and_said_to_be(stage):
     del show.relay.show["feeds"][1]
     show.relay.reload_and_wait()
     eventually(lambda: not show.backup.is_running(), "the feed's encoder to be ended")
-    if "feed_left show=main: feed backup: its feed was removed" not in show.relay.log():
-        raise AssertionError("nobody was told")
+    show.relay.wait_log("feed_left show=main: feed backup: its feed was removed")
     show.platform.wait_media(60000)
     expect(show.verdict(), "primary")
 
@@ -90,8 +89,7 @@ def removed_live_feed_is_left_when_another_can_carry_the_show(stage):
     eventually(lambda: not show.primary.is_running(), "the removed feed's encoder to be ended")
     show.relay.process.wait_line(lambda line: "re-executed" in line, "it to come after all",
                                  since=lines, lines=show.relay.process.stderr)
-    if "leave show=main: primary -> backup: its feed was removed" not in show.relay.log():
-        raise AssertionError("nobody was told")
+    show.relay.wait_log("leave show=main: primary -> backup: its feed was removed")
     show.platform.wait_media()
     expect(show.verdict(), "primary", "backup")
 
@@ -217,9 +215,9 @@ def changed_destination_is_left_and_the_other_stays(stage):
     show.relay.wait_destination("other", "live")
     show.relay.show["destinations"][1]["key"] = NEW_KEY
     show.relay.reload_and_wait()
-    eventually(lambda: third.published()[1:] == [NEW_KEY],
+    eventually(lambda: NEW_KEY in third.published(),
                "the changed destination to be published with its new key")
-    eventually(lambda: third.ends() == 1, "the old broadcast to be ended")
+    eventually(lambda: third.ends() > 0, "the old broadcast to be ended")
     show.platform.wait_media()
     expect(show.verdict(), "primary")
     if PRIMARY_KEY in show.relay.log() or NEW_KEY in show.relay.log():

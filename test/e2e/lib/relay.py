@@ -187,3 +187,8 @@ class Relay:
 
     def log(self):
         return "\n".join(self.process.stderr)
+
+    def wait_log(self, text, since=0):
+        """The first line with this text; what is seen elsewhere may be there sooner."""
+        return self.process.wait_line(lambda line: text in line, repr(text), since=since,
+                                      lines=self.process.stderr)
