@@ -35,18 +35,40 @@ static bool fill_is_proven(const struct tl_source *c, const struct packet *next,
 	return p->fingerprint == next->fingerprint;
 }
 
-/* What is left of the flow's holes. */
-static void fill_count_holes(struct tl_source *m, unsigned kind, int64_t hole_90k)
+/* The newest pts of the kind that went out, by the source's media time. */
+static int64_t fill_newest(const struct timeline *tl, const struct tl_source *m, unsigned kind)
+{
+	int64_t newest_90k = tl->out.max_pts_90k[kind];
+
+	return m == tl->live && newest_90k != TL_UNKNOWN ? newest_90k - m->map_90k : TL_UNKNOWN;
+}
+
+/* From the new frame on: which holes are left, and behind which frames none is missing. */
+static void fill_mark(const struct timeline *tl, struct tl_source *m, unsigned kind,
+		      uint64_t filled)
 {
 	struct tl_flow *flow = &m->flows[kind];
+	int64_t hole_90k = tl_90k(tl->config.hole_us) + flow->frame_90k;
+	int64_t newest_90k = fill_newest(tl, m, kind);
 	const struct tl_entry *before = NULL;
+	bool is_behind = false;
 
 	flow->holes = 0;
 	for (uint64_t n = m->index.tracks[kind][0].head; n != TL_NONE;) {
 		struct tl_entry *e = tl_index_at(&m->index, n);
+		const struct packet *p = &e->packet;
 
-		if (before != NULL && e->packet.dts_90k - before->packet.dts_90k <= hole_90k) {
-			e->flags &= ~(unsigned)TL_ENTRY_HOLE;
+		newest_90k = tl_max(newest_90k, p->pts_90k);
+		is_behind |= n == filled;
+		if (is_behind && before != NULL) {
+			bool is_hole = p->dts_90k - before->packet.dts_90k > hole_90k;
+			bool is_closed = newest_90k - p->dts_90k <=
+					 flow->reorder_90k + flow->frame_90k / 2;
+
+			e->flags &= ~(unsigned)(TL_ENTRY_HOLE | TL_ENTRY_CLOSED);
+			e->flags |= is_hole ? TL_ENTRY_HOLE : 0;
+			e->flags |= is_closed ? TL_ENTRY_CLOSED : 0;
+			e->closed_90k = is_closed ? newest_90k : before->closed_90k;
 		}
 		if ((e->flags & TL_ENTRY_HOLE) != 0 && flow->holes++ == 0 && before != NULL) {
 			flow->hole = n;
@@ -105,7 +127,7 @@ bool tl_group_fill(struct timeline *tl, struct tl_group *group, struct tl_source
 	if (tl_index_reserve(&m->index) == 0) {
 		e.flags |= tl_index_at(&m->index, next)->flags & TL_ENTRY_HOLE;
 		tl_index_insert(&m->index, &e, behind);
-		fill_count_holes(m, kind, tl_90k(tl->config.hole_us) + frame_90k);
+		fill_mark(tl, m, kind, m->index.next - 1);
 		c->copy.keep_until = m->index.next;
 		c->copy.filled++;
 		tl->is_dirty = true;
