@@ -237,8 +237,7 @@ void tl_twins_settle(struct timeline *tl, int64_t now_us)
 		return;
 	}
 	is_swapped = twin == tl->live ||
-		     (base != tl->live &&
-		      (twin->group != NULL || tl_group_order(twin) < tl_group_order(base)));
+		     (base != tl->live && (twin->group != NULL || twin->first_us < base->first_us));
 	if (is_swapped) {
 		struct tl_source *first = base;
 
