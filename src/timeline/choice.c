@@ -42,9 +42,8 @@ bool tl_is_over(const struct timeline *tl, const struct tl_source *s, int64_t no
 	return true;
 }
 
-/* Picture and sound run, if it has both: a live source of which one does not cannot go on, so that
- * who is whole is gone to before. */
-static bool choice_is_whole(const struct timeline *tl, const struct tl_source *s, int64_t now_us)
+/* A live source of which one of the two does not cannot go on: who is whole is gone to before. */
+bool tl_is_whole(const struct timeline *tl, const struct tl_source *s, int64_t now_us)
 {
 	for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
 		const struct tl_flow *flow = &s->flows[kind];
@@ -152,7 +151,7 @@ static struct tl_source *choice_best(const struct timeline *tl, bool runs, int64
 		}
 		struct rank rank = choice_rank(tl, s, safe_90k, now_us);
 
-		rank.is_whole = runs && choice_is_whole(tl, s, now_us); /* no bridge need be */
+		rank.is_whole = runs && tl_is_whole(tl, s, now_us); /* no bridge need be */
 		if (best == NULL || rank_is_better(&rank, &best_rank)) {
 			best = s;
 			best_rank = rank;

@@ -130,16 +130,29 @@ static bool decide_has_ended(const struct timeline *tl, const struct tl_source *
 	return decide_is_exhausted(live) && tl_is_over(tl, live, now_us);
 }
 
+/* Of its picture or sound nothing comes any more, and what there is lies behind us. */
+static bool decide_is_dead(const struct timeline *tl, const struct tl_source *s, uint64_t point,
+			   int64_t now_us)
+{
+	return !tl_is_whole(tl, s, now_us) &&
+	       tl_source_horizon_from(s, tl_point_pts(s, point)) <= tl->out.last_90k;
+}
+
 /* It has but a hole, and what comes behind that is nearer than the other one's point, or no more
- * than a frame further: how long one lasts may not have been known before the hole. */
+ * than a frame further: how long one lasts may not have been known before the hole. Nor is it left
+ * for one of which picture or sound is dead. */
 static bool decide_runs_again(const struct timeline *tl, const struct tl_flow *stuck,
-			      const struct tl_source *to, uint64_t point, int64_t now_us)
+			      const struct tl_source *to, uint64_t point, bool is_safe,
+			      int64_t now_us)
 {
 	const struct tl_source *live = tl->live;
 
-	return live->is_open && stuck->holes > 0 &&
-	       !tl_flow_is_silent(stuck, tl->config.stall_us, now_us) &&
-	       (point == TL_NONE ||
+	if (!live->is_open || stuck->holes == 0 ||
+	    tl_flow_is_silent(stuck, tl->config.stall_us, now_us)) {
+		return false;
+	}
+	return point == TL_NONE || decide_is_dead(tl, to, point, now_us) ||
+	       (!is_safe &&
 		tl_index_at(&live->index, stuck->hole)->packet.pts_90k + live->map_90k <=
 			tl_point_pts(to, point) + stuck->frame_90k);
 }
@@ -153,7 +166,7 @@ static void decide_leave(struct timeline *tl, struct tl_source *best, const stru
 	bool is_safe = point != TL_NONE &&
 		       tl_point_pts(best, point) <= safe_90k + TL_SNAP_EARLIER_90k;
 
-	if (!is_safe && decide_runs_again(tl, stuck, best, point, now_us)) {
+	if (decide_runs_again(tl, stuck, best, point, is_safe, now_us)) {
 		return;
 	}
 	decide_note_trouble(tl, live, stuck, now_us);

@@ -465,6 +465,8 @@ bool tl_event_take(struct timeline *tl, struct timeline_event *ret);
 bool tl_can_go_on(const struct timeline *tl, const struct tl_source *s, int64_t now_us);
 /* Nothing comes of it any more, neither picture nor sound. */
 bool tl_is_over(const struct timeline *tl, const struct tl_source *s, int64_t now_us);
+/* Picture and sound run, if it has both. */
+bool tl_is_whole(const struct timeline *tl, const struct tl_source *s, int64_t now_us);
 /* Whether anything comes of it or not, it has sent so much more than the live one, be that behind a
  * hole. */
 bool tl_has_more(const struct timeline *tl, const struct tl_source *s, int64_t by_90k);
