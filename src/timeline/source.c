@@ -232,8 +232,8 @@ bool tl_source_was_sent(const struct timeline *tl, const struct tl_source *s,
 	if (sent_seq != TL_NONE && p->source_seq <= sent_seq) {
 		return true;
 	}
-	if (s->was_copy && s == tl->live && p->type == PACKET_FRAME && p->kind != PACKET_DATA &&
-	    (p->track == 0 || p->source_seq >= s->resume_seq)) {
+	if (s->was_copy && (s == tl->live || s->leaves_tail) && p->type == PACKET_FRAME &&
+	    p->kind != PACKET_DATA && (p->track == 0 || p->source_seq >= s->resume_seq)) {
 		return source_twin_sent(tl, p, s->map_90k);
 	}
 	return p->source_seq < s->resume_seq;
