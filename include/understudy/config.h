@@ -133,6 +133,8 @@ enum config_fill { FILL_NONE, FILL_SILENCE };
 struct config_show {
 	char *name;
 	uint32_t delay_ms, batch_ms;
+	uint32_t earlier_ms;     /* derived: how much earlier than it comes a feed is shown at most
+				  * (offset_ms); the delay is as much shorter */
 	bool autostart;
 	struct config_feed *feeds;
 	unsigned feeds_count;

@@ -109,7 +109,8 @@ static void print_recording(struct inspection *i, const struct config_show *show
 static void judge_recording(struct inspection *i, const struct config_show *show,
 			    const struct config_feed *feed, const struct ipc_loop_report *report)
 {
-	int64_t needed_ms = (int64_t)report->gop_ms + show->failover.stall_ms + 250;
+	int64_t needed_ms = (int64_t)report->gop_ms + show->failover.stall_ms + 250 +
+			    show->earlier_ms;
 	char text[512];
 
 	if (!report->is_usable) {

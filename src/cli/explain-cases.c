@@ -13,7 +13,8 @@
  * earlier, lies behind that, nothing shows: D >= G + T. Else the first key frame after h is
  * taken, and the picture stands still for at most G + T - D. The sound needs no key frame: it
  * goes on SOUND_MS after the relay knows, T + SOUND_MS - D after the loss is heard. What is
- * promised has MARGIN_MS more, and leaves room for the difference between the feeds' lags.
+ * promised has EXPLAIN_MARGIN_MS more, and leaves room for the difference between the feeds' lags.
+ * Where an operator has a feed shown earlier than it comes (offset_ms), D is as much shorter.
  */
 #include <string.h>
 
@@ -28,10 +29,17 @@ static void say_nobody(struct explain_item *item, const struct outlook *o)
 	    o->is_measured ? " now" : "");
 }
 
+/* How far behind a loss the audience is when that is noticed after `notice_ms`; below 0: it has yet
+ * to get there. */
+static int64_t behind_ms(const struct outlook *o, int64_t notice_ms)
+{
+	return notice_ms + o->earlier_ms - o->facts->delay_ms;
+}
+
 /* Silence after a loss that takes `notice_ms` to be noticed. */
 static int64_t silence_ms(const struct outlook *o, int64_t notice_ms)
 {
-	int64_t silence = notice_ms + SOUND_MS - o->facts->delay_ms;
+	int64_t silence = behind_ms(o, notice_ms) + SOUND_MS;
 
 	return silence > 0 ? silence : 0;
 }
@@ -57,7 +65,7 @@ static void say_sound(struct explain_item *item, const struct outlook *o)
 static void say_picture_unmeasured(struct explain_item *item, const struct outlook *o,
 				   int64_t notice_ms)
 {
-	int64_t gop_ms = explain_promised_gop_ms(o), more_ms = notice_ms - o->facts->delay_ms;
+	int64_t gop_ms = explain_promised_gop_ms(o), more_ms = behind_ms(o, notice_ms);
 	char text[SECONDS_SIZE];
 
 	if (gop_ms > 0) {
@@ -80,7 +88,7 @@ static void say_picture_unmeasured(struct explain_item *item, const struct outlo
 
 static void say_picture(struct explain_item *item, const struct outlook *o, int64_t notice_ms)
 {
-	int64_t worst_ms = o->next->gop_ms + notice_ms - o->facts->delay_ms;
+	int64_t worst_ms = o->next->gop_ms + behind_ms(o, notice_ms);
 	char text[SECONDS_SIZE];
 
 	if (o->needed_ms == EXPLAIN_UNKNOWN) {
@@ -152,6 +160,9 @@ static void say_loss(struct explain_item *item, const struct outlook *o, int64_t
 		return;
 	}
 	if (!o->next->has_video) {
+		if (o->subject->has_video) {
+			SAY(item, "The picture ends, as %s sends sound only. ", o->next->name);
+		}
 		say_sound(item, o);
 	} else if (item->is_promised) {
 		item->picture_ms = 0;
@@ -193,9 +204,9 @@ static void say_starved(struct explanation *e, const struct outlook *o)
 		return;
 	}
 	SAY(item,
-	    "Holes of up to %s are sent as they are: the picture hitches. A longer one counts as "
-	    "a loss. ",
-	    explain_seconds(hole, o->facts->hole_ms));
+	    "Holes of up to %s are sent as they are: the %s hitches. A longer one counts as a "
+	    "loss. ",
+	    explain_seconds(hole, o->facts->hole_ms), o->subject->has_video ? "picture" : "sound");
 	say_loss(item, o, explain_stall_ms(o));
 	if (o->next != NULL) {
 		SAY(item,
@@ -210,9 +221,9 @@ static void say_audio_only(struct explanation *e, const struct outlook *o)
 	struct explain_item *item = explain_item_add(e, EXPLAIN_CASE, "audio_only");
 
 	TITLE(item, "%s sends sound only: its picture has stopped", o->subject->name);
-	if (o->next == NULL) {
+	if (o->next == NULL || !o->next->has_video) {
 		SAY(item, "The sound goes on and the picture stands still: nobody is there to take "
-			  "over.");
+			  "over with one.");
 	} else if (o->twin != NULL) {
 		say_twin(item, o);
 		return;

@@ -89,6 +89,12 @@ static bool are_twins(const struct explain_feed *a, const struct explain_feed *b
 	return strcmp(a->twin_of, b->name) == 0 || strcmp(b->twin_of, a->name) == 0;
 }
 
+/* Then any packet will do to change feeds. */
+static bool has_sound_only(const struct outlook *o)
+{
+	return !o->subject->has_video && !o->next->has_video;
+}
+
 static void outlook_init(struct outlook *o, const struct explain_facts *facts)
 {
 	*o = (struct outlook){ .facts = facts,
@@ -97,6 +103,9 @@ static void outlook_init(struct outlook *o, const struct explain_facts *facts)
 	for (unsigned i = 0; i < facts->feed_count; i++) {
 		const struct explain_feed *feed = &facts->feeds[i];
 
+		if (facts->delay_ms > 0 && -feed->offset_ms > o->earlier_ms) {
+			o->earlier_ms = -feed->offset_ms;
+		}
 		if (i == 0 || (facts->live[0] != '\0' && strcmp(feed->name, facts->live) == 0)) {
 			o->subject = feed;
 		}
@@ -118,8 +127,9 @@ static void outlook_init(struct outlook *o, const struct explain_facts *facts)
 	    explain_twin_lag_ms(o) > facts->delay_ms + TWIN_LATE_MS) {
 		o->twin = NULL; /* it comes too late to be one */
 	}
-	if (o->next != NULL && o->next->gop_ms > 0) {
-		o->needed_ms = o->next->gop_ms + facts->stall_ms + MARGIN_MS;
+	if (o->next != NULL && (o->next->gop_ms > 0 || has_sound_only(o))) {
+		o->needed_ms = (has_sound_only(o) ? 0 : o->next->gop_ms) + facts->stall_ms +
+			       EXPLAIN_MARGIN_MS + o->earlier_ms;
 	}
 }
 
@@ -141,7 +151,7 @@ int64_t explain_twin_lag_ms(const struct outlook *o)
 int64_t explain_twin_pause_ms(const struct outlook *o)
 {
 	int64_t lag_ms = explain_twin_lag_ms(o), delay_ms = o->facts->delay_ms;
-	int64_t pause_ms = lag_ms + TWIN_MARGIN_MS - delay_ms;
+	int64_t pause_ms = lag_ms + TWIN_MARGIN_MS + o->earlier_ms - delay_ms;
 
 	return delay_ms == 0 ? lag_ms : pause_ms > 0 ? pause_ms : 0;
 }
@@ -155,7 +165,7 @@ const char *explain_format_change(const struct outlook *o)
 
 int64_t explain_promised_gop_ms(const struct outlook *o)
 {
-	return o->facts->delay_ms - o->facts->stall_ms - MARGIN_MS;
+	return o->facts->delay_ms - o->facts->stall_ms - EXPLAIN_MARGIN_MS - o->earlier_ms;
 }
 
 /* ---- feeds, as measured ---- */
@@ -269,7 +279,9 @@ static void say_delay(struct explanation *e, const struct explain_facts *facts)
 		} else if (feed->offset_ms != 0) {
 			SAY(item, " You move %s by %lld ms (offset_ms), to where %s.", feed->name,
 			    (long long)(feed->offset_ms < 0 ? -feed->offset_ms : feed->offset_ms),
-			    feed->offset_ms > 0 ? "it is shown later" : "it is shown earlier");
+			    feed->offset_ms > 0
+				    ? "it is shown later"
+				    : "it is shown earlier: so much of the delay is used up");
 		}
 	}
 	SAY(item,
@@ -372,6 +384,12 @@ static void promise_nothing(struct explain_item *item, const struct outlook *o)
 	}
 }
 
+/* Behind what a change of feed takes. */
+static const char *terms_offset(const struct outlook *o)
+{
+	return o->earlier_ms > 0 ? " + what offset_ms uses up" : "";
+}
+
 /* A key frame is needed only for feeds that are not twins. */
 static void promise_twins(struct explain_item *item, const struct outlook *o)
 {
@@ -380,19 +398,19 @@ static void promise_twins(struct explain_item *item, const struct outlook *o)
 
 	SAY(item, "%s and %s carry the same encode, %s apart: ", o->subject->name, o->twin->name,
 	    explain_seconds(lag, lag_ms));
-	explain_seconds(needed, lag_ms + TWIN_MARGIN_MS);
+	explain_seconds(needed, lag_ms + TWIN_MARGIN_MS + o->earlier_ms);
 	explain_seconds(delay, o->facts->delay_ms);
 	if (explain_twin_pause_ms(o) == 0) {
 		SAY(item,
 		    "losing one of them costs nothing and waits for no key frame. That takes a "
-		    "delay of %s (what they are apart + 100 ms); it is %s.",
-		    needed, delay);
+		    "delay of %s (what they are apart + 100 ms%s); it is %s.",
+		    needed, terms_offset(o), delay);
 		item->is_promised = true;
 	} else {
 		SAY(item,
 		    "losing one of them is a pause of up to %s, and no frame is lost. For no pause "
-		    "the delay has to be at least %s (what they are apart + 100 ms); it is %s.",
-		    explain_seconds(lag, explain_twin_pause_ms(o)), needed, delay);
+		    "the delay has to be at least %s (what they are apart + 100 ms%s); it is %s.",
+		    explain_seconds(lag, explain_twin_pause_ms(o)), needed, terms_offset(o), delay);
 	}
 }
 
@@ -405,16 +423,33 @@ static void promise_unmeasured(struct explain_item *item, const struct outlook *
 	if (gop_ms > 0) {
 		SAY(item,
 		    "Promised if the key frames of the feed that takes over are at most %s "
-		    "apart: that is the delay of %s less stall_ms, 250 ms and the difference "
+		    "apart: that is the delay of %s less stall_ms%s, 250 ms and the difference "
 		    "between the two encoders' lags.",
-		    explain_seconds(text, gop_ms), delay);
+		    explain_seconds(text, gop_ms), delay, o->earlier_ms > 0 ? ", offset_ms" : "");
 		return;
 	}
 	SAY(item,
 	    "A delay of %s is too short to promise that, whatever the key frames. With key "
-	    "frames 2.0 s apart it takes at least %s (key frame distance + stall_ms + 250 ms), "
+	    "frames 2.0 s apart it takes at least %s (key frame distance + stall_ms + 250 ms%s), "
 	    "more if the two encoders' lags differ.",
-	    delay, explain_seconds(text, 2000 + o->facts->stall_ms + MARGIN_MS));
+	    delay, explain_seconds(text, 2000 + o->facts->delay_ms - gop_ms), terms_offset(o));
+}
+
+static void promise_sound(struct explain_item *item, const struct outlook *o)
+{
+	char delay[SECONDS_SIZE], needed[SECONDS_SIZE];
+
+	if (o->subject->has_video) {
+		SAY(item, "%s sends sound only: a change to it ends the picture.", o->next->name);
+		return;
+	}
+	item->is_promised = o->facts->delay_ms >= o->needed_ms;
+	SAY(item,
+	    "The show has sound only, and any packet will do to change feeds. To promise no gap "
+	    "takes a delay of %s (stall_ms + 250 ms%s) and the difference between the two "
+	    "encoders' lags; it is %s.",
+	    explain_seconds(needed, o->needed_ms), terms_offset(o),
+	    explain_seconds(delay, o->facts->delay_ms));
 }
 
 static void promise_measured(struct explain_item *item, const struct outlook *o)
@@ -430,16 +465,16 @@ static void promise_measured(struct explain_item *item, const struct outlook *o)
 	if (spare_ms >= 0) {
 		SAY(item,
 		    "so a change to it is promised to leave no gap: that takes %s (key frame "
-		    "distance + stall_ms + 250 ms) and the difference between the two encoders' "
+		    "distance + stall_ms + 250 ms%s) and the difference between the two encoders' "
 		    "lags, for which %s are left.",
-		    needed, explain_seconds(spare, spare_ms));
+		    needed, terms_offset(o), explain_seconds(spare, spare_ms));
 		item->is_promised = true;
 	} else {
 		SAY(item,
 		    "so a change to it can leave a gap: to promise none takes %s (key frame "
-		    "distance + stall_ms + 250 ms) and the difference between the two encoders' "
+		    "distance + stall_ms + 250 ms%s) and the difference between the two encoders' "
 		    "lags. Set delay_ms to at least %lld",
-		    needed, (long long)o->needed_ms);
+		    needed, terms_offset(o), (long long)o->needed_ms);
 		if (explain_promised_gop_ms(o) >= 500) {
 			SAY(item, ", or the encoder's key frames at most %s apart",
 			    explain_seconds(spare, explain_promised_gop_ms(o)));
@@ -464,7 +499,7 @@ static void say_promise(struct explanation *e, const struct outlook *o)
 	} else if (o->twin != NULL) {
 		promise_twins(item, o);
 	} else if (!o->next->has_video) {
-		SAY(item, "The show has sound only; any packet will do to change feeds.");
+		promise_sound(item, o);
 	} else if (o->needed_ms == EXPLAIN_UNKNOWN) {
 		promise_unmeasured(item, o);
 	} else {

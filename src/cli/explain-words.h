@@ -5,7 +5,6 @@
 
 #include "explain.h"
 
-#define MARGIN_MS 250      /* of the delay, beyond what a change of feed takes */
 #define TWIN_MARGIN_MS 100 /* likewise, beyond what twins' lags differ by */
 #define TWIN_LATE_MS 400   /* what comes later than this is not sent as it is */
 
@@ -14,6 +13,7 @@ struct outlook {
 	const struct explain_feed *subject; /* live, or the most preferred one */
 	const struct explain_feed *next;    /* takes over; NULL = none */
 	const struct explain_feed *twin;    /* can carry on the subject's encode; NULL = none */
+	int64_t earlier_ms;                 /* than it comes a feed is shown at most: offset_ms */
 	int64_t needed_ms;                  /* for the promise; EXPLAIN_UNKNOWN */
 	bool is_measured;                   /* a relay runs, and some feed has come */
 };

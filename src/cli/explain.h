@@ -22,6 +22,7 @@
 
 #define EXPLAIN_NAME 64
 #define EXPLAIN_UNKNOWN (-1)
+#define EXPLAIN_MARGIN_MS 250 /* of the delay, beyond what a change of feed takes */
 
 struct explain_feed {
 	char name[EXPLAIN_NAME];

@@ -171,7 +171,7 @@ static void judge_delay(const struct explain_facts *facts, const struct explanat
 {
 	const char *feed = "";
 	int64_t gop_ms = longest_gop_ms(facts, &feed), needed_ms = promise->needed_ms;
-	int64_t gap_ms = gop_ms + facts->stall_ms - facts->delay_ms;
+	int64_t gap_ms = needed_ms - EXPLAIN_MARGIN_MS - facts->delay_ms;
 	bool suits_usual = needed_ms - gop_ms + GOP_USUAL_MS <= facts->delay_ms;
 
 	if (needed_ms == EXPLAIN_UNKNOWN) {

@@ -390,18 +390,46 @@ static void check_destinations(struct config_show *show, unsigned index, struct 
 	}
 }
 
-/* A change of feed without a gap needs more delay than this in any case. */
-static void check_times(const struct config_show *show, unsigned index, struct report *r)
+/* Notes by how much feeds are shown earlier than they come, at most. */
+static void check_offsets(struct config_show *show, unsigned index, struct report *r)
 {
 	char path[CONFIG_PATH_MAX];
 
-	if (show->delay_ms > 0 && show->delay_ms <= show->failover.stall_ms + 250) {
+	for (unsigned i = 0; i < show->feeds_count; i++) {
+		int64_t earlier_ms = -(int64_t)show->feeds[i].offset_ms;
+
+		text_format(path, sizeof(path), "shows[%u].feeds[%u].offset_ms", index, i);
+		if (earlier_ms != 0 && show->delay_ms == 0) {
+			report_add_at(r, CONFIG_WARNING, path,
+				      "counts for nothing without a delay; set delay_ms");
+		} else if (earlier_ms > show->delay_ms) {
+			report_add_at(r, CONFIG_ERROR, path,
+				      "would have the feed shown before it is here; write at least "
+				      "-%u, which is delay_ms",
+				      show->delay_ms);
+		} else if (earlier_ms > show->earlier_ms) {
+			show->earlier_ms = (uint32_t)earlier_ms;
+		}
+	}
+}
+
+/* A change of feed without a gap needs more delay than this in any case. */
+static void check_delay(const struct config_show *show, unsigned index, struct report *r)
+{
+	char path[CONFIG_PATH_MAX], earlier[64] = "";
+
+	if (show->delay_ms > 0 &&
+	    show->delay_ms <= show->failover.stall_ms + 250 + show->earlier_ms) {
 		text_format(path, sizeof(path), "shows[%u].delay_ms", index);
+		if (show->earlier_ms > 0) {
+			text_format(earlier, sizeof(earlier), " + %u (a feed's offset_ms)",
+				    show->earlier_ms);
+		}
 		report_add_at(
 			r, CONFIG_WARNING, path,
 			"is too short for a change without a gap: it takes the encoders' key frame "
-			"interval + stall_ms (%u) + 250 and the lag between the feeds",
-			show->failover.stall_ms);
+			"interval + stall_ms (%u) + 250%s and the lag between the feeds",
+			show->failover.stall_ms, earlier);
 	}
 }
 
@@ -518,7 +546,8 @@ void check_config(struct config *c, struct report *r)
 		check_feeds(c, i, r);
 		check_destinations(&c->shows[i], i, r);
 		add_twins(&c->shows[i], r);
-		check_times(&c->shows[i], i, r);
+		check_offsets(&c->shows[i], i, r);
+		check_delay(&c->shows[i], i, r);
 		check_health(&c->shows[i], i, r);
 	}
 	if (has_keys(c) && !report_has(r, "rtmp") && !report_has(r, "rtmps") &&

@@ -119,7 +119,7 @@ static void connection_admit(struct connection *c, struct feed *feed,
 	int fds[2] = { source->ring_fd, source->wake_fd };
 	answer->is_allowed = 1;
 	answer->max_kbps = feed->config->max_kbps;
-	answer->span_us = show_feed_span_us(feed->show);
+	answer->span_us = feed_span_us(feed);
 	answer->gather_us = show_feed_gather_us(feed->show);
 	text_copy(answer->show, sizeof(answer->show), feed->show->config->name);
 	text_copy(answer->feed, sizeof(answer->feed), feed->config->name);
@@ -171,7 +171,7 @@ static int64_t connection_backdate_us(const struct feed *feed)
 
 static bool connection_start_srt(struct connection *c, struct feed *feed, int stream)
 {
-	struct ipc_stream_start start = { .span_us = show_feed_span_us(feed->show),
+	struct ipc_stream_start start = { .span_us = feed_span_us(feed),
 					  .backdate_us = connection_backdate_us(feed),
 					  .max_kbps = feed->config->max_kbps };
 	char reason[IPC_TEXT];

@@ -27,9 +27,12 @@
 #define GATHER_STALL_MS 300
 #define FEED_SPAN_MARGIN_US 6000000 /* beyond the delay: a long GOP and a restart of the switch */
 
-int64_t show_feed_span_us(const struct show *show)
+/* What waits for the delay, and for being shown later than others (offset_ms). */
+int64_t feed_span_us(const struct feed *feed)
 {
-	return (int64_t)show->config->delay_ms * 1000 + FEED_SPAN_MARGIN_US;
+	int64_t later_ms = feed->config->offset_ms > 0 ? feed->config->offset_ms : 0;
+
+	return (feed->show->config->delay_ms + later_ms) * 1000 + FEED_SPAN_MARGIN_US;
 }
 
 /* Behind a delay nobody notices when a packet was read, so a worker that listens less often costs
@@ -57,12 +60,12 @@ int64_t show_feed_gather_us(const struct show *show)
 
 void show_tell_pace(struct show *show)
 {
-	struct ipc_feed_pace order = { .span_us = show_feed_span_us(show),
-				       .gather_us = show_feed_gather_us(show) };
+	struct ipc_feed_pace order = { .gather_us = show_feed_gather_us(show) };
 	struct feed *feed;
 	struct source *source;
 
 	TAILQ_FOREACH(feed, &show->feeds, entry) {
+		order.span_us = feed_span_us(feed);
 		TAILQ_FOREACH(source, &feed->sources, entry) {
 			if (source->connection != NULL) {
 				child_send(source->connection->child, IPC_FEED_PACE, &order, NULL,
@@ -264,7 +267,7 @@ struct source *feed_publish(struct feed *feed, struct connection *c, char reason
 void source_renew(struct source *source)
 {
 	struct connection *c = source->connection;
-	struct ipc_feed_ring order = { .span_us = show_feed_span_us(source->feed->show) };
+	struct ipc_feed_ring order = { .span_us = feed_span_us(source->feed) };
 
 	feed_forget_oldest(source->feed);
 	struct source *renewed = source_create(source->feed, c);

@@ -138,7 +138,7 @@ void pull_looked(struct connection *c, const struct ipc_loop_report *report)
 
 static bool pull_brief_file(struct connection *c, struct source *source, int file)
 {
-	const struct ipc_loop_start start = { .span_us = show_feed_span_us(c->pulled->show) };
+	const struct ipc_loop_start start = { .span_us = feed_span_us(c->pulled) };
 	int fds[3] = { file, source->ring_fd, source->wake_fd };
 
 	return child_send(c->child, IPC_LOOP_START, &start, fds, source->wake_fd >= 0 ? 3 : 2);
@@ -156,7 +156,7 @@ static bool pull_brief_rtmp(struct connection *c)
 		.allow_private = config->allow_private,
 	};
 	struct ipc_stream_start player = {
-		.span_us = show_feed_span_us(feed->show),
+		.span_us = feed_span_us(feed),
 		.max_kbps = config->max_kbps,
 	};
 	int trust = config->endpoint.is_tls ? pull_input(feed) : -1;
@@ -181,7 +181,7 @@ static bool pull_brief_url(struct connection *c, struct source *source)
 		return pull_brief_rtmp(c);
 	}
 	struct ipc_pull_start start = {
-		.span_us = show_feed_span_us(feed->show),
+		.span_us = feed_span_us(feed),
 		.connect_us = CONNECT_US,
 		.silence_us = SILENCE_US,
 		.max_kbps = config->max_kbps,

@@ -336,7 +336,7 @@ void show_tell_settled(struct show *show, bool is_settled);
 /* What SRT told of the feed's connection so far. */
 void show_note_loss(struct show *show, const struct source *source,
 		    const struct ipc_caller_status *srt);
-int64_t show_feed_span_us(const struct show *show);
+int64_t feed_span_us(const struct feed *feed);
 int64_t show_feed_gather_us(const struct show *show);
 /* How often the switch looks; 0 without a delay. */
 int64_t show_round_us(const struct show *show);

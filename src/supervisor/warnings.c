@@ -20,7 +20,7 @@ static void warn_of_delay(const struct show *show, const struct feed *feed, json
 {
 	const struct timeline_feed_status *s = status_of_feed(show, feed->id);
 	const struct config_show *config = show->config;
-	int64_t beside_ms = (int64_t)config->failover.stall_ms + 250;
+	int64_t beside_ms = (int64_t)config->failover.stall_ms + 250 + config->earlier_ms;
 	int64_t needed_ms = s->format.gop_ms + beside_ms;
 	bool suits_usual = GOP_USUAL_MS + beside_ms <= (int64_t)config->delay_ms;
 

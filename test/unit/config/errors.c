@@ -72,6 +72,8 @@ static const struct mistake mistakes[] = {
 							    "80" },
 	{ IN_SHOW("failover: { health: { jump: {} } }"), 4, "shows[0].failover.health.jump",
 	  "did you mean `jumps`?" },
+	{ IN_FEED("{ name: a, key: first-key-1, offset_ms: -3001 }"), 4,
+	  "shows[0].feeds[0].offset_ms", "before it is here; write at least -3000" },
 	{ IN_SHOW("autostart: perhaps"), 4, "shows[0].autostart", "write true or false" },
 	{ "ring_max_bytes: 1024\n" SHOW, 1, "ring_max_bytes", "out of range" },
 	{ "rtmp: { listen: 1935 }\n" SHOW, 1, "rtmp.listen", "0.0.0.0:1935" },
@@ -333,6 +335,22 @@ static void risks_are_warned_about(void **state)
 	loading_finish(&l);
 }
 
+static void what_an_offset_takes_off_the_delay_is_reckoned_with(void **state)
+{
+	struct loading l = load_text("shows:\n  - name: m\n    delay_ms: 1200\n    feeds:\n"
+				     "      - { name: a, key: first-key-1, offset_ms: 700 }\n"
+				     "      - { name: b, key: second-key-2, offset_ms: -450 }\n"
+				     "  - name: n\n    delay_ms: 0\n    feeds:\n"
+				     "      - { name: a, key: third-key-3, offset_ms: 40 }\n");
+
+	assert_int_equal(l.result, 0);
+	assert_finding(&l, CONFIG_WARNING, 3, "shows[0].delay_ms", "+ 450 (a feed's offset_ms)");
+	assert_finding(&l, CONFIG_WARNING, 10, "shows[1].feeds[0].offset_ms", "counts for nothing");
+	assert_int_equal(l.config->shows[0].earlier_ms, 450);
+	assert_int_equal(l.config->shows[1].earlier_ms, 0);
+	loading_finish(&l);
+}
+
 static void too_many_feeds_are_refused(void **state)
 {
 	char text[4096] = "shows:\n  - name: main\n    feeds:\n";
@@ -369,6 +387,7 @@ int main(void)
 		cmocka_unit_test(a_file_named_auto_is_made_and_others_are_found_beside_the_config),
 		cmocka_unit_test(inactive_parts_are_checked_all_the_same),
 		cmocka_unit_test(risks_are_warned_about),
+		cmocka_unit_test(what_an_offset_takes_off_the_delay_is_reckoned_with),
 		cmocka_unit_test(too_many_feeds_are_refused),
 		cmocka_unit_test(a_nest_of_aliases_does_no_harm),
 	};

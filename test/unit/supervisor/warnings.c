@@ -107,6 +107,9 @@ static void a_delay_that_is_too_short_comes_with_advice_that_helps(void **state)
 		"set the key frame interval to 2 s in the encoder or delay_ms to at least 4750");
 	show_config.delay_ms = 500; /* too short for 2 s as well */
 	assert_warned("can show a gap; set delay_ms to at least 4750");
+	show_config.earlier_ms = 300; /* a feed's offset_ms takes that off it */
+	assert_warned("can show a gap; set delay_ms to at least 5050");
+	show_config.earlier_ms = 0;
 	show.status.timeline.feeds[0].state = FEED_OFFLINE;
 	assert_warned(NULL);
 	show_config.delay_ms = 0;
