@@ -117,6 +117,7 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 	[IPC_SWITCH_SETTLE] = { BODY(ipc_switch_settle), .fields = {
 		LIMIT(ipc_switch_settle, is_settled, 1),
 	} },
+	[IPC_SWITCH_BEGIN] = { BODY(ipc_switch_begin) },
 	[IPC_FEED_FORGIVE] = { BODY(ipc_feed_forgive) },
 	[IPC_SOURCE_LOSS] = { BODY(ipc_source_loss) },
 	[IPC_SWITCH_STATUS] = { BODY(ipc_switch_status), .fields = {

@@ -285,7 +285,6 @@ void source_renew(struct source *source)
 void source_announce(struct source *source)
 {
 	struct ipc_source_open open = { .feed = source->feed->id,
-					.has_more = source->is_closed || source->is_leaving,
 					.incarnation = source->incarnation };
 	struct ipc_source_close close = { .feed = source->feed->id,
 					  .incarnation = source->incarnation };

@@ -139,6 +139,7 @@ static void switch_describe(const struct show *show, struct ipc_switch_start *st
 
 static void switch_introduce(struct show *show)
 {
+	struct ipc_switch_begin begin = { 0 };
 	struct relay *relay;
 	struct feed *feed;
 	struct source *source;
@@ -151,6 +152,10 @@ static void switch_introduce(struct show *show)
 			source_announce(source);
 		}
 	}
+	if (show->is_on_air) {
+		show_tell_settled(show, true);
+	}
+	child_send(show->switcher, IPC_SWITCH_BEGIN, &begin, NULL, 0);
 }
 
 /* The ring the dead switch wrote stays until its successor has read it and is ready. */
@@ -215,9 +220,6 @@ void show_start_switch(struct show *show)
 	switch_describe(show, &start);
 	child_send(show->switcher, IPC_SWITCH_START, &start, fds, resume ? 2 : 1);
 	switch_introduce(show);
-	if (show->is_on_air) {
-		show_tell_settled(show, true);
-	}
 }
 
 void show_restart_switch(struct show *show)

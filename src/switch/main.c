@@ -16,6 +16,11 @@
  * round_us. The relays that do not look by themselves are woken once a round.
  * Where there are no rounds the show goes by the timeline's deadline, and looks every POLL_US at
  * sources that were opened before the config said so.
+ *
+ * What is there when it starts, perhaps in the place of one that died, it is told by many orders,
+ * and nothing may be decided between two of them: a standby is not chosen because the live source
+ * has yet to be named, nor one taken for open of which the next order says that it is closed. So
+ * the first round waits for IPC_SWITCH_BEGIN, though not for ever.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -37,6 +42,7 @@
 
 #define POLL_US 10000 /* without a delay, at sources that do not wake us */
 #define READERS_MAX 16
+#define BEGIN_MAX_US 1000000 /* so long it waits until it is told what is there */
 
 struct slot {
 	struct source *source; /* NULL = free */
@@ -58,6 +64,7 @@ struct program {
 	struct reader readers[READERS_MAX];
 	unsigned reader_count;
 	uint64_t seed;               /* of fingerprints */
+	int64_t begins_us;           /* it may not yet know all that is there */
 	int64_t round_us;            /* 0: whenever there is something */
 	bool has_changed;            /* since the last checkpoint, other than by packets sent */
 	uint64_t lapped_of_released; /* packets lapped in sources that are gone */
@@ -169,17 +176,22 @@ static int64_t earlier(int64_t a_us, int64_t b_us)
 	return a_us < b_us ? a_us : b_us;
 }
 
-static void program_arm(struct program *p, int64_t at_us, bool is_polled, int64_t now_us)
+static int64_t program_next_us(const struct program *p, int64_t at_us, bool is_polled,
+			       int64_t now_us)
 {
 	at_us = earlier(at_us, report_deadline(&p->report));
 	if (p->round_us > 0) {
 		int64_t round_us = clock_next_beat_us(now_us, p->round_us);
 
-		at_us = is_polled || at_us < round_us ? round_us : at_us;
-	} else if (is_polled) {
-		at_us = earlier(at_us, now_us + POLL_US);
+		return is_polled || at_us < round_us ? round_us : at_us;
 	}
+	return is_polled ? earlier(at_us, now_us + POLL_US) : at_us;
+}
+
+static void program_arm(struct program *p, int64_t at_us)
+{
 	int64_t left_us = at_us - clock_monotonic_us();
+
 	left_us = left_us > 0 ? left_us : 0;
 	event_add(p->timer,
 		  &(struct timeval){ .tv_sec = left_us / 1000000, .tv_usec = left_us % 1000000 });
@@ -189,12 +201,17 @@ static void program_round(struct program *p)
 {
 	int64_t now_us = clock_monotonic_us();
 	bool is_polled;
+
+	if (now_us < p->begins_us) {
+		program_arm(p, p->begins_us);
+		return;
+	}
 	int64_t resume_us = program_drain(p, now_us, &is_polled);
 	int64_t deadline_us = program_carry_out(p, now_us);
 
 	program_publish(p);
 	report_settle(&p->report, p->timeline, now_us);
-	program_arm(p, earlier(deadline_us, resume_us), is_polled, now_us);
+	program_arm(p, program_next_us(p, earlier(deadline_us, resume_us), is_polled, now_us));
 }
 
 static void program_on_timer(evutil_socket_t fd, short what, void *arg)
@@ -364,6 +381,9 @@ static void program_obey(struct program *p, struct ipc_message *m)
 			p->timeline,
 			((const struct ipc_switch_settle *)(const void *)m->body)->is_settled != 0);
 		break;
+	case IPC_SWITCH_BEGIN:
+		p->begins_us = 0;
+		break;
 	case IPC_FEED_FORGIVE:
 		timeline_forgive(p->timeline,
 				 ((const struct ipc_feed_forgive *)(const void *)m->body)->feed);
@@ -384,12 +404,9 @@ static void program_on_control(evutil_socket_t fd, short what, void *arg)
 {
 	struct program *p = arg;
 	struct ipc_message m;
-	bool has_more = false;
 	int got;
 
 	while ((got = ipc_recv(WORKER_CONTROL_FD, &m)) > 0) {
-		has_more = m.type == IPC_SOURCE_OPEN &&
-			   ((const struct ipc_source_open *)(const void *)m.body)->has_more != 0;
 		program_obey(p, &m);
 		ipc_message_finish(&m);
 	}
@@ -397,9 +414,7 @@ static void program_on_control(evutil_socket_t fd, short what, void *arg)
 		event_base_loopbreak(p->base);
 		return;
 	}
-	if (!has_more) {
-		program_round(p);
-	}
+	program_round(p);
 }
 
 /* ---- beginning and end ---- */
@@ -457,6 +472,7 @@ static int program_start(struct program *p, struct ipc_message *m)
 
 	if (error == 0) {
 		report_init(&p->report, WORKER_CONTROL_FD, start);
+		p->begins_us = now_us + BEGIN_MAX_US;
 		p->round_us = start->round_us;
 		p->timeline = program_timeline(start, now_us);
 		error = p->timeline == NULL ? -ENOMEM : 0;

@@ -45,11 +45,38 @@ static void a_switch_killed_after_a_failover_stays_with_the_backup(void **state)
 	scene_destroy(s);
 }
 
+/* The backup alone could go on at once, with its sound. */
+static void a_switch_that_was_told_of_the_backup_alone_waits_for_the_rest(void **state)
+{
+	struct scene *s = scene_create(0);
+	unsigned before;
+
+	scene_add(s, true);
+	scene_add(s, true);
+	scene_run(s, 1200);
+	assert_int_equal(s->status.timeline.live, 1);
+	scene_renew_switch(s);
+	scene_open(s, &s->feeds[1]);
+	scene_run(s, 150);
+	before = s->show.count;
+	scene_open(s, &s->feeds[0]);
+	scene_begin(s);
+	for (int i = 0; i < 100 && s->show.count < before + 50; i++) {
+		scene_run(s, 100);
+	}
+	assert_true(s->show.count >= before + 50);
+	for (unsigned i = 0; i < s->show.count; i++) {
+		assert_int_equal(s->show.packets[i].packet.feed, 1);
+	}
+	scene_destroy(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_killed_switch_costs_nothing),
 		cmocka_unit_test(a_switch_killed_after_a_failover_stays_with_the_backup),
+		cmocka_unit_test(a_switch_that_was_told_of_the_backup_alone_waits_for_the_rest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -255,8 +255,15 @@ static inline void scene_start_switch(struct scene *s, int old_ring)
 	s->next = 0;
 }
 
-static inline struct scene *scene_create_with(int64_t delay_ms, int64_t round_ms,
-					      bool fills_silence)
+/* It knows all that is there. */
+static inline void scene_begin(const struct scene *s)
+{
+	stage_send(&s->worker, IPC_SWITCH_BEGIN, &(struct ipc_switch_begin){ 0 }, NULL, 0);
+}
+
+/* A switch that has yet to be told what is there. */
+static inline struct scene *scene_create_untold(int64_t delay_ms, int64_t round_ms,
+						bool fills_silence)
 {
 	struct scene *s = calloc(1, sizeof(*s));
 
@@ -276,6 +283,15 @@ static inline struct scene *scene_create_with(int64_t delay_ms, int64_t round_ms
 			   { .id = 3, .name = "third" } },
 	};
 	scene_start_switch(s, -1);
+	return s;
+}
+
+static inline struct scene *scene_create_with(int64_t delay_ms, int64_t round_ms,
+					      bool fills_silence)
+{
+	struct scene *s = scene_create_untold(delay_ms, round_ms, fills_silence);
+
+	scene_begin(s);
 	return s;
 }
 
@@ -353,8 +369,8 @@ static inline void scene_run(struct scene *s, int64_t ms)
 	}
 }
 
-/* The same show goes on in the ring of another switch. */
-static inline void scene_replace_switch(struct scene *s)
+/* The same show is to go on in the ring of another switch, which was told of no source yet. */
+static inline void scene_renew_switch(struct scene *s)
 {
 	int old_ring = s->ring;
 
@@ -363,9 +379,15 @@ static inline void scene_replace_switch(struct scene *s)
 	ring_reader_close(&s->reader);
 	scene_start_switch(s, old_ring);
 	close(old_ring);
+}
+
+static inline void scene_replace_switch(struct scene *s)
+{
+	scene_renew_switch(s);
 	for (unsigned i = 0; i < s->feed_count; i++) {
 		scene_open(s, &s->feeds[i]);
 	}
+	scene_begin(s);
 }
 
 static inline void scene_destroy(struct scene *s)

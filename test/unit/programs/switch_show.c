@@ -253,6 +253,19 @@ static void a_feed_of_nonsense_is_not_chosen(void **state)
 	scene_destroy(s);
 }
 
+static void a_switch_that_is_never_told_all_begins_all_the_same(void **state)
+{
+	struct scene *s = scene_create_untold(300, 20, false);
+
+	scene_add(s, true);
+	for (int i = 0; i < 100 && s->show.count < 50; i++) {
+		scene_run(s, 100);
+	}
+	assert_true(s->show.count >= 50);
+	assert_int_equal(s->status.timeline.live, 1);
+	scene_destroy(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -268,6 +281,7 @@ int main(void)
 		cmocka_unit_test(readers_are_woken_for_each_batch),
 		cmocka_unit_test(without_delay_a_show_may_work_in_rounds),
 		cmocka_unit_test(a_feed_of_nonsense_is_not_chosen),
+		cmocka_unit_test(a_switch_that_is_never_told_all_begins_all_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
