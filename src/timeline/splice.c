@@ -271,11 +271,11 @@ static void splice_drop_before(struct tl_source *s, uint64_t point)
 	}
 }
 
-/* The source is live no more; of one that is open what waits may still be gone back to. */
-static void splice_retire(struct tl_source *live)
+/* The source is live no more. What waits of it stays if it may still be gone back to. */
+static void splice_retire(struct tl_source *live, bool keeps_waiting)
 {
 	live->awaits_point = live->drops_leading = false;
-	if (!live->is_open) {
+	if (!keeps_waiting) {
 		tl_source_clear(live);
 	}
 }
@@ -337,7 +337,7 @@ void tl_enter(struct timeline *tl, struct tl_source *to, uint64_t point, int64_t
 	to->enter_90k = p->dts_90k + to->map_90k;
 	if (tl->live != NULL && tl->live != to) {
 		tl_tail_move(tl, tl->live, cut.left_90k);
-		splice_retire(tl->live);
+		splice_retire(tl->live, tl->live->is_open);
 	}
 	splice_drop_before(to, point);
 	splice_report(tl, to, &cut);
@@ -355,8 +355,7 @@ void tl_enter_audio(struct timeline *tl, struct tl_source *to, int64_t now_us)
 							 INT64_MAX };
 
 		tl_tail_move(tl, tl->live, left_90k);
-		splice_retire(tl->live);
-		tl_source_clear(tl->live);
+		splice_retire(tl->live, false);
 		tl->tail_source = NULL; /* all that could go on has */
 	}
 	splice_go_live(tl, to, now_us);
@@ -371,7 +370,7 @@ void tl_leave(struct timeline *tl, int64_t now_us)
 
 	tl->live = NULL;
 	tl->tail_source = NULL;
-	splice_retire(live);
+	splice_retire(live, live->is_open);
 	tl_source_track_map(tl, live);
 	tl->is_dirty = true;
 	tl->health_us = INT64_MIN;
