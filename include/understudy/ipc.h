@@ -30,7 +30,7 @@
  *                                                               SWITCH_EVENT
  *                 <- SOURCE_OPEN(ring [,wake]), SOURCE_CLOSE -> SOURCE_RELEASED
  *                 <- SOURCE_LEAVING, READER_ADD(wake), READER_REMOVE, TAKE,
- *                    SWITCH_HEALTH, SWITCH_SETTLE, SWITCH_BEGIN, FEED_FORGIVE, SOURCE_LOSS
+ *                    SWITCH_HEALTH, SWITCH_SETTLE, SWITCH_BEGIN, FEED_REHEARSE, SOURCE_LOSS
  *   relay-rtmp    <- RELAY_START(ring [,wake [,trust]])      -> DESTINATION_STATUS, RESOLVE_ASK
  *                 <- SHOW_RING(ring [,wake]), DESTINATION_ADD, DESTINATION_REMOVE, RESOLVE_ANSWER,
  *                 <- DESTINATION_CUT
@@ -83,7 +83,7 @@ enum ipc_type {
 	IPC_SWITCH_START, IPC_SOURCE_OPEN, IPC_SOURCE_CLOSE, IPC_SOURCE_LEAVING,
 	IPC_SOURCE_RELEASED,
 	IPC_READER_ADD, IPC_READER_REMOVE, IPC_TAKE, IPC_SWITCH_HEALTH, IPC_SWITCH_SETTLE,
-	IPC_SWITCH_BEGIN, IPC_FEED_FORGIVE, IPC_SOURCE_LOSS, IPC_SWITCH_STATUS, IPC_SWITCH_EVENT,
+	IPC_SWITCH_BEGIN, IPC_FEED_REHEARSE, IPC_SOURCE_LOSS, IPC_SWITCH_STATUS, IPC_SWITCH_EVENT,
 	IPC_RELAY_START, IPC_SHOW_RING, IPC_DESTINATION_ADD, IPC_DESTINATION_REMOVE,
 	IPC_DESTINATION_STATUS, IPC_RESOLVE_ASK, IPC_RESOLVE_ANSWER,
 	IPC_OUTPUT_START, IPC_FILE_ASK, IPC_FILE_GIVE, IPC_FILE_DONE, IPC_ERRAND_DONE,
@@ -261,8 +261,8 @@ struct ipc_switch_health { struct timeline_thresholds health; };
 struct ipc_switch_settle { uint32_t is_settled; };
 /* It was told of all that is there: nothing is decided, or sent, before. */
 struct ipc_switch_begin { uint32_t reserved; };
-/* timeline_forgive() */
-struct ipc_feed_forgive { uint16_t feed, reserved; };
+/* timeline_set_rehearsed() */
+struct ipc_feed_rehearse { uint16_t feed, is_rehearsed; };
 /* timeline_note_loss() */
 struct ipc_source_loss {
 	uint16_t feed, reserved;

@@ -138,8 +138,9 @@ void timeline_note_loss(struct timeline *tl, int source, uint64_t packets, uint6
 /* Operator: hold this feed while it can go on; feed 0 = auto, which also means: go back to the
  * preferred feed now, where RETURN_MANUAL waits for that word. Returns 0, or -ENOENT. */
 int timeline_take(struct timeline *tl, uint16_t feed, int64_t now_us);
-/* What the feed was left for so far was made on purpose: it does not count as flapping. */
-void timeline_forgive(struct timeline *tl, uint16_t feed);
+/* From now on what the feed is left for is made on purpose, and no flapping; or is not any more,
+ * all but for what came until now and is not on air yet. */
+void timeline_set_rehearsed(struct timeline *tl, uint16_t feed, bool is_rehearsed, int64_t now_us);
 /* From now on these are in force; signals that are on are held against the new `leave`. */
 void timeline_set_thresholds(struct timeline *tl, const struct timeline_thresholds *health);
 /* A destination went live: the reference format stays, until a take. False: the show has ended

@@ -118,7 +118,9 @@ static const struct ipc_kind kinds[IPC_TYPES] = {
 		LIMIT(ipc_switch_settle, is_settled, 1),
 	} },
 	[IPC_SWITCH_BEGIN] = { BODY(ipc_switch_begin) },
-	[IPC_FEED_FORGIVE] = { BODY(ipc_feed_forgive) },
+	[IPC_FEED_REHEARSE] = { BODY(ipc_feed_rehearse), .fields = {
+		LIMIT(ipc_feed_rehearse, is_rehearsed, 1),
+	} },
 	[IPC_SOURCE_LOSS] = { BODY(ipc_source_loss) },
 	[IPC_SWITCH_STATUS] = { BODY(ipc_switch_status), .fields = {
 		LIMIT(ipc_switch_status, timeline.is_on, 1),

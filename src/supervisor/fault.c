@@ -75,6 +75,16 @@ static void fault_spoil(const struct source *source, enum feed_fault fault, int6
 	child_send(source->connection->child, IPC_FEED_FAULT, &order, NULL, 0);
 }
 
+void fault_excuse(const struct feed *feed)
+{
+	struct ipc_feed_rehearse order = { .feed = feed->id,
+					   .is_rehearsed = fault_of(feed) != NULL };
+
+	if (feed->show->switcher != NULL) {
+		child_send(feed->show->switcher, IPC_FEED_REHEARSE, &order, NULL, 0);
+	}
+}
+
 static void fault_begin(struct fault *f, struct show *show)
 {
 	struct feed *feed = feed_find(show, f->target);
@@ -83,20 +93,11 @@ static void fault_begin(struct fault *f, struct show *show)
 		destination_cut(destination_find(show, f->target), f->until_us);
 		return;
 	}
+	fault_excuse(feed);
 	struct source *source = feed_connected(feed);
 	fault_spoil(source, kinds[f->kind].in_feed, f->until_us);
 	if (f->kind == FAULT_PULL) {
 		source_close(source, PULLED);
-	}
-}
-
-/* The show has left it by our doing: it need not wait the longer for that to return. */
-static void fault_forgive(const struct feed *feed)
-{
-	struct ipc_feed_forgive order = { .feed = feed->id };
-
-	if (feed->show->switcher != NULL) {
-		child_send(feed->show->switcher, IPC_FEED_FORGIVE, &order, NULL, 0);
 	}
 }
 
@@ -105,7 +106,7 @@ static void fault_mend(const struct fault *f, struct feed *feed)
 {
 	struct source *source = feed_connected(feed);
 
-	fault_forgive(feed);
+	fault_excuse(feed);
 	if (source == NULL || !source->is_ready) {
 		return;
 	}

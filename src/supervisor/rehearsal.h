@@ -15,6 +15,9 @@ bool fault_order(struct show *show, const void *holder, const json_t *request, c
 void fault_undo(struct supervisor *sup, const void *holder);
 /* A source is ready whose feed may be meant by a fault. True if the switch shall not have it. */
 bool fault_meet(struct source *source);
+/* Tells the switch whether what the feed is left for is our doing: the show need not wait the
+ * longer for that to return. */
+void fault_excuse(const struct feed *feed);
 /* "is pulled": what is done to a feed now; NULL = nothing. */
 const char *fault_of(const struct feed *feed);
 

@@ -148,6 +148,9 @@ static void switch_introduce(struct show *show)
 		relay_choose_batch(relay);
 	}
 	TAILQ_FOREACH(feed, &show->feeds, entry) {
+		if (fault_of(feed) != NULL) {
+			fault_excuse(feed);
+		}
 		TAILQ_FOREACH(source, &feed->sources, entry) {
 			source_announce(source);
 		}

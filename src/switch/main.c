@@ -349,6 +349,12 @@ static void program_take(struct program *p, uint16_t feed)
 	p->report.has_news = true;
 }
 
+static void program_rehearse(struct program *p, const struct ipc_feed_rehearse *order)
+{
+	timeline_set_rehearsed(p->timeline, order->feed, order->is_rehearsed != 0,
+			       clock_monotonic_us());
+}
+
 static void program_obey(struct program *p, struct ipc_message *m)
 {
 	switch (m->type) {
@@ -384,9 +390,8 @@ static void program_obey(struct program *p, struct ipc_message *m)
 	case IPC_SWITCH_BEGIN:
 		p->begins_us = 0;
 		break;
-	case IPC_FEED_FORGIVE:
-		timeline_forgive(p->timeline,
-				 ((const struct ipc_feed_forgive *)(const void *)m->body)->feed);
+	case IPC_FEED_REHEARSE:
+		program_rehearse(p, (const void *)m->body);
 		break;
 	case IPC_SOURCE_LOSS:
 		program_note_loss(p, (const void *)m->body);

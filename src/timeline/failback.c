@@ -16,13 +16,13 @@ void tl_failback_left(struct timeline *tl, const struct tl_source *s, int64_t no
 {
 	struct tl_feed *f = &tl->feeds[s->feed];
 
-	if (f->back_us != 0 && now_us - f->back_us < CALM_US) {
-		f->wait_us = tl_min(tl_max(f->wait_us * 2, tl->config.return_after_us),
-				    WAIT_MAX_US);
-	} else {
-		f->wait_us = tl->config.return_after_us;
+	if (now_us >= f->rehearsed_us) {
+		f->wait_us = f->back_us != 0 && now_us - f->back_us < CALM_US
+				     ? tl_min(tl_max(f->wait_us * 2, tl->config.return_after_us),
+					      WAIT_MAX_US)
+				     : tl->config.return_after_us;
+		f->was_left = true;
 	}
-	f->was_left = true;
 	if (s->is_open) { /* whatever the trouble was; another connection has a time of its own */
 		f->ailed_us = now_us;
 	}
@@ -30,21 +30,21 @@ void tl_failback_left(struct timeline *tl, const struct tl_source *s, int64_t no
 
 void tl_failback_entered(struct timeline *tl, unsigned feed, int64_t now_us)
 {
-	tl->feeds[feed].entered_us = now_us;
-	if (tl->feeds[feed].was_left) {
-		tl->feeds[feed].back_us = now_us;
+	struct tl_feed *f = &tl->feeds[feed];
+
+	f->entered_us = now_us;
+	if (f->was_left) {
+		f->was_left = false;
+		f->back_us = now_us;
 	}
 }
 
-void timeline_forgive(struct timeline *tl, uint16_t feed)
+void timeline_set_rehearsed(struct timeline *tl, uint16_t feed, bool is_rehearsed, int64_t now_us)
 {
 	int place = tl_feed_find(tl, feed);
 
 	if (place >= 0) {
-		tl->feeds[place].wait_us = tl->config.return_after_us;
-		tl->feeds[place].was_left = false;
-		tl->feeds[place].back_us = 0;
-		tl->is_dirty = true;
+		tl->feeds[place].rehearsed_us = is_rehearsed ? CLOCK_NEVER : now_us + tl->delay_us;
 	}
 }
 

@@ -361,9 +361,10 @@ struct tl_feed {
 	int64_t since_us;
 	int64_t healthy_us;   /* healthy since then; TL_UNKNOWN: is not */
 	int64_t wait_us;      /* before failback; doubled by flapping */
-	bool was_left;        /* the show had to leave it before ... */
+	int64_t rehearsed_us; /* what it is left for before then is no flapping */
+	bool was_left;        /* the show had to leave it ... */
 	int64_t ailed_us;     /* it was left, or another media time or format: not well before */
-	int64_t back_us;      /* ... and came back to it then; 0: did not */
+	int64_t back_us;      /* ... and last came back to it then; 0: did not */
 	int64_t entered_us;   /* the show last went to it, for whatever reason */
 	bool was_twin;        /* of a feed that was one as well */
 	struct format format; /* last known */

@@ -159,9 +159,10 @@ static void do_feed_action(struct scenario *sc, const char *what, unsigned feed,
 	/* what makes good again, or is for later, is no fault */
 	sc->stage.faults += strcmp(what, "flow") != 0 && strcmp(what, "thaw") != 0 &&
 			    strcmp(what, "set") != 0 && strcmp(what, "stay") != 0 &&
-			    strcmp(what, "forgive") != 0;
-	if (strcmp(what, "forgive") == 0) {
-		timeline_forgive(sc->stage.tl, (uint16_t)(feed + 1));
+			    strcmp(what, "drill") != 0 && strcmp(what, "mend") != 0;
+	if (strcmp(what, "drill") == 0 || strcmp(what, "mend") == 0) {
+		timeline_set_rehearsed(sc->stage.tl, (uint16_t)(feed + 1), what[0] == 'd',
+				       sc->stage.now_us);
 	} else if (strcmp(what, "take") == 0) {
 		stage_take(&sc->stage, (uint16_t)(feed + 1));
 	} else if (strcmp(what, "prefer") == 0) {
