@@ -1,21 +1,42 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* start, end, take, auto, pause, resume: one request, one reply. */
+#include <stdio.h>
+
 #include "client.h"
 #include "commands.h"
+#include "terminal.h"
+
+#define NOTE_MAX 512
+
+/* What is to be known of an order that was taken: why nothing comes of it yet. */
+static void print_note(const json_t *reply)
+{
+	const char *note = json_string_value(json_object_get(reply, "note"));
+	char safe[NOTE_MAX];
+
+	if (note != NULL) {
+		terminal_copy(safe, sizeof(safe), note);
+		puts(safe);
+	}
+}
 
 static int order(const struct command_line *line, json_t *request)
 {
 	struct client client;
+	json_t *reply = NULL;
 	int code = client_open(&client, client_socket(line->socket));
 
 	if (code != EXIT_DONE) {
 		json_decref(request);
 		return code;
 	}
-	code = request != NULL ? client_ask(&client, request, NULL) : EXIT_USAGE;
+	code = request != NULL ? client_ask(&client, request, &reply) : EXIT_USAGE;
 	if (request == NULL) {
 		complain("the name is not UTF-8 text; write it as `understudy status` shows it");
+	} else if (code == EXIT_DONE) {
+		print_note(reply);
 	}
+	json_decref(reply);
 	client_close(&client);
 	return code;
 }

@@ -269,3 +269,60 @@ bool condition_can_be_shown(const struct feed *feed, char *why, size_t size)
 	}
 	return false;
 }
+
+/* ---- can it be returned to? ---- */
+
+static bool can_be_returned_to(const struct feed *feed, const struct feed *live, char *why,
+			       size_t size)
+{
+	const struct timeline_feed_status *s = status_of_feed(feed->show, feed->id);
+	int on_mismatch = feed->show->config->failover.on_mismatch;
+
+	if (!condition_can_be_shown(feed, why, size)) {
+		return false;
+	}
+	if (s->state == FEED_DEGRADED) {
+		text_copy(why, size, "it is in bad health");
+	} else if (!s->is_compatible && (on_mismatch == MISMATCH_REFUSE ||
+					 (on_mismatch == MISMATCH_PREFER_MATCHING &&
+					  status_of_feed(feed->show, live->id)->is_compatible))) {
+		text_copy(why, size, "its format does not match; `understudy take` goes there");
+	} else {
+		return true;
+	}
+	return false;
+}
+
+bool condition_stays(const struct show *show, char *why, size_t size)
+{
+	const struct feed *live = feed_by_id((struct show *)show, show->status.timeline.live);
+	const struct feed *feed;
+	char one[2 * TIMELINE_TEXT_MAX];
+	size_t used = 0;
+
+	if (live == NULL || live->config->file != NULL ||
+	    show->config->failover.return_mode == RETURN_AUTO) {
+		return false;
+	}
+	if (show->config->failover.return_mode == RETURN_NEVER) {
+		text_format(why, size,
+			    "return is `never`: the show stays with %s while that can go on",
+			    live->config->name);
+		return live != TAILQ_FIRST(&show->feeds);
+	}
+	TAILQ_FOREACH(feed, &show->feeds, entry) {
+		if (feed == live) {
+			break;
+		}
+		if (feed->config->file != NULL) {
+			continue; /* a slate is nobody to return to */
+		}
+		if (can_be_returned_to(feed, live, one, sizeof(one))) {
+			return false;
+		}
+		text_format(why + used, size - used, "%s%s cannot be returned to now: %s",
+			    used > 0 ? "; " : "", feed->config->name, one);
+		used = strlen(why);
+	}
+	return used > 0;
+}

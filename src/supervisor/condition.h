@@ -13,6 +13,8 @@ json_t *condition_mismatch_json(const struct feed *feed);
 json_t *condition_warnings_json(const struct feed *feed);
 /* False, and why, if the show could not go to it now. */
 bool condition_can_be_shown(const struct feed *feed, char *why, size_t size);
+/* True, and why, if the word `auto` lets the show return to nobody as things are now. */
+bool condition_stays(const struct show *show, char *why, size_t size);
 /* {feed, format, settled} or null. */
 json_t *condition_reference_json(const struct show *show);
 /* A new status has come: tells people once of each connection's format. */

@@ -5,7 +5,7 @@
  *   {"command":"status"}                       -> {"ok":true,"status":{...}}
  *   {"command":"explain","show":S}             -> {"ok":true,"explain":{...}}
  *   {"command":"take","show":S,"feed":F}       -> {"ok":true} | {"ok":false,"error":"..."}
- *   {"command":"auto"|"start"|"end","show":S}  -> likewise
+ *   {"command":"auto"|"start"|"end","show":S}  -> likewise; with "note" if it does nothing yet
  *   {"command":"fault","show":S,"kind":K,"target":T,"seconds":N,"live":B}  -> likewise; undone by
  *   {"command":"mend"}                         -> likewise, or when the client goes away
  *   {"command":"practice","show":S}            -> {"ok":true,"practice":{...}}, until it goes away
@@ -29,6 +29,8 @@
 
 #include "condition.h"
 #include "control.h"
+
+#define ORDER_NOTE_MAX 512
 
 static bool client_who(const struct client *client, struct ucred *ret)
 {
@@ -119,13 +121,15 @@ static void do_take(struct client *client, struct show *show, const json_t *requ
 static void do_auto(struct client *client, struct show *show, const json_t *request)
 {
 	const char *meaning = show_give_back(show);
+	char why[ORDER_NOTE_MAX];
+	bool stays = condition_stays(show, why, sizeof(why));
 
 	(void)request;
 	if (meaning != NULL) {
 		events_add(show->supervisor, show->config->name, "auto", signed_by(client, NULL),
-			   "the operator %s", meaning);
+			   "the operator %s%s%s", meaning, stays ? "; " : "", stays ? why : "");
 	}
-	client_ok(client);
+	client_reply(client, json_pack("{s:b, s:s?}", "ok", true, "note", stays ? why : NULL));
 }
 
 static void do_events(struct client *client, struct show *show, const json_t *request)
