@@ -20,6 +20,8 @@ _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 # Generous: a time-out is for what never comes, not for what is slow.
 PATIENCE_S = 60.0
 
+LAST_LINE = "nobody listens"
+
 
 class Timeout(AssertionError):
     pass
@@ -90,7 +92,7 @@ class Process:
         self.stdout = []
         self.stderr = []
         self._changed = threading.Condition()
-        self._reading = threading.Event() # cleared: nobody reads what it prints
+        self._reading = threading.Event() # cleared: nobody reads what comes behind LAST_LINE
         self._reading.set()
         self._process = subprocess.Popen(
             self.command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL,
@@ -109,7 +111,8 @@ class Process:
             with self._changed:
                 lines.append(line.decode(errors="replace").rstrip("\n"))
                 self._changed.notify_all()
-            self._reading.wait()
+            if lines[-1] == LAST_LINE:
+                self._reading.wait()
         with self._changed:
             self._changed.notify_all()
 
@@ -170,8 +173,8 @@ class Process:
         path = f"/proc/{self.pid}/fd/2"
         self._reading.clear()
         sink = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
-        os.write(sink, b"nobody listens\n")
-        self.wait_line(lambda line: line == "nobody listens", "its last line", lines=self.stderr)
+        os.write(sink, f"{LAST_LINE}\n".encode())
+        self.wait_line(lambda line: line == LAST_LINE, "its last line", lines=self.stderr)
         page = os.sysconf("SC_PAGE_SIZE") # a pipe is made of these
         try:
             while True:
