@@ -9,7 +9,7 @@ import subprocess
 from lib import encoders, flv
 from lib.platforms import Nginx
 from lib.process import PATIENCE_S, eventually
-from lib.relay import KEYS, Relay, destination
+from lib.relay import AMPLE_MS, KEYS, Relay, destination
 from lib.show import Show, expect
 from lib.stage import case, main
 
@@ -131,7 +131,7 @@ def manual_return_waits_for_the_word_auto(stage):
 @case
 def show_is_ended_and_started_again(stage):
     platform = Nginx(stage)
-    relay = Relay(stage, [destination("platform", platform.url)], delay_ms=500)
+    relay = Relay(stage, [destination("platform", platform.url)], delay_ms=AMPLE_MS)
     clip = encoders.clip(stage, "primary")
     encoder = encoders.ffmpeg(stage, "primary", clip, relay.url("primary"))
     relay.wait_destination("platform", "live")

@@ -11,7 +11,7 @@ from lib import media
 from lib.peer import Peer
 from lib.process import eventually
 from lib.publisher import AUDIO, VIDEO, Loop, Message, Publisher, recorded, sound_of, track_of
-from lib.relay import Relay, destination, recording
+from lib.relay import AMPLE_MS, Relay, destination, recording
 from lib.stage import case, main, need
 
 MULTITRACK_AND_MODEX = 6
@@ -68,7 +68,7 @@ class Proof:
         self.files = {kind: stage.path(f"show.{kind}") for kind in ("flv", "mkv", "mp4", "ts")}
         self.codecs = codecs # kind of file: what it shall hold
         self.relay = Relay(stage, [destination("peer", self.peer.url)] + [
-            recording(kind, path) for kind, path in self.files.items()], delay_ms=1000)
+            recording(kind, path) for kind, path in self.files.items()], delay_ms=AMPLE_MS)
         Publisher(stage, self.relay.url("primary"), loop)
         eventually(lambda: self.peer.sessions and self.kept(VIDEO) >= 90, "90 pictures")
         for kind in ("flv", *codecs):
@@ -148,7 +148,8 @@ def older_platforms_get_what_they_know_and_their_remark_says_so(stage):
     other = Peer(stage, codecs=["av01"], keeps=True)
     asked = Peer(stage, keeps=True)
     relay = Relay(stage, [destination("silent", silent.url), destination("other", other.url),
-                          {**destination("asked", asked.url), "tracks": "all"}], delay_ms=1000)
+                          {**destination("asked", asked.url), "tracks": "all"}],
+                  delay_ms=AMPLE_MS)
     Publisher(stage, relay.url("primary"), whole)
     for peer in (silent, asked):
         eventually(lambda peer=peer: peer.sessions and len(frames_of(

@@ -36,9 +36,9 @@ def pulled_primary_comes_back_when_the_rehearsal_ends(stage):
 def stalled_primary_goes_on_when_its_time_is_over(stage):
     show = Show(stage)
     rehearsal = Rehearsal(show.relay)
+    lines = len(show.relay.process.stderr)
     rehearsal.fault("stall", "primary", seconds=5)
-    show.fail_over()
-    show.relay.wait_live("primary")
+    show.relay.wait_there_and_back(lines)
     show.platform.wait_media()
     rehearsal.close()
     expect(show.verdict(), "primary", "backup", "primary")
@@ -77,9 +77,10 @@ def lost_destination_comes_back_and_the_public_is_asked_for(stage):
     answer = rehearsal.ask(command="fault", kind="pull", target="primary", seconds=5)
     if answer["ok"] or "--live" not in answer["error"] or "rehearsed" not in answer["error"]:
         raise AssertionError(f"nobody asked whether it is meant: {answer}")
+    lines = len(relay.process.stderr)
     rehearsal.fault("lose", "rehearsed", seconds=3)
-    relay.wait_destination("rehearsed", "backing_off")
-    relay.wait_destination("rehearsed", "live")
+    relay.wait_log("name=rehearsed state=backing_off", lines)
+    relay.wait_log("name=rehearsed state=live", lines)
     if relay.destination("public")["restarts"]:
         raise AssertionError("the other destination was disturbed")
 
@@ -92,8 +93,9 @@ def the_witness_sees_the_hole_that_a_feed_without_a_backup_leaves(stage):
     rehearsal = Rehearsal(relay)
     rehearsal.watch()
     eventually(lambda: rehearsal.count()["video"]["packets"] >= 20, "the witness to see pictures")
+    lines = len(relay.process.stderr)
     rehearsal.fault("stall", "primary", seconds=4)
-    relay.wait_status(lambda s: not s["on_air"], "nothing to be on air")
+    relay.wait_log("off_air show=main", lines)
     relay.wait_live("primary")
     eventually(lambda: rehearsal.count()["video"]["missing"] >= 30,
                "the witness to count the missing frames", interval_s=0.3)

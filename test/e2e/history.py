@@ -12,7 +12,7 @@ import time
 from lib import encoders
 from lib.platforms import Nginx
 from lib.process import eventually
-from lib.relay import Relay, destination, recording
+from lib.relay import AMPLE_MS, Relay, destination, recording
 from lib.stage import case, main, need
 
 
@@ -95,7 +95,8 @@ def cause_of(account, text):
 
 def on_air(stage, **more):
     platform = Nginx(stage)
-    relay = Relay(stage, [destination("platform", platform.url)], delay_ms=500, **more)
+    relay = Relay(stage, [destination("platform", platform.url)], delay_ms=AMPLE_MS,
+                  **more)
     encoder = encoders.ffmpeg(stage, "primary", encoders.clip(stage, "primary"),
                               relay.url("primary"))
     relay.wait_destination("platform", "live")

@@ -15,7 +15,7 @@ from lib.network import Network
 from lib.platforms import Nginx
 from lib.process import children_of, eventually
 from lib.publisher import DATA, Loop, Message, Publisher, recorded
-from lib.relay import BACKUP_KEY, Relay, destination
+from lib.relay import AMPLE_MS, BACKUP_KEY, Relay, destination
 from lib.show import DELAY_MS, expect
 from lib.stage import case, main
 
@@ -28,10 +28,10 @@ class Air:
 
     def __init__(self, stage, **more):
         self.stage = stage
-        self.clip = encoders.clip(stage, "primary")
+        self.clip, self.backup = (encoders.clip(stage, name) for name in ("primary", "backup"))
         self.platform = Nginx(stage)
-        self.relay = Relay(stage, [destination("platform", self.platform.url)], delay_ms=500,
-                           **more)
+        self.relay = Relay(stage, [destination("platform", self.platform.url)],
+                           delay_ms=AMPLE_MS, **more)
         self.primary = encoders.ffmpeg(stage, "primary", self.clip, self.relay.url("primary"))
         self.relay.wait_destination("platform", "live")
         self.platform.wait_media()
@@ -67,7 +67,7 @@ def a_flood_of_handshakes_takes_nothing_from_anybody(stage):
     eventually(lambda: len(children_of(air.relay.process.pid)) <= workers, "the flood to be gone")
     eventually(lambda: air.descriptors() <= descriptors + 1, # one is being looked at
                f"no more than {descriptors} descriptors")
-    encoders.ffmpeg(stage, "backup", encoders.clip(stage, "backup"), air.relay.url("backup"))
+    encoders.ffmpeg(stage, "backup", air.backup, air.relay.url("backup"))
     air.relay.wait_feed("backup", "standby") # whoever has a key is let in again
     air.judge()
 
@@ -116,7 +116,7 @@ def noise_at_the_srt_port_takes_nothing_from_anybody(stage):
     long_one = encoders.srt(stage, "long", air.clip, url + "x" * 512)
     if long_one.wait() == 0:
         raise AssertionError("a streamid of 512 bytes was taken")
-    encoders.srt(stage, "backup", encoders.clip(stage, "backup"), url + BACKUP_KEY)
+    encoders.srt(stage, "backup", air.backup, url + BACKUP_KEY)
     air.relay.wait_feed("backup", "standby", "live")
     if air.relay.workers("ingest-srt") != before:
         raise AssertionError("the port's process was replaced")

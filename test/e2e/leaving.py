@@ -8,7 +8,7 @@ from lib import encoders, flv
 from lib.pair import Pair
 from lib.platforms import Nginx, Wire
 from lib.process import eventually
-from lib.relay import Relay, destination, recording
+from lib.relay import AMPLE_MS, Relay, destination, recording
 from lib.show import expect
 from lib.stage import case, main
 
@@ -75,7 +75,7 @@ def config_with_an_error_is_not_taken(stage):
 @case
 def recording_of_the_show_is_byte_for_byte_what_the_encoder_sent(stage):
     record = stage.path("record.flv")
-    relay = Relay(stage, [recording("record", record)], delay_ms=500)
+    relay = Relay(stage, [recording("record", record)], delay_ms=AMPLE_MS)
     clip = encoders.clip(stage, "primary", b_frames=2)
     encoders.ffmpeg(stage, "primary", clip, relay.url("primary"))
     relay.wait_destination("record", "live")

@@ -10,14 +10,14 @@ from lib import encoders, flv, peer
 from lib.peer import Peer
 from lib.platforms import Nginx, Wire
 from lib.process import eventually
-from lib.relay import Relay, destination
+from lib.relay import AMPLE_MS, Relay, destination
 from lib.show import expect
 from lib.stage import case, main
 
 
 def on_air(stage, destinations, **show):
     clip = encoders.clip(stage, "primary")
-    relay = Relay(stage, destinations, delay_ms=1000, **show)
+    relay = Relay(stage, destinations, delay_ms=AMPLE_MS, **show)
     encoders.ffmpeg(stage, "primary", clip, relay.url("primary"))
     return relay, clip
 

@@ -4,7 +4,7 @@
 
 from lib import encoders, flv
 from lib.platforms import Nginx, Wire, certificate, tls_server
-from lib.relay import Relay, destination
+from lib.relay import AMPLE_MS, Relay, destination
 from lib.show import Show, expect
 from lib.stage import case, main
 
@@ -47,7 +47,7 @@ def tls_platform(stage, chain, key):
 def platform_is_reached_over_tls(stage):
     chain, key, authority = certificate(stage)
     platform, wire = tls_platform(stage, chain, key)
-    relay = Relay(stage, [destination("platform", wire.url)], delay_ms=500,
+    relay = Relay(stage, [destination("platform", wire.url)], delay_ms=AMPLE_MS,
                   environment={"SSL_CERT_FILE": authority})
     clip = encoders.clip(stage, "primary")
     encoders.ffmpeg(stage, "primary", clip, relay.url("primary"))

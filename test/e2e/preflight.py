@@ -7,6 +7,7 @@ import json
 from lib import encoders
 from lib.platforms import Nginx, Wire, certificate, tls_server
 from lib.ports import free_port
+from lib.process import eventually
 from lib.relay import KEYS, Relay, destination, recording
 from lib.show import Show
 from lib.stage import case, main
@@ -31,6 +32,8 @@ def expect_finding(findings, judgement, subject, words):
 def a_show_that_is_ready_passes(stage):
     show = Show(stage, destinations=[recording("record", stage.path("state", "a-%H%M%S.flv"))])
     show.relay.wait_status(lambda s: all(f["gop_ms"] for f in s["feeds"]), "key frames' pace")
+    # One that was held up a moment ago is degraded for a while.
+    eventually(lambda: show.relay.run("preflight", "main").returncode == 0, "it to be ready")
     findings = preflight(show.relay, 0)
     for judgement, subject, words in (
             ("good", "feed primary", "live"), ("good", "feed backup", "standby"),

@@ -11,7 +11,7 @@ from lib.origins import Origin, remux
 from lib.platforms import certificate, tls_server
 from lib.process import eventually
 from lib.pulling import judge, pulling
-from lib.relay import BACKUP_KEY, PRIMARY_KEY, Relay, recording
+from lib.relay import AMPLE_MS, BACKUP_KEY, PRIMARY_KEY, Relay, recording
 from lib.stage import case, main
 
 
@@ -37,9 +37,9 @@ def transport_stream_of_a_web_server_is_pulled_again_when_it_ends(stage):
     encoders.ffmpeg(stage, "backup", clips["backup"], relay.url("backup"))
     relay.wait_feed("backup", "standby")
     media.wait_size(stage.path("record.mkv"), 50000)
+    lines = len(relay.process.stderr)
     relay.kill_worker("ingest-av-pull")
-    relay.wait_live("backup")
-    relay.wait_live("primary") # by itself: the pull begins again at once
+    relay.wait_there_and_back(lines) # by itself: the pull begins again at once
     if len(origin.asked_for("/live.ts")) != 2:
         raise AssertionError(f"asked: {origin.asked}")
     media.wait_more(stage.path("record.mkv"), 60000)
@@ -199,7 +199,7 @@ def bad_servers_are_named_and_touch_no_other_feed(stage):
     names = {path: path.strip("/").replace(".", "-") for path in BAD}
     feeds = [{"name": "primary", "key": PRIMARY_KEY},
              *({"name": names[path], "pull": origin.url(path)} for path in BAD)]
-    relay = Relay(stage, [recording("record", stage.path("record.mkv"))], delay_ms=1000,
+    relay = Relay(stage, [recording("record", stage.path("record.mkv"))], delay_ms=AMPLE_MS,
                   feeds=feeds)
     encoders.ffmpeg(stage, "primary", clip, relay.url("primary"))
     relay.wait_live("primary")

@@ -16,7 +16,7 @@ from lib.origins import Origin, hls, remux, srt_listener
 from lib.ports import free_port, free_udp_port
 from lib.process import eventually
 from lib.pulling import judge, pulling
-from lib.relay import Relay, recording
+from lib.relay import AMPLE_MS, Relay, recording
 from lib.stage import Skip, case, main, need
 
 
@@ -177,7 +177,7 @@ def radio_is_heard(stage, form, codec):
         "ffmpeg", "-nostdin", "-v", "warning", "-re", "-i", path, "-c", "copy", "-f", form,
         "-content_type", "audio/aac" if form == "adts" else "audio/mpeg", radio.url("radio")])
     eventually(lambda: heard(radio), "the station")
-    relay = Relay(stage, [recording("record", stage.path("record.ts"))], delay_ms=500,
+    relay = Relay(stage, [recording("record", stage.path("record.ts"))], delay_ms=AMPLE_MS,
                   feeds=[{"name": "primary", "pull": f"http://127.0.0.1:{radio.port}/radio"}])
     relay.wait_live("primary")
     media.wait_size(stage.path("record.ts"), 30000)

@@ -16,7 +16,7 @@ from lib import encoders, flv, media
 from lib.platforms import Nginx, certificate
 from lib.ports import free_port
 from lib.process import eventually
-from lib.relay import BACKUP_KEY, Relay, recording
+from lib.relay import AMPLE_MS, BACKUP_KEY, Relay, recording
 from lib.show import expect
 from lib.stage import case, main, need
 
@@ -26,7 +26,7 @@ NAME = STREAM.partition("?")[0]
 RECORDS = "record*.mkv"
 
 
-def pulling(stage, url, delay_ms=1000, backup=False, **more):
+def pulling(stage, url, delay_ms=AMPLE_MS, backup=False, **more):
     """A relay that pulls its primary and records the show."""
     feeds = [{"name": "primary", "pull": url}]
     if backup:
@@ -132,9 +132,9 @@ def kill_of_either_process_costs_that_connection(stage):
     media.wait_size(stage.path(RECORDS), 50000)
     for role in ("ingest-rtmp-tunnel", "ingest-rtmp-pull"):
         killed = relay.workers("ingest-rtmp-pull") + relay.workers("ingest-rtmp-tunnel")
+        lines = len(relay.process.stderr)
         relay.kill_worker(role)
-        relay.wait_live("backup")
-        relay.wait_live("primary")
+        relay.wait_there_and_back(lines)
         both = relay.workers("ingest-rtmp-pull") + relay.workers("ingest-rtmp-tunnel")
         if len(both) != 2 or set(both) & set(killed):
             raise AssertionError(f"after {role}: {killed}, then {both}")

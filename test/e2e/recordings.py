@@ -12,7 +12,7 @@ import sys
 
 from lib import encoders, flv, media
 from lib.process import eventually
-from lib.relay import KEYS, Relay, recording
+from lib.relay import AMPLE_MS, KEYS, Relay, recording
 from lib.show import Show, expect
 from lib.stage import Skip, case, main
 
@@ -21,7 +21,7 @@ def record(stage, *names, clip=None, watchdog_s=None, **more):
     """A relay on air with one feed that records to each of these; (relay, clip)."""
     clip = clip or encoders.clip(stage, "primary", b_frames=2)
     files = [{**recording(ending(name), stage.path(name)), **more} for name in names]
-    relay = Relay(stage, files, delay_ms=500, watchdog_s=watchdog_s)
+    relay = Relay(stage, files, delay_ms=AMPLE_MS, watchdog_s=watchdog_s)
     encoders.ffmpeg(stage, "primary", clip, relay.url("primary"))
     for file in files:
         relay.wait_destination(file["name"], "live")
@@ -133,7 +133,7 @@ def killed_workers_leave_playable_files_and_others_go_on(stage):
     for pid in killed:
         os.kill(pid, signal.SIGKILL)
     for pattern in patterns:
-        eventually(lambda p=pattern: len(glob.glob(p)) == 2, f"a second file {pattern}")
+        eventually(lambda p=pattern: len(glob.glob(p)) > 1, f"a second file {pattern}")
     eventually(lambda: len(set(relay.workers("relay-file")) - set(killed)) == 2, "other workers")
     for name in names:
         relay.wait_destination(ending(name), "live")
@@ -155,7 +155,7 @@ def worker_that_hangs_is_replaced(stage):
     relay.wait_status(lambda s: relay.destination("mkv", s)["restarts"] > 0,
                       "the hanging worker to be killed")
     relay.wait_worker("relay-file", other_than=[hung])
-    eventually(lambda: len(glob.glob(stage.path("hung-*.mkv"))) == 2, "a second file")
+    eventually(lambda: len(glob.glob(stage.path("hung-*.mkv"))) > 1, "a second file")
     relay.wait_destination("mkv", "live")
 
 
@@ -169,7 +169,7 @@ def full_disk_is_that_recordings_affair_and_it_resumes(stage):
     stage.on_close(subprocess.run, ["umount", "-l", disk])
     clip = encoders.clip(stage, "primary")
     relay = Relay(stage, [recording("full", os.path.join(disk, "full-%H%M%S.mkv")),
-                          recording("other", stage.path("other.mkv"))], delay_ms=500)
+                          recording("other", stage.path("other.mkv"))], delay_ms=AMPLE_MS)
     encoders.ffmpeg(stage, "primary", clip, relay.url("primary"))
     relay.wait_destination("full", "live")
     relay.wait_destination("other", "live")
@@ -185,10 +185,10 @@ def full_disk_is_that_recordings_affair_and_it_resumes(stage):
     status = relay.wait_destination("full", "backing_off")
     if "No space left" not in relay.destination("full", status)["last_error"]:
         raise AssertionError(f"said: {relay.destination('full', status)}")
-    before = len(glob.glob(os.path.join(disk, "full-*.mkv")))
+    before = set(glob.glob(os.path.join(disk, "full-*.mkv")))
     os.unlink(ballast)
     relay.wait_destination("full", "live")
-    eventually(lambda: len(glob.glob(os.path.join(disk, "full-*.mkv"))) == before + 1, "a new file")
+    eventually(lambda: set(glob.glob(os.path.join(disk, "full-*.mkv"))) - before, "a new file")
     if relay.destination("other")["restarts"] or relay.destination("other")["state"] != "live":
         raise AssertionError(f"the other recording was touched: {relay.destination('other')}")
     relay.process.stop()
@@ -222,7 +222,8 @@ def file_system_that_hangs_holds_up_nobody_else(stage):
     feeds = [{"name": "primary", "key": KEYS["primary"]}, {"name": "slate", "file": slate}]
     relay = Relay(stage, [{**recording("hls", stage.path("hls", "live.m3u8")), "segment_s": 2},
                           recording("flv", stage.path("other.flv")),
-                          recording("mkv", stage.path("other.mkv"))], delay_ms=500, feeds=feeds)
+                          recording("mkv", stage.path("other.mkv"))], delay_ms=AMPLE_MS,
+                  feeds=feeds)
     encoders.ffmpeg(stage, "primary", clip, relay.url("primary"))
     for name in ("hls", "flv", "mkv"):
         relay.wait_destination(name, "live")

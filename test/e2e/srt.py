@@ -8,7 +8,7 @@ import time
 from lib import encoders, flv, media
 from lib.ports import free_udp_port
 from lib.process import eventually
-from lib.relay import Relay, recording
+from lib.relay import AMPLE_MS, Relay, recording
 from lib.show import expect
 from lib.stage import case, main, need
 
@@ -17,7 +17,7 @@ PASSPHRASE = "e2e-srt-passphrase-93"
 
 def on_air(stage, destinations):
     clip = encoders.clip(stage, "primary", b_frames=2)
-    relay = Relay(stage, destinations, delay_ms=500)
+    relay = Relay(stage, destinations, delay_ms=AMPLE_MS)
     encoders.ffmpeg(stage, "primary", clip, relay.url("primary"))
     relay.wait_live("primary")
     return relay, clip

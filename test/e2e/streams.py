@@ -8,7 +8,7 @@ from lib import encoders, flv, media
 from lib.icecast import PASSWORD, Icecast
 from lib.ports import free_port, free_udp_port, is_bound
 from lib.process import eventually
-from lib.relay import Relay, recording
+from lib.relay import AMPLE_MS, Relay, recording
 from lib.stage import case, main
 
 def codec_of(stage, heard):
@@ -23,7 +23,7 @@ def codec_of(stage, heard):
 
 def on_air(stage, destinations, clip=None):
     clip = clip or encoders.clip(stage, "primary")
-    relay = Relay(stage, destinations, delay_ms=500)
+    relay = Relay(stage, destinations, delay_ms=AMPLE_MS)
     encoders.ffmpeg(stage, "primary", clip, relay.url("primary"))
     relay.wait_live("primary")
     return relay, clip

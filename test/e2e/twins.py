@@ -10,7 +10,7 @@ from lib.rehearsal import drill
 from lib.stage import case, main
 from lib.twins import TwinShow
 
-DELAY_MS = 1500
+DELAY_MS = 1800
 
 
 @case

@@ -3,12 +3,12 @@
 
 from lib import encoders, flv
 from lib.platforms import Nginx, Wire
-from lib.relay import Relay, destination
+from lib.relay import AMPLE_MS, Relay, destination
 from lib.show import expect
 
 
 class Pair:
-    def __init__(self, stage, delay_ms=1000, **bad):
+    def __init__(self, stage, delay_ms=AMPLE_MS, **bad):
         self.stage = stage
         self.clip = encoders.clip(stage, "primary")
         self.good, self.bad = Nginx(stage, "good"), Nginx(stage, "bad")

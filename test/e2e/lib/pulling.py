@@ -2,11 +2,11 @@
 """A relay that pulls its primary, and what it recorded of it."""
 
 from lib import flv, media
-from lib.relay import BACKUP_KEY, Relay, recording
+from lib.relay import AMPLE_MS, BACKUP_KEY, Relay, recording
 from lib.show import expect
 
 
-def pulling(stage, url, delay_ms=1000, backup=False, **feed):
+def pulling(stage, url, delay_ms=AMPLE_MS, backup=False, **feed):
     """A relay that pulls its primary and records the show. MPEG-TS gathers a third of a second of
     sound, reordered pictures take some more of the delay, and so does a busy machine."""
     feeds = [{"name": "primary", "pull": url, **feed}]

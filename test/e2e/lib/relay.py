@@ -13,6 +13,8 @@ PRIMARY_KEY = "e2e-primary-7f3a9c"
 BACKUP_KEY = "e2e-backup-51d0e2"
 PLATFORM_KEY = "e2e-platform-0b62d8"
 KEYS = {"primary": PRIMARY_KEY, "backup": BACKUP_KEY}
+# The delay of shows that are about something else: what leaves a busy machine two seconds.
+AMPLE_MS = 2500
 
 
 def destination(name, url, key=PLATFORM_KEY):
@@ -146,6 +148,13 @@ class Relay:
     def wait_destination(self, name, *states, timeout_s=PATIENCE_S):
         return self.wait_status(lambda s: self.destination(name, s)["state"] in states,
                                 f"destination {name} to be {' or '.join(states)}", timeout_s)
+
+    def wait_there_and_back(self, since):
+        """Until the audience has seen the backup and sees the primary again. That may be over
+        before a status is asked for, so the log since that line tells it."""
+        self.wait_log("failover show=main: primary -> backup", since)
+        self.wait_log("failback show=main: backup -> primary", since)
+        self.wait_live("primary")
 
     # ---- the process tree ----
 
