@@ -51,7 +51,8 @@
  *   probe         <- PROBE_START([trust]), PROBE_ASK         -> PROBE_ANSWER, RESOLVE_ASK
  *                 <- RESOLVE_ANSWER
  *   practice      <- PRACTICE_START(listening socket)        -> PRACTICE_STATUS
- *   all           <- STOP                                    then exit 0 within 1 s
+ *   all           <- STOP                                    then exit 0 within 1 s; one that
+ *                                                            writes a file, in its time
  */
 #ifndef UNDERSTUDY_IPC_H
 #define UNDERSTUDY_IPC_H

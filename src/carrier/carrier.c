@@ -277,6 +277,7 @@ int carrier_run(enum worker_role role, const struct carrier_ops *ops, void *cont
 	} else {
 		carrier_tell(&c);
 		event_base_dispatch(c.base);
+		carrier_tell(&c); /* what is left may take its time to be written */
 		carrier_round(&c);
 		ops->end(&c);
 	}

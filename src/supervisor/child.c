@@ -22,6 +22,9 @@
 #include "tunnel.h"
 
 #define STOP_GRACE_S 1
+/* One that writes a recording to its end may have a slow disk: longer, while it tells something. */
+#define WRITING_SILENCE_US 3000000
+#define WRITING_MAX_US 10000000
 #define PROGRAM_FD 4
 #define MESSAGES_PER_WAKE 64
 #define ORDERS_MAX 1024
@@ -93,83 +96,6 @@ int child_open_programs(struct supervisor *sup)
 	return 0;
 }
 
-/* ---- what a worker prints ---- */
-
-static enum log_level line_level(const char **text)
-{
-	for (enum log_level level = LOG_ERROR; level <= LOG_DEBUG; level++) {
-		const char *word = log_level_str(level);
-		size_t size = strlen(word);
-
-		if (strncmp(*text, word, size) == 0 && (*text)[size] == ' ') {
-			*text += size;
-			*text += strspn(*text, " ");
-			return level;
-		}
-	}
-	return LOG_WARN; /* a library or the C runtime speaks */
-}
-
-/* Workers escape what is foreign; this is for workers that are not themselves any more. */
-static void line_tame(char *line)
-{
-	bool is_text = text_is_utf8(line, strlen(line));
-
-	for (unsigned char *p = (unsigned char *)line; *p != '\0'; p++) {
-		if (*p < 0x20 || *p == 0x7f || (*p >= 0x80 && !is_text)) {
-			*p = '?';
-		}
-	}
-}
-
-static void child_log_line(struct child *child, const char *bytes, size_t size)
-{
-	char line[LOG_LINE_MAX];
-	const char *text = line;
-
-	text_copy_bytes(line, sizeof(line), bytes, size);
-	secrets_redact(&child->supervisor->secrets, line);
-	line_tame(line);
-	enum log_level level = line_level(&text);
-	if (*text != '\0') {
-		log_line(level, "%s: %s", child->label, text);
-	}
-}
-
-static void child_log_flush(struct child *child)
-{
-	if (child->line_bytes > 0) {
-		child_log_line(child, child->line, child->line_bytes);
-		child->line_bytes = 0;
-	}
-}
-
-static void child_log_bytes(struct child *child, const char *bytes, size_t size)
-{
-	for (size_t i = 0; i < size; i++) {
-		if (bytes[i] == '\n' || child->line_bytes == sizeof(child->line) - 1) {
-			child_log_flush(child);
-		}
-		if (bytes[i] != '\n') {
-			child->line[child->line_bytes++] = bytes[i];
-		}
-	}
-}
-
-static void child_log_ready(evutil_socket_t fd, short what, void *context)
-{
-	struct child *child = context;
-	char bytes[4096];
-	ssize_t got = read(fd, bytes, sizeof(bytes));
-
-	(void)what;
-	if (got > 0) {
-		child_log_bytes(child, bytes, (size_t)got);
-	} else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
-		event_del(child->log_event);
-	}
-}
-
 /* ---- what a worker reports ---- */
 
 static unsigned child_patience_s(const struct child *child)
@@ -182,8 +108,9 @@ static void child_heard(struct child *child)
 {
 	const struct timeval silence = { .tv_sec = child_patience_s(child) };
 
+	child->heard_us = clock_monotonic_us();
 	if (silence.tv_sec > 0) {
-		child->watch_us = clock_monotonic_us() + (int64_t)silence.tv_sec * 1000000;
+		child->watch_us = child->heard_us + (int64_t)silence.tv_sec * 1000000;
 		evtimer_add(child->watch, &silence);
 	}
 }
@@ -456,11 +383,25 @@ void child_kill(struct child *child, const char *why)
 	kill(child->pid, SIGKILL);
 }
 
+static bool child_is_writing(const struct child *child)
+{
+	int64_t now_us = clock_monotonic_us();
+
+	return child->file != NULL && now_us - child->heard_us < WRITING_SILENCE_US &&
+	       now_us - child->stopped_us < WRITING_MAX_US;
+}
+
 static void child_grace_over(evutil_socket_t fd, short what, void *context)
 {
+	struct child *child = context;
+
 	(void)fd;
 	(void)what;
-	child_kill(context, "it did not stop in time");
+	if (child_is_writing(child)) {
+		evtimer_add(child->deadline, &(struct timeval){ .tv_sec = STOP_GRACE_S });
+	} else {
+		child_kill(child, "it did not stop in time");
+	}
 }
 
 void child_stop(struct child *child, bool unpublish)
@@ -469,6 +410,7 @@ void child_stop(struct child *child, bool unpublish)
 	/* A clean goodbye to a platform may take a second of its own. */
 	struct timeval grace = { .tv_sec = STOP_GRACE_S + (unpublish ? 1 : 0) };
 
+	child->stopped_us = child->is_stopping ? child->stopped_us : clock_monotonic_us();
 	child->is_stopping = true;
 	if (!child_send(child, IPC_STOP, &stop, NULL, 0)) {
 		child_kill(child, NULL);
@@ -502,6 +444,29 @@ void child_disown(struct child *child)
 	child->owner = NULL;
 }
 
+/* ---- the file it writes ---- */
+
+void child_set_file(struct child *child, const char *path)
+{
+	free(child->file);
+	child->file = path != NULL ? strdup(path) : NULL;
+}
+
+/* It writes to it no more. */
+static void child_leave_file(struct child *child, const char *cause)
+{
+	if (child->file == NULL) {
+		return;
+	}
+	if (child->has_failed) {
+		log_warn("recording cut short path=%s: its process %s, %.1f s after it last told "
+			 "anything; what the show had since then may be missing",
+			 child->file, cause,
+			 (double)(clock_monotonic_us() - child->heard_us) / 1e6);
+	}
+	errand_begin(child->supervisor, ERRAND_TIDY, child->file, 0, NULL, NULL);
+}
+
 /* ---- ends ---- */
 
 static void child_free(struct child *child)
@@ -519,6 +484,7 @@ static void child_free(struct child *child)
 	}
 	close(child->control_fd);
 	close(child->log_fd);
+	free(child->file);
 	free(child);
 }
 
@@ -541,17 +507,14 @@ static void obituary(struct child *child, int status, char *to, size_t size)
 
 static void child_ended(struct child *child, int status)
 {
-	char bytes[4096], cause[IPC_TEXT];
-	ssize_t got;
+	char cause[IPC_TEXT];
 
 	child->is_reaped = true;
 	/* Its last words first, in the order it said them. */
 	child_hear(child);
-	while ((got = read(child->log_fd, bytes, sizeof(bytes))) > 0) {
-		child_log_bytes(child, bytes, (size_t)got);
-	}
-	child_log_flush(child);
+	child_log_finish(child);
 	obituary(child, status, cause, sizeof(cause));
+	child_leave_file(child, cause);
 	child->ops->exited(child, cause);
 	child_free(child);
 }

@@ -78,7 +78,11 @@ static struct child *restore_child(struct supervisor *sup, const json_t *state, 
 							    (int)get_integer(child, "control"),
 							    (int)get_integer(child, "log"),
 							    get_integer(child, "started"));
-			if (adopted != NULL && get_boolean(child, "stopping")) {
+			if (adopted == NULL) {
+				return NULL;
+			}
+			child_set_file(adopted, json_string_value(json_object_get(child, "file")));
+			if (get_boolean(child, "stopping")) {
 				child_stop(adopted, false);
 			}
 			return adopted;

@@ -97,7 +97,7 @@ static void file_given(void *owner, const struct ipc_errand_done *done, struct i
 	const char *slash = strrchr(done->path, '/');
 
 	if (give.role != FILE_PLAYLIST) {
-		text_copy(relay->path, sizeof(relay->path), done->path);
+		child_set_file(relay->child, done->error == 0 ? done->path : NULL);
 	}
 	if (done->error < 0) {
 		text_format(give.error, sizeof(give.error), "cannot open a file: %s",
@@ -106,7 +106,7 @@ static void file_given(void *owner, const struct ipc_errand_done *done, struct i
 		text_copy(give.name, sizeof(give.name), slash != NULL ? slash + 1 : done->path);
 	} else if (give.role == FILE_RECORDING) {
 		log_info("recording show=%s destination=%s path=%s", relay->show->config->name,
-			 relay_only_destination(relay)->config->name, relay->path);
+			 relay_only_destination(relay)->config->name, done->path);
 	}
 	child_send(relay->child, IPC_FILE_GIVE, &give, m->fds, m->fd_count);
 }
@@ -150,10 +150,10 @@ static void file_done(struct relay *relay, const struct destination *d,
 		playlist_done(sup, d, done);
 		return;
 	}
-	if (!done->is_kept && relay->path[0] != '\0') {
-		errand_begin(sup, ERRAND_REMOVE, relay->path, 0, NULL, NULL);
+	if (!done->is_kept && relay->child->file != NULL) {
+		errand_begin(sup, ERRAND_REMOVE, relay->child->file, 0, NULL, NULL);
 	}
-	relay->path[0] = '\0';
+	child_set_file(relay->child, NULL);
 }
 
 bool output_message(struct relay *relay, struct destination *d, const struct ipc_message *m)

@@ -74,12 +74,13 @@ static json_t *save_children(const struct supervisor *sup)
 		if (!child_is_saved(child)) {
 			continue;
 		}
-		json_array_append_new(
-			list,
-			json_pack("{s:i, s:i, s:i, s:i, s:I, s:b, s:s}", "pid", (int)child->pid,
-				  "role", (int)child->role, "control", child->control_fd, "log",
-				  child->log_fd, "started", (json_int_t)child->started_us,
-				  "stopping", (int)child->is_stopping, "label", child->label));
+		json_array_append_new(list,
+				      json_pack("{s:i, s:i, s:i, s:i, s:I, s:b, s:s, s:s*}", "pid",
+						(int)child->pid, "role", (int)child->role,
+						"control", child->control_fd, "log", child->log_fd,
+						"started", (json_int_t)child->started_us,
+						"stopping", (int)child->is_stopping, "label",
+						child->label, "file", child->file));
 	}
 	return list;
 }

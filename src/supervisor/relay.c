@@ -21,14 +21,6 @@
 #define WOKEN_MAX 16         /* readers the writer of a ring wakes */
 #define BATCH_BEYOND_US 5000 /* the others look by themselves so often; less is no gathering */
 
-/* What it could not write to helps nobody. */
-static void recording_tidy(const struct relay *relay)
-{
-	if (relay->path[0] != '\0') {
-		errand_begin(relay->show->supervisor, ERRAND_TIDY, relay->path, 0, NULL, NULL);
-	}
-}
-
 struct destination *relay_only_destination(const struct relay *relay)
 {
 	struct destination *d;
@@ -255,14 +247,16 @@ static void relay_opened(void *owner, const struct ipc_errand_done *done, struct
 		relay_start_later(relay, 0);
 		return;
 	}
-	text_copy(relay->path, sizeof(relay->path), done->path);
-	if (!relay->show->is_ring_ready) {
-		recording_tidy(relay);
-		return; /* relay_give_ring() comes when it is */
+	if (relay->show->is_ring_ready) { /* else relay_give_ring() comes when it is */
+		log_info("recording show=%s destination=%s path=%s", d->show->config->name,
+			 d->config->name, done->path);
+		relay_carry(relay, m->fds[0]);
 	}
-	log_info("recording show=%s destination=%s path=%s", d->show->config->name, d->config->name,
-		 relay->path);
-	relay_carry(relay, m->fds[0]);
+	if (relay->child != NULL) {
+		child_set_file(relay->child, done->path);
+	} else {
+		errand_begin(relay->show->supervisor, ERRAND_TIDY, done->path, 0, NULL, NULL);
+	}
 }
 
 /* The file of a recording is opened for each worker anew. */
@@ -308,7 +302,6 @@ void relay_destroy(struct relay *relay, bool unpublish)
 
 	relay_part(relay);
 	errand_forget(show->supervisor, relay);
-	recording_tidy(relay);
 	if (relay->child != NULL) {
 		resolver_forget(show->supervisor, relay->child);
 		child_stop(relay->child, unpublish);
@@ -372,7 +365,6 @@ static void relay_exited(struct child *child, const char *cause)
 	relay->child = NULL;
 	resolver_forget(show->supervisor, child);
 	errand_forget(show->supervisor, relay); /* nobody is there whom to give a file */
-	recording_tidy(relay);
 	if (show->supervisor->is_ending) {
 		return;
 	}

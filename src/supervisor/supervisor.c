@@ -27,7 +27,6 @@
 
 #define WORKER_USER "understudy"
 #define NOBODY 65534
-#define END_GRACE_MS 1500
 #define NAME_COLUMNS 10
 #define SPARE_DESCRIPTORS 65536
 
@@ -286,13 +285,10 @@ static void announce(const struct supervisor *sup)
 
 /* ---- signals and the end ---- */
 
-static void end_now(evutil_socket_t fd, short what, void *context)
+static void end_now(struct supervisor *sup)
 {
-	struct supervisor *sup = context;
 	struct child *child;
 
-	(void)fd;
-	(void)what;
 	TAILQ_FOREACH(child, &sup->children, entry) {
 		child_kill(child, NULL);
 	}
@@ -300,12 +296,10 @@ static void end_now(evutil_socket_t fd, short what, void *context)
 
 static void end_begin(struct supervisor *sup, const char *why)
 {
-	struct timeval grace = { .tv_sec = END_GRACE_MS / 1000,
-				 .tv_usec = END_GRACE_MS % 1000 * 1000 };
 	struct child *child;
 
 	if (sup->is_ending) {
-		end_now(-1, 0, sup); /* asked twice: at once */
+		end_now(sup); /* asked twice: at once */
 		return;
 	}
 	log_info("ending: %s; destinations are left as they are, so that platforms hold the "
@@ -318,7 +312,6 @@ static void end_begin(struct supervisor *sup, const char *why)
 	TAILQ_FOREACH(child, &sup->children, entry) {
 		child_stop(child, false);
 	}
-	evtimer_add(sup->ending, &grace);
 	if (TAILQ_EMPTY(&sup->children)) {
 		event_base_loopbreak(sup->base);
 	}
@@ -386,7 +379,6 @@ static int loop_prepare(struct supervisor *sup, const sigset_t *signals)
 	}
 	sup->signal = event_new(sup->base, sup->signal_fd, EV_READ | EV_PERSIST, on_signal, sup);
 	event_add(sup->signal, NULL);
-	sup->ending = evtimer_new(sup->base, end_now, sup);
 	return 0;
 }
 
@@ -465,9 +457,6 @@ static void supervisor_finish(struct supervisor *sup)
 	}
 	if (sup->signal_fd >= 0) {
 		close(sup->signal_fd);
-	}
-	if (sup->ending != NULL) {
-		event_free(sup->ending);
 	}
 	if (sup->reexec_due != NULL) {
 		event_free(sup->reexec_due);

@@ -81,9 +81,11 @@ struct child {
 	struct event *control_event, *log_event, *writable, *deadline;
 	struct event *watch; /* goes off if it tells nothing ... */
 	int64_t watch_us;    /* ... until then */
+	int64_t heard_us;    /* it last told something */
 	TAILQ_HEAD(, order) orders;
 	unsigned order_count;
-	int64_t started_us;
+	int64_t started_us, stopped_us;
+	char *file;               /* which it writes, owned; NULL: none */
 	bool is_stopping;         /* told to stop: its end is no news */
 	bool has_failed;          /* it was killed or ended with an error */
 	bool is_reaped;           /* its pid may be somebody else's by now */
@@ -108,6 +110,12 @@ void child_stop(struct child *child, bool unpublish);
 void child_kill(struct child *child, const char *why);
 /* The owner goes away before the process: nobody is told of its end. */
 void child_disown(struct child *child);
+/* The worker's output can be read; all that is left of it is to be, as it has ended. */
+void child_log_ready(evutil_socket_t fd, short what, void *child);
+void child_log_finish(struct child *child);
+/* The file that it writes from now on (NULL: none). To write it to its end it has more time when it
+ * is told to stop; when it has ended, a file that is empty is removed. */
+void child_set_file(struct child *child, const char *path);
 /* At the end of all: waits for a child that was killed. */
 void child_bury(struct child *child);
 /* Takes what it has said so far. */
@@ -267,7 +275,6 @@ struct relay {
 	struct event *retry;
 	int64_t cut_until_us; /* a rehearsal: not started before */
 	bool is_opening;      /* its recording's file */
-	char path[PATH_MAX];  /* of a recording: the file now written */
 };
 TAILQ_HEAD(relay_list, relay);
 
@@ -555,7 +562,6 @@ struct supervisor {
 	uint32_t next_destination, next_reader;
 	int signal_fd;
 	struct event *signal;
-	struct event *ending;
 	pid_t validator;          /* 0 = none runs */
 	int config_fd;            /* the file as it was when a re-execution began; else -1 */
 	bool is_reload_due;       /* ordered meanwhile */
