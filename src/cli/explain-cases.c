@@ -278,6 +278,17 @@ static void say_all_gone(struct explanation *e, const struct outlook *o)
 	    "first, at a key frame of it. How long a platform waits is the platform's affair.");
 }
 
+/* The most preferred feed is there, and the show stays with another for its format. */
+static bool is_kept_off(const struct outlook *o)
+{
+	const struct explain_feed *first = &o->facts->feeds[0];
+
+	return first != o->subject && first->mismatch[0] != '\0' &&
+	       (o->facts->on_mismatch == MISMATCH_REFUSE ||
+		(o->facts->on_mismatch == MISMATCH_PREFER_MATCHING &&
+		 o->subject->mismatch[0] == '\0'));
+}
+
 static void say_returns(struct explanation *e, const struct outlook *o)
 {
 	const struct explain_facts *facts = o->facts;
@@ -290,7 +301,13 @@ static void say_returns(struct explanation *e, const struct outlook *o)
 	}
 	item = explain_item_add(e, EXPLAIN_CASE, "returns");
 	TITLE(item, "%s returns", first);
-	if (facts->return_mode == RETURN_AUTO) {
+	if (facts->return_mode != RETURN_NEVER && is_kept_off(o)) {
+		SAY(item,
+		    "Nothing while it is of another format (%s): the show stays where it is while "
+		    "that can go on. `understudy take %s %s` goes there, and makes its format the "
+		    "show's.",
+		    facts->feeds[0].mismatch, facts->show, first);
+	} else if (facts->return_mode == RETURN_AUTO) {
 		SAY(item,
 		    "Once it has been healthy for %lld s (return_after_s), the show goes back to "
 		    "it at one of its key frames, and only when that leaves no gap. If it fails "

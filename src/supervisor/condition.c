@@ -300,8 +300,7 @@ bool condition_stays(const struct show *show, char *why, size_t size)
 	char one[2 * TIMELINE_TEXT_MAX];
 	size_t used = 0;
 
-	if (live == NULL || live->config->file != NULL ||
-	    show->config->failover.return_mode == RETURN_AUTO) {
+	if (live == NULL || live->config->file != NULL) {
 		return false;
 	}
 	if (show->config->failover.return_mode == RETURN_NEVER) {

@@ -238,6 +238,24 @@ static void feeds_that_differ_from_the_reference_alike_do_not_differ(void **stat
 	free(out);
 }
 
+static void a_return_that_the_format_forbids_is_told(void **state)
+{
+	static struct explain_facts facts;
+
+	facts_of(answer, &facts);
+	strcpy(facts.live, "backup"); /* taken, and so the one that others are held against */
+	assert_says(&facts, "returns", "Once it has been healthy for 30 s");
+	strcpy(facts.feeds[0].mismatch, "resolution 1920x1080 instead of 1280x720");
+	assert_says(&facts, "returns", "Nothing while it is of another format (resolution");
+	facts.return_mode = RETURN_NEVER;
+	assert_says(&facts, "returns", "return is `never`");
+	facts.return_mode = RETURN_MANUAL;
+	facts.on_mismatch = MISMATCH_REFUSE;
+	assert_says(&facts, "returns", "`understudy take main primary` goes there, and makes its");
+	facts.on_mismatch = MISMATCH_ALLOW;
+	assert_says(&facts, "returns", "Nothing by itself: return is `manual`");
+}
+
 static void a_take_and_a_manual_return_are_told(void **state)
 {
 	static struct explain_facts facts;
@@ -390,6 +408,7 @@ int main(void)
 		cmocka_unit_test(a_configuration_is_explained_without_numbers_nobody_measured),
 		cmocka_unit_test(a_long_delay_says_how_far_key_frames_may_be_apart),
 		cmocka_unit_test(feeds_that_differ_from_the_reference_alike_do_not_differ),
+		cmocka_unit_test(a_return_that_the_format_forbids_is_told),
 		cmocka_unit_test(a_take_and_a_manual_return_are_told),
 		cmocka_unit_test(what_another_format_does_is_told),
 		cmocka_unit_test(a_feed_that_is_leaving_takes_nothing_over),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the word `auto` comes to where the show does not return by itself. */
+/* Why the word `auto` lets the show return to nobody. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -103,11 +103,11 @@ static void any_preferred_encoder_will_do(void **state)
 	assert_returns(); /* there is nobody to return to */
 }
 
-static void other_modes_of_return_need_no_word_or_take_none(void **state)
+static void what_is_said_is_true_of_the_mode_of_return(void **state)
 {
-	reset()->state = FEED_STALLED;
-	show_config.failover.return_mode = RETURN_AUTO;
-	assert_returns();
+	reset()->is_compatible = false;
+	show_config.failover.return_mode = RETURN_AUTO; /* the backup was taken before */
+	assert_stays("its format does not match");
 	show_config.failover.return_mode = RETURN_NEVER;
 	assert_stays("return is `never`: the show stays with backup");
 	show.status.timeline.live = feeds[PRIMARY].id;
@@ -120,7 +120,7 @@ int main(void)
 		cmocka_unit_test(what_keeps_the_preferred_feed_off_is_told),
 		cmocka_unit_test(a_feed_of_another_format_is_refused_where_a_matching_one_is_live),
 		cmocka_unit_test(any_preferred_encoder_will_do),
-		cmocka_unit_test(other_modes_of_return_need_no_word_or_take_none),
+		cmocka_unit_test(what_is_said_is_true_of_the_mode_of_return),
 	};
 
 	return cmocka_run_group_tests_name("supervisor returns", tests, NULL, NULL);
