@@ -139,7 +139,6 @@ static void source_learn_lag(const struct timeline *tl, struct tl_source *s, con
 	if (!flow->is_present ||
 	    p->arrival_us - flow->last_us >= tl_flow_patience_us(flow, tl->config.stall_us)) {
 		tl_lag_reset(&s->lag);
-		tl_lag_reset(&s->latest);
 	}
 	tl_lag_put(&s->lag, p->arrival_us - tl_us(p->pts_90k), p->arrival_us);
 }
