@@ -40,9 +40,7 @@ static bool pick_place(const struct timeline *tl, struct packet *p)
 		p->dts_90k = floor_90k;
 		return true;
 	}
-	/* Nothing left to squeeze into: a step below 1 ms is better than a frame lost. */
-	return p->kind == PACKET_VIDEO && p->dts_90k >= tl->out.last_90k &&
-	       p->dts_90k > tl->out.last_dts_90k[p->kind][p->track];
+	return false;
 }
 
 /* ---- what a source that just went live may start a track with ---- */
