@@ -409,7 +409,7 @@ struct timeline {
 	unsigned tail_tracks[PACKET_KINDS][PACKET_TRACKS_MAX]; /* items of each track */
 	int64_t tail_until_90k[PACKET_KINDS]; /* what went into it: see tl_tail_move() */
 	uint64_t tail_mask;                   /* tracks with items, as in struct tl_index */
-	struct tl_source *tail_source;        /* left last: its sound may go on ... */
+	struct tl_source *tail_source;        /* left with the show's sound, which may go on ... */
 	int64_t tail_limit_90k; /* ... a little behind this, where it should have ended */
 
 	struct tl_out out;

@@ -132,6 +132,7 @@ static uint64_t tail_begin_sound(const struct timeline *tl, struct tl_source *s)
 		tl_source_pop(s, PACKET_AUDIO, 0);
 	}
 	p->flags |= PACKET_SPLICE;
+	track->is_joining = false; /* it may go on behind the tail */
 	return tl_track_bit(PACKET_AUDIO, 0);
 }
 
@@ -140,6 +141,9 @@ void tl_tail_move(struct timeline *tl, struct tl_source *s, const int64_t left_9
 	s->tail_map_90k = s->map_90k;
 	memcpy(tl->tail_until_90k, left_90k, sizeof(tl->tail_until_90k));
 	tail_gather(tl, s, (s->index.waiting & ~tail_unbegun_tracks(s)) | tail_begin_sound(tl, s));
+	if (s->index.tracks[PACKET_AUDIO][0].is_joining && tl->tail_source != NULL) {
+		return; /* the sound is still that of the one before */
+	}
 	tl->tail_source = s->is_open ? s : NULL;
 	tl->tail_limit_90k = left_90k[PACKET_AUDIO];
 }
@@ -313,6 +317,7 @@ static void splice_begin_show(struct timeline *tl, struct tl_source *to, const s
 static void splice_go_live(struct timeline *tl, struct tl_source *to, int64_t now_us)
 {
 	splice_start_tracks(to);
+	tl->tail_source = tl->tail_source == to ? NULL : tl->tail_source;
 	tl->live = to;
 	tl->next_feed = 0;
 	tl->returns_once = false;
@@ -356,7 +361,9 @@ void tl_enter_audio(struct timeline *tl, struct tl_source *to, int64_t now_us)
 
 		tl_tail_move(tl, tl->live, left_90k);
 		splice_retire(tl->live, false);
-		tl->tail_source = NULL; /* all that could go on has */
+		if (tl->tail_source == tl->live) {
+			tl->tail_source = NULL; /* all that could go on has */
+		}
 	}
 	splice_go_live(tl, to, now_us);
 	to->awaits_point = true;
