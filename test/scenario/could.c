@@ -24,6 +24,7 @@
 #define ENTERED_90k 27000
 #define ENDS_90k 27000      /* pictures that are reordered, or few a second, are whole later */
 #define HELD_UP_US 50000    /* by more: the switch decided nothing meanwhile */
+#define MOVED_90k 22500     /* so far a point may be moved to follow the frame before it */
 #define NEW_TIME_90k 180000 /* a fall of media time by more begins it anew */
 
 static int64_t to_us(int64_t t_90k)
@@ -173,8 +174,20 @@ static bool is_before_hole(const struct watch *w, const struct watch_frame *left
 	return false;
 }
 
+/* The left feed did go on, behind a splice that moved it: with that packet, its next one, or with a
+ * later one less than a frame further than that should be. Earlier ones could not leave in order
+ * any more (3.6): what they carry was moved to where the show had got already. */
+static bool is_moved(const struct watch_frame *left, const struct watch_frame *right, uint64_t next)
+{
+	int64_t by_90k = right->map_90k - left->map_90k;
+
+	return right->connection == left->connection && by_90k != 0 && by_90k <= MOVED_90k &&
+	       (right->seq == next || right->pts_90k - left->pts_90k < 2 * left->frame_90k);
+}
+
 /* The next frame of the left feed was there, in order and in time, and before it was given up. */
-static bool left_goes_on(const struct watch *w, const struct watch_frame *left)
+static bool left_goes_on(const struct watch *w, const struct watch_frame *left,
+			 const struct watch_frame *right)
 {
 	const struct watch_connection *c = &w->connections[left->connection];
 	int64_t media_90k = left->pts_90k - left->map_90k;
@@ -187,7 +200,8 @@ static bool left_goes_on(const struct watch *w, const struct watch_frame *left)
 
 		if (packet_is_main(&p->packet) && p->packet.kind == left->kind && step_90k > 0 &&
 		    step_90k * 2 < left->frame_90k * 3) {
-			return !p->is_lost && rises(c, i) && !is_before_hole(w, left, i) &&
+			return !p->is_lost && !is_moved(left, right, i) && rises(c, i) &&
+			       !is_before_hole(w, left, i) &&
 			       p->packet.arrival_us < known_us(w, left) &&
 			       p->packet.arrival_us <=
 				       left->zero_us + to_us(p->packet.dts_90k + left->map_90k);
@@ -473,7 +487,7 @@ int watch_find_heir(const struct watch *w, const struct watch_frame *left,
 		return -1;
 	}
 	if ((is_one_run(w, left, right) || known > right->sent_us) && !is_left_for_long(w, left) &&
-	    left_goes_on(w, left) && !is_forgetful_twin(w, from, left, right)) {
+	    left_goes_on(w, left, right) && !is_forgetful_twin(w, from, left, right)) {
 		return (int)left->connection;
 	}
 	if (left->connection == right->connection && left->map_90k == right->map_90k &&

@@ -422,6 +422,44 @@ static void gap_that_nobody_could_have_filled_is_none(void **state)
 	assert_breaks(show, "");
 }
 
+/* The show goes over to the other feed and back, by which the first one is moved. */
+static void move_back_by(struct show *show, int64_t by_90k)
+{
+	struct packet other = picture(1, 60);
+
+	other.kind = show->watch.connections[1].packets[60].packet.kind = PACKET_AUDIO;
+	other.flags |= PACKET_SPLICE;
+	send(show, 0, 0, 60);
+	send_at(show, &other, due_us(&other));
+	for (unsigned n = 60; n < 150; n++) {
+		struct packet p = picture(0, n);
+
+		p.flags |= n == 60 ? PACKET_SPLICE : 0;
+		p.dts_90k += by_90k;
+		p.pts_90k += by_90k;
+		send_at(show, &p, due_us(&p));
+	}
+	assert_breaks(show, "");
+	watch_end(&show->watch, START_US + 60000000);
+}
+
+static void gap_that_a_splice_back_has_made_is_none(void **state)
+{
+	struct show *show = *state;
+
+	move_back_by(show, 7 * FRAME_90k);
+	assert_breaks(show, "");
+}
+
+static void gap_that_a_splice_back_has_made_too_long(void **state)
+{
+	struct show *show = *state;
+
+	report_a_gap(show);
+	move_back_by(show, 9 * FRAME_90k);
+	assert_breaks(show, "gap");
+}
+
 static void report_of_a_pause_that_goes_on(void **state)
 {
 	struct show *show = *state;
@@ -476,6 +514,8 @@ int main(void)
 		CASE(gap_that_was_shorter_with_what_was_left_of_a_closed_feed),
 		CASE(gap_nothing_is_left_of_a_feed_that_was_taken_away),
 		CASE(gap_that_nobody_could_have_filled_is_none),
+		CASE(gap_that_a_splice_back_has_made_is_none),
+		CASE(gap_that_a_splice_back_has_made_too_long),
 		CASE(report_of_a_pause_that_goes_on),
 		CASE(report_a_gap_unsaid),
 	};
