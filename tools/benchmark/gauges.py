@@ -83,17 +83,27 @@ def kernel_kib(pids):
     return total
 
 
-def measured(roots, seconds):
-    """What the trees of these processes take for so long. Who ends meanwhile counts until then."""
-    before, carried, began = cpu_s(tree(roots)), carried_bytes(), time.monotonic()
+def _spent(roots):
+    return time.monotonic(), cpu_s(tree(roots))
+
+
+def measured(trees, seconds):
+    """What each of these process trees (lists of roots) takes, all of them for the same so long.
+    Who ends meanwhile counts until then."""
+    before, carried = [_spent(roots) for roots in trees], carried_bytes()
     time.sleep(seconds)
-    pids = tree(roots)
-    after, took = cpu_s(pids), time.monotonic() - began
+    after, carried = [_spent(roots) for roots in trees], carried_bytes() - carried
+    return [_taken(tree(roots), carried, *then, *now)
+            for roots, then, now in zip(trees, before, after)]
+
+
+def _taken(pids, carried, began, before, ended, after):
+    took = ended - began
     return {
         "cpu_ms_per_s": sum(spent - before.get(task, 0) for task, spent in after.items())
                         / took * 1000,
         "pss_kib": pss_kib(pids),
         "kernel_kib": kernel_kib(pids),
         "processes": len(pids),
-        "carried_mbps": (carried_bytes() - carried) * 8 / took / 1e6,
+        "carried_mbps": carried * 8 / took / 1e6,
     }

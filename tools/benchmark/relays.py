@@ -52,6 +52,7 @@ def clip(directory, kbps):
     """10 s of 60 frames a second, key frame every 2 s: what a 1080p60 encoder sends."""
     path = os.path.join(directory, f"clip-{kbps}.flv")
     if not os.path.exists(path):
+        need("ffmpeg")
         rate = f"{kbps}k"
         subprocess.run([
             "ffmpeg", "-nostdin", "-v", "error",
@@ -200,6 +201,7 @@ def listening_nginx(stage, count):
 
 def ffmpeg(stage, job, to):
     """`-c copy` to a tee of outputs with a queue each; a process a show."""
+    need("ffmpeg")
     counted = []
     for urls in to.urls:
         form = "mpegts" if job.out == "srt" else "flv"

@@ -17,6 +17,7 @@ class Bench:
         self.repeat = repeat
         self.runs = []
         self.bars = [] # (what it is about, measured, the most it may be)
+        self.left_out = {} # who, and why
 
     @contextlib.contextmanager
     def stage(self):
@@ -29,8 +30,8 @@ class Bench:
 
     def turns(self, measure, subjects):
         """Each subject (name to function of a stage) in its turn, all of it `repeat` times, so
-        that what else the machine does meets all alike. The medians, and what they are of; who
-        lacks its program here is left out."""
+        that what else the machine does meets all alike. The medians; who lacks its program here
+        is left out."""
         found = {name: [] for name in subjects}
         for _ in range(self.repeat):
             for name, run in subjects.items():
@@ -38,21 +39,27 @@ class Bench:
                     with self.stage() as stage:
                         found[name].append(run(stage))
                 except Skip as skip:
-                    print(f"<!-- {name}: {skip} -->", flush=True)
+                    self.left_out[name] = skip
                     continue
                 self.runs.append({"measure": measure, "subject": name, **found[name][-1]})
-        return {name: {"turns": runs} | {key: statistics.median(run[key] for run in runs)
-                                         for key in runs[0]}
-                for name, runs in found.items() if runs}
+        return {name: medians(runs) for name, runs in found.items() if runs}
 
     def hold(self, what, measured, most):
         self.bars.append((what, measured, most))
 
-    def print_bars(self):
+    def conclude(self):
+        if self.left_out:
+            head("### Left out", "who", "why")
+        for who, why in self.left_out.items():
+            row(who, why)
         if self.bars:
             head("### Bars", "what", "measured", "at most", "")
         for what, measured, most in self.bars:
             row(what, float(measured), float(most), "holds" if measured <= most else "MISSED")
+
+
+def medians(runs):
+    return {key: statistics.median(run[key] for run in runs) for key in runs[0]}
 
 
 def head(title, *columns):
