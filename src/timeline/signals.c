@@ -21,11 +21,14 @@ static uint32_t milliseconds(int64_t us)
 	return (uint32_t)tl_min(tl_max(us, 0) / 1000, UINT32_MAX);
 }
 
+static const struct tl_flow *main_flow(const struct view *v)
+{
+	return &v->s->flows[tl_source_main_kind(v->s)];
+}
+
 static bool main_is_silent(const struct view *v)
 {
-	const struct tl_flow *main = &v->s->flows[tl_source_main_kind(v->s)];
-
-	return tl_flow_is_silent(main, v->tl->config.stall_us, v->now_us);
+	return tl_flow_is_silent(main_flow(v), v->tl->config.stall_us, v->now_us);
 }
 
 /* Media has come without a silence for long enough to say how fast. */
@@ -78,12 +81,17 @@ static bool measure_holes(const struct view *v, struct reading *ret)
 	return true;
 }
 
+/* Up to the last packet: how long there may be none is for stall_ms to say. */
 static bool measure_starvation(const struct view *v, struct reading *ret)
 {
 	int64_t media_us = tl_us(tl_max(v->brief.media_90k, 0));
+	int64_t fed_us = v->brief_us - (v->now_us - main_flow(v)->last_us);
 
-	ret->value = (uint32_t)tl_min(media_us * 100 / v->brief_us, 1000);
-	return flows_for_long(v);
+	if (fed_us <= 0 || !flows_for_long(v)) {
+		return false;
+	}
+	ret->value = (uint32_t)tl_min(media_us * 100 / fed_us, 1000);
+	return true;
 }
 
 static bool measure_key_frame(const struct view *v, struct reading *ret)
