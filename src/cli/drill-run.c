@@ -363,12 +363,15 @@ static void see_nothing_yet(struct drill_seen *seen)
 /* The feed meant is on air, and stays so while what was before is counted, which is not ours. */
 static int begin(struct drill *d, const struct drill_step *step, struct drill_seen *seen)
 {
-	int64_t until_ms = drill_now_ms() + return_ms(d);
+	/* Where the return is no affair of the relay's, at most twins still take turns. */
+	int64_t most_ms = d->facts.return_mode == RETURN_AUTO ? return_ms(d)
+							      : d->facts.delay_ms + WATCH_MS;
+	int64_t until_ms = drill_now_ms() + most_ms;
 	const char *wanted = is_about_feeds(step->kind) ? step->targets[0] : NULL;
 	int code;
 
 	do {
-		code = wanted != NULL ? wait_live(d, wanted, return_ms(d)) : EXIT_DONE;
+		code = wanted != NULL ? wait_live(d, wanted, most_ms) : EXIT_DONE;
 		code = code == EXIT_DONE ? drill_count(d) : code;
 		see_nothing_yet(seen);
 		d->seen = seen;
@@ -400,15 +403,30 @@ static bool has_another(const struct drill *d)
 }
 
 /* Why the step would prove nothing, or do harm. */
-static enum drill_hindrance hindrance(const struct drill *d)
+static void note_hindrance(struct drill *d)
 {
+	const char *why = json_string_value(json_object_get(d->status, "why"));
+	struct drill_seen *seen = d->seen;
+
 	if (!is_about_feeds(d->step->kind)) {
-		return DRILL_FREE;
+		return;
 	}
 	if (strcmp(live_feed(d), d->step->targets[0]) != 0) {
-		return DRILL_NOT_LIVE;
+		seen->hindrance = DRILL_NOT_LIVE;
+		text_copy(seen->live, sizeof(seen->live), live_feed(d));
+		text_copy(seen->why, sizeof(seen->why), why != NULL ? why : "");
+	} else if (d->step->kind != DRILL_FREEZE && !has_another(d)) {
+		seen->hindrance = DRILL_ALONE;
 	}
-	return d->step->kind != DRILL_FREEZE && !has_another(d) ? DRILL_ALONE : DRILL_FREE;
+}
+
+/* The fault, what it leads to, and until all is as before. */
+static int run_and_settle(struct drill *d)
+{
+	int code = run_kind(d);
+
+	code = code == EXIT_DONE ? drill_wait(d, is_mended, SETTLE_MS) : code;
+	return code == EXIT_DONE ? drill_wait(d, NULL, SETTLE_MS) : code;
 }
 
 static const char *mismatch_of(const struct drill *d, const char *feed)
@@ -437,11 +455,9 @@ int drill_run(struct drill *d, const struct drill_step *step, struct drill_seen 
 	int code = begin(d, step, ret);
 
 	if (code == EXIT_DONE) {
-		ret->hindrance = hindrance(d);
-		code = ret->hindrance == DRILL_FREE ? run_kind(d) : code;
+		note_hindrance(d);
+		code = ret->hindrance == DRILL_FREE ? run_and_settle(d) : code;
 	}
-	code = code == EXIT_DONE ? drill_wait(d, is_mended, SETTLE_MS) : code;
-	code = code == EXIT_DONE ? drill_wait(d, NULL, SETTLE_MS) : code;
 	code = code == EXIT_DONE ? drill_look(d) : code;
 	code = code == EXIT_DONE ? drill_count(d) : code; /* a mark ends what the status counts */
 	code = code == EXIT_DONE ? drill_ask_promise(d) : code;

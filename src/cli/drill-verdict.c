@@ -393,19 +393,37 @@ static void judge_machine(struct findings *v, const struct drill_step *step,
 	}
 }
 
+/* Returns whether there is anything else to judge. */
+static bool judge_hindrance(struct findings *v, const struct drill_step *step,
+			    const struct drill_seen *seen, const struct explain_facts *facts)
+{
+	if (seen->hindrance == DRILL_ALONE) {
+		find(v, FINDING_BAD,
+		     "no other feed is there to take over: nothing was done; start the backup "
+		     "encoder");
+	} else if (seen->hindrance == DRILL_NOT_LIVE) {
+		find(v, FINDING_BAD, "%s is not on air%s: %s%s is%s%s%s; nothing was done",
+		     step->targets[0],
+		     facts->return_mode == RETURN_AUTO ? ", and did not return in time" : "",
+		     seen->live[0] != '\0' ? "feed " : "",
+		     seen->live[0] != '\0' ? seen->live : "nothing",
+		     seen->why[0] != '\0' ? " (" : "", seen->why, seen->why[0] != '\0' ? ")" : "");
+	}
+	if (seen->hindrance == DRILL_NOT_LIVE && facts->return_mode != RETURN_AUTO) {
+		find(v, FINDING_NOTE,
+		     "return is not automatic: put %s on air (`understudy take`), give the choice "
+		     "back (`understudy auto`), and rehearse again",
+		     step->targets[0]);
+	}
+	return seen->hindrance == DRILL_FREE;
+}
+
 void drill_judge(const struct drill_step *step, const struct drill_seen *seen,
 		 const struct explain_facts *facts, const struct explanation *promise,
 		 struct findings *ret)
 {
 	*ret = (struct findings){ .count = 0 };
-	if (seen->hindrance == DRILL_NOT_LIVE) {
-		find(ret, FINDING_BAD, "%s is not on air: nothing was done", step->targets[0]);
-		return;
-	}
-	if (seen->hindrance == DRILL_ALONE) {
-		find(ret, FINDING_BAD,
-		     "no other feed is there to take over: nothing was done; start the backup "
-		     "encoder");
+	if (!judge_hindrance(ret, step, seen, facts)) {
 		return;
 	}
 	if (step->kind == DRILL_STARVE) {

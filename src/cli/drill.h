@@ -85,6 +85,8 @@ enum drill_hindrance {
 };
 struct drill_seen {
 	enum drill_hindrance hindrance; /* nothing was done */
+	char live[EXPLAIN_NAME];        /* what was on air instead, "" = nothing ... */
+	char why[TIMELINE_TEXT_MAX];    /* ... and why */
 	int64_t began_ms, ended_ms;
 	int64_t fault_ms, mended_ms; /* when the first fault was made, when all were undone */
 	int64_t noticed_ms;          /* after the fault */

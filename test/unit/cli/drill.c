@@ -6,6 +6,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -303,6 +306,66 @@ static void nothing_seen_is_nothing_proved(void **state)
 	assert_says("nothing was done");
 }
 
+/* ---- a step that cannot begin ---- */
+
+#define SHOW                                                                                      \
+	"{\"name\":\"main\",\"on_air\":true,\"live\":\"backup\",\"why\":\"no video for 500 ms\"," \
+	"\"feeds\":[],\"destinations\":[],\"failover\":{\"return\":\"never\"}}"
+
+/* A relay that makes no faults. */
+static void answer(FILE *in, FILE *out)
+{
+	char line[512];
+
+	while (fgets(line, sizeof(line), in) != NULL) {
+		json_t *request = json_loads(line, 0, NULL);
+		const char *command = json_string_value(json_object_get(request, "command"));
+		int mark = (int)json_integer_value(json_object_get(request, "mark"));
+
+		if (strcmp(command, "witness_mark") == 0) {
+			fprintf(out, "{\"ok\":true}\n{\"summary\":{\"mark\":%d}}\n", mark);
+		} else if (strcmp(command, "status") == 0) {
+			fprintf(out, "{\"ok\":true,\"status\":{\"shows\":[%s]}}\n", SHOW);
+		} else if (strcmp(command, "explain") == 0) {
+			fprintf(out, "{\"ok\":true,\"explain\":%s}\n", SHOW);
+		} else {
+			fprintf(out, "{\"ok\":false,\"error\":\"not that\"}\n");
+		}
+		fflush(out);
+		json_decref(request);
+	}
+}
+
+static void another_feed_on_air_is_named_and_nothing_is_done(void **state)
+{
+	static struct drill drill = { .show = "main" };
+	int ends[2];
+
+	(void)state;
+	facts.return_mode = RETURN_NEVER;
+	drill.facts = facts;
+	drill.events = json_array();
+	assert_true(make_plan("pull-primary"));
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		close(ends[0]);
+		answer(fdopen(ends[1], "r"), fdopen(dup(ends[1]), "w"));
+		_exit(0);
+	}
+	close(ends[1]);
+	client_adopt(&drill.client, ends[0], "the relay");
+	assert_int_equal(drill_run(&drill, &plan.steps[0], &seen), EXIT_DONE);
+	assert_int_equal(seen.fault_ms, DRILL_NONE);
+	drill_judge(&plan.steps[0], &seen, &facts, &promise, &verdict);
+	assert_true(verdict.has_bad);
+	assert_says(
+		"primary is not on air: feed backup is (no video for 500 ms); nothing was done");
+	assert_says("understudy take");
+	drill_close(&drill);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 /* ---- starvation ---- */
 
 static void a_starved_feed_is_left_within_what_explain_says(void **state)
@@ -403,6 +466,7 @@ int main(void)
 		cmocka_unit_test_setup(a_machine_that_is_too_busy_is_named_and_no_excuse, setup),
 		cmocka_unit_test_setup(without_a_slate_silence_is_no_failure_but_said, setup),
 		cmocka_unit_test_setup(nothing_seen_is_nothing_proved, setup),
+		cmocka_unit_test_setup(another_feed_on_air_is_named_and_nothing_is_done, setup),
 		cmocka_unit_test_setup(a_starved_feed_is_left_within_what_explain_says, setup),
 		cmocka_unit_test_setup(a_practice_platform_has_to_get_something_and_in_order,
 				       setup),
