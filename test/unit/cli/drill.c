@@ -343,6 +343,7 @@ static void another_feed_on_air_is_named_and_nothing_is_done(void **state)
 
 	(void)state;
 	facts.return_mode = RETURN_NEVER;
+	facts.delay_ms = 0;
 	drill.facts = facts;
 	drill.events = json_array();
 	assert_true(make_plan("pull-primary"));

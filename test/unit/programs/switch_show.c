@@ -266,6 +266,62 @@ static void a_switch_that_is_never_told_all_begins_all_the_same(void **state)
 	scene_destroy(s);
 }
 
+/* The primary's encoder is lost and connects again. */
+static void lose_primary(struct scene *s)
+{
+	struct feed *f = &s->feeds[0];
+	uint32_t incarnation = f->incarnation + 1;
+
+	f->is_silent = true;
+	scene_close(s, f);
+	for (int i = 0; i < 100 && s->status.timeline.live != 2; i++) {
+		scene_run(s, 100);
+	}
+	assert_int_equal(s->status.timeline.live, 2);
+	feed_finish(f);
+	*f = feed_start(1, true, false);
+	f->incarnation = incarnation;
+	scene_open(s, f);
+}
+
+static void take_primary(struct scene *s)
+{
+	stage_send(&s->worker, IPC_TAKE, &(struct ipc_take){ .feed = 1 }, NULL, 0);
+	for (int i = 0; i < 100 && s->status.timeline.live != 1; i++) {
+		scene_run(s, 100);
+	}
+	assert_int_equal(s->status.timeline.live, 1);
+	stage_send(&s->worker, IPC_TAKE, &(struct ipc_take){ .feed = 0 }, NULL, 0);
+}
+
+static void rehearse_primary(struct scene *s, bool is_rehearsed)
+{
+	struct ipc_feed_rehearse order = { .feed = 1, .is_rehearsed = is_rehearsed };
+
+	stage_send(&s->worker, IPC_FEED_REHEARSE, &order, NULL, 0);
+}
+
+/* Which doubles the wait, had it been in earnest. */
+static void a_second_loss_that_is_rehearsed_is_not_learned(void **state)
+{
+	struct scene *s = scene_create(300);
+
+	scene_add(s, true);
+	scene_add(s, true);
+	scene_run(s, 1000);
+	lose_primary(s);
+	take_primary(s);
+	rehearse_primary(s, true);
+	lose_primary(s);
+	rehearse_primary(s, false);
+	for (int i = 0; i < 100 && s->status.timeline.next_feed != 1; i++) {
+		scene_run(s, 100);
+	}
+	assert_int_equal(s->status.timeline.next_feed, 1);
+	assert_true(s->status.timeline.next_at_us - clock_monotonic_us() <= 30000000);
+	scene_destroy(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -282,6 +338,7 @@ int main(void)
 		cmocka_unit_test(without_delay_a_show_may_work_in_rounds),
 		cmocka_unit_test(a_feed_of_nonsense_is_not_chosen),
 		cmocka_unit_test(a_switch_that_is_never_told_all_begins_all_the_same),
+		cmocka_unit_test(a_second_loss_that_is_rehearsed_is_not_learned),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
