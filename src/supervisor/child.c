@@ -28,8 +28,10 @@
 #define PROGRAM_FD 4
 #define MESSAGES_PER_WAKE 64
 #define ORDERS_MAX 1024
-/* So late we look only if we were held up ourselves: what a worker tells may lie there unread, and
- * it may have been held up with us (a machine that stood still for a while). */
+/* How often we look who is silent. So late we do so only if we were held up ourselves: what a
+ * worker tells may lie there unread, and it may have been held up with us (a machine that stood
+ * still for a while), however long that was. */
+#define LOOK_S 1
 #define HELD_UP_US 500000
 
 /* How many times `watchdog_s` a worker may tell nothing until it counts as hanging; nearly all of
@@ -103,15 +105,21 @@ static unsigned child_patience_s(const struct child *child)
 	return patience[child->role] * child->supervisor->config->watchdog_s;
 }
 
+static void child_look_again(struct child *child)
+{
+	const struct timeval look = { .tv_sec = LOOK_S };
+
+	child->watch_us = clock_monotonic_us() + LOOK_S * INT64_C(1000000);
+	evtimer_add(child->watch, &look);
+}
+
 /* It lives: the time within which it has to tell something begins anew. */
 static void child_heard(struct child *child)
 {
-	const struct timeval silence = { .tv_sec = child_patience_s(child) };
-
 	child->heard_us = clock_monotonic_us();
-	if (silence.tv_sec > 0) {
-		child->watch_us = child->heard_us + (int64_t)silence.tv_sec * 1000000;
-		evtimer_add(child->watch, &silence);
+	child->silent_s = 0;
+	if (child_patience_s(child) > 0) {
+		child_look_again(child);
 	}
 }
 
@@ -122,8 +130,11 @@ static void child_is_silent(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	if (clock_monotonic_us() - child->watch_us > HELD_UP_US) {
-		child_heard(child);
+	if (clock_monotonic_us() - child->watch_us <= HELD_UP_US) {
+		child->silent_s += LOOK_S;
+	}
+	if (child->silent_s < child_patience_s(child)) {
+		child_look_again(child);
 		return;
 	}
 	text_format(why, sizeof(why), "it has told nothing for %u s", child_patience_s(child));

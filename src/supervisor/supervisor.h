@@ -79,8 +79,9 @@ struct child {
 	pid_t pid;
 	int control_fd, log_fd;
 	struct event *control_event, *log_event, *writable, *deadline;
-	struct event *watch; /* goes off if it tells nothing ... */
-	int64_t watch_us;    /* ... until then */
+	struct event *watch; /* goes off every second in which it tells nothing ... */
+	int64_t watch_us;    /* ... then */
+	unsigned silent_s;   /* so many it told nothing; of those without a turn for us none */
 	int64_t heard_us;    /* it last told something */
 	TAILQ_HEAD(, order) orders;
 	unsigned order_count;

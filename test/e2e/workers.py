@@ -98,6 +98,10 @@ def a_supervisor_that_was_held_up_blames_no_worker(stage):
     time.sleep(2.7) # longer than any of them may be silent
     os.kill(show.relay.process.pid, signal.SIGCONT)
     show.platform.wait_media()
+    show.relay.process.freeze() # with all of its workers
+    time.sleep(1.7) # and what they may be silent is over right behind that
+    show.relay.process.thaw()
+    show.platform.wait_media()
     time.sleep(2.2) # another such time: nobody is late to tell of it
     after = {role: show.relay.workers(role) for role in before}
     if after != before:
