@@ -25,7 +25,7 @@ def main():
     found_corpus = os.path.join(finds, "corpus")
     os.mkdir(found_corpus)
     corpora = [found_corpus] + ([corpus] if os.path.isdir(corpus) else [])
-    command = [program, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024",
+    command = [program, f"-max_total_time={seconds}", "-timeout=30", "-rss_limit_mb=1024",
                "-verbosity=0", "-print_final_stats=1", f"-artifact_prefix={finds}/", *corpora]
     print("1..1", flush=True)
     run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)

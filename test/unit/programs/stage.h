@@ -25,7 +25,7 @@
 #include <understudy/ipc.h>
 #include <understudy/worker.h>
 
-#define STAGE_WAIT_MS 10000
+#define STAGE_WAIT_MS 30000
 
 struct stage_worker {
 	pid_t pid;

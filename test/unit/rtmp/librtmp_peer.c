@@ -15,7 +15,7 @@
 
 #include "support.h"
 
-#define WATCHDOG_S 20
+#define WATCHDOG_S 60
 
 /* librtmp's macros are casts of string literals */
 #define AVAL(text) ((AVal){ (char *)(text), (int)strlen(text) })

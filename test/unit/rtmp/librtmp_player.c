@@ -14,7 +14,7 @@
 #include "../../../src/ingest-rtmp-pull/player.h"
 #include "support.h"
 
-#define WATCHDOG_S 20
+#define WATCHDOG_S 60
 
 struct stage {
 	struct guard *g;
