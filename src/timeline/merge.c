@@ -158,6 +158,7 @@ static bool copy_is_in_doubt(const struct timeline *tl, const struct tl_group *g
 		may_fill |= is_hole && copy_may_bring(tl, other, p->kind, dts_90k, now_us);
 		may_tell |= other != c && copy_may_bring(tl, other, p->kind, until_90k, now_us);
 	}
+	is_confirmed = is_confirmed && tl_copy_tells(group, p, dts_90k);
 	return (may_fill || (may_tell && !is_confirmed)) &&
 	       !group_is_time(group_due_us(tl, group, dts_90k) + late_us, now_us, wake_us);
 }
@@ -209,7 +210,7 @@ static void copy_drop_passed(struct timeline *tl, struct tl_group *group, struct
 			if (verdict == VERDICT_SAME) {
 				c->copy.strikes = 0;
 				c->copy.placed_90k[kind] = tl_copy_time(c, p);
-				c->copy.is_odd &= p->source_seq < c->copy.odd_seq;
+				tl_copy_followed(group, c, p, tl_copy_time(c, p));
 				c->copy.hint_90k = 0;
 			} else if (tl_group_fill(tl, group, c, kind, now_us, wake_us)) {
 				return;
@@ -313,8 +314,7 @@ void tl_group_commit(struct timeline *tl, struct tl_group *group, struct tl_sour
 		group->late_us[kind] = tl_lateness_us(tl, p->dts_90k + m->map_90k, now_us);
 		c->copy.placed_90k[kind] = p->dts_90k;
 		c->copy.strikes = 0;
-		/* From where it is followed, it has not moved. */
-		c->copy.is_odd &= p->source_seq < c->copy.odd_seq;
+		tl_copy_followed(group, c, p, p->dts_90k);
 		c->copy.hint_90k = p->source_seq < c->copy.hint_seq ? c->copy.hint_90k : 0;
 	}
 	tl_source_append(tl, m, &e);

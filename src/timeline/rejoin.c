@@ -60,6 +60,21 @@ static void places_in_copy(struct places *places, const struct tl_source *c, con
 	}
 }
 
+bool tl_copy_tells(const struct tl_group *group, const struct packet *p, int64_t dts_90k)
+{
+	struct places places = { .dts_90k = dts_90k, .has_one = true };
+
+	places_in_log(&places, group, p);
+	return !places.has_more;
+}
+
+void tl_copy_followed(const struct tl_group *group, struct tl_source *c, const struct packet *p,
+		      int64_t dts_90k)
+{
+	c->copy.is_odd = c->copy.is_odd &&
+			 (p->source_seq < c->copy.odd_seq || !tl_copy_tells(group, p, dts_90k));
+}
+
 /* The copy may move once more. */
 static bool copy_moves(struct tl_source *c, int64_t now_us)
 {

@@ -180,6 +180,11 @@ int64_t tl_group_merge_extra(struct timeline *tl, struct tl_group *group, int64_
 
 enum tl_rejoin { TL_REJOIN_NOT, TL_REJOIN_HINT, TL_REJOIN_MOVED };
 
+/* What was merged has the payload nowhere else: it is no silence, and tells where it belongs. */
+bool tl_copy_tells(const struct tl_group *group, const struct packet *p, int64_t dts_90k);
+/* The copy's frame is the group's at that time: if it tells, the copy has not moved. */
+void tl_copy_followed(const struct tl_group *group, struct tl_source *c, const struct packet *p,
+		      int64_t dts_90k);
 /* The copy's head may not lie where it is claimed to. If its payload lies elsewhere, and so does
  * that of another frame, the copy's time has moved by that, if it may. */
 enum tl_rejoin tl_copy_rejoin(const struct tl_group *group, struct tl_source *c, unsigned kind,
