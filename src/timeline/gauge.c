@@ -29,6 +29,7 @@ void tl_gauge_reset(struct tl_gauge *g, int64_t now_us)
 	g->at = 0;
 	g->turn_us = g->began_us = g->resumed_us = now_us;
 	g->first_us = INT64_MAX;
+	tl_pace_reset(&g->pace, now_us);
 }
 
 struct tl_second *tl_gauge_now(struct tl_gauge *g, int64_t now_us)
@@ -49,12 +50,12 @@ static void second_add(struct tl_second *sum, const struct tl_second *s)
 {
 	for (unsigned kind = 0; kind < PACKET_KINDS; kind++) {
 		sum->bytes[kind] += s->bytes[kind];
+		sum->frames[kind] += s->frames[kind];
+		sum->frames_90k[kind] += s->frames_90k[kind];
 		sum->missing_us[kind] += s->missing_us[kind];
 		sum->holes[kind] += s->holes[kind];
 		sum->least_lag_us[kind] = tl_min(sum->least_lag_us[kind], s->least_lag_us[kind]);
 	}
-	sum->frames += s->frames;
-	sum->frames_90k += s->frames_90k;
 	sum->media_90k += s->media_90k;
 	sum->weak_points += s->weak_points;
 	sum->stuck += s->stuck;
@@ -83,7 +84,7 @@ struct tl_second tl_gauge_sum(const struct tl_gauge *g, unsigned count, int64_t 
 
 int64_t tl_gauge_filled_us(const struct tl_second *sum, int64_t span_us)
 {
-	return tl_max(span_us, tl_us(sum->frames_90k));
+	return tl_max(span_us, tl_us(sum->frames_90k[PACKET_VIDEO]));
 }
 
 void tl_gauge_frame(const struct timeline *tl, struct tl_source *s, const struct packet *p)
@@ -115,9 +116,12 @@ void tl_gauge_frame(const struct timeline *tl, struct tl_source *s, const struct
 	}
 	if (step_90k > tl_90k(tl->config.hole_us) + flow->frame_90k) {
 		missing_us = tl_max(missing_us, tl_us(step_90k - flow->frame_90k));
-	} else if (p->kind == PACKET_VIDEO) {
-		second->frames++;
-		second->frames_90k += step_90k;
+	} else {
+		second->frames[p->kind]++;
+		second->frames_90k[p->kind] += step_90k;
+		if (p->kind == PACKET_VIDEO) {
+			tl_pace_step(&s->gauge.pace, step_90k);
+		}
 	}
 	second->missing_us[p->kind] += missing_us;
 	second->holes[p->kind] += missing_us > 0;

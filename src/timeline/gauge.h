@@ -7,13 +7,15 @@
 
 #include <understudy/packet.h>
 
+#include "pace.h"
+
 #define TL_SECONDS 20
 
 /* What came in one second. */
 struct tl_second {
 	uint64_t bytes[PACKET_KINDS];
-	unsigned frames;                  /* of the main video: those that follow another ... */
-	int64_t frames_90k;               /* ... by this much in all; not those behind holes */
+	unsigned frames[PACKET_KINDS];    /* main ones that follow another ... */
+	int64_t frames_90k[PACKET_KINDS]; /* ... by this much in all; not those behind holes */
 	int64_t media_90k;                /* by how much the main kind moved on */
 	int64_t missing_us[PACKET_KINDS]; /* in holes: what was left out, or came far too late */
 	unsigned holes[PACKET_KINDS];
@@ -26,9 +28,10 @@ struct tl_second {
 struct tl_gauge {
 	struct tl_second seconds[TL_SECONDS];
 	unsigned at;
-	int64_t turn_us;    /* when the current second began */
-	int64_t began_us;   /* when the connection was opened */
-	int64_t first_us;   /* its first main frame; INT64_MAX */
+	int64_t turn_us;  /* when the current second began */
+	int64_t began_us; /* when the connection was opened */
+	int64_t first_us; /* its first main frame; INT64_MAX */
+	struct tl_pace pace;
 	int64_t resumed_us; /* when media last began to flow, after a silence or at first */
 };
 

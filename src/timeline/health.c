@@ -225,6 +225,19 @@ void tl_health_say_acute(const struct tl_source *s, char *to, size_t size)
 	}
 }
 
+/* The encoder makes so many pictures a second from now on. False: as many as people were told. */
+static bool health_has_other_rate(struct tl_feed *f, const struct tl_source *s)
+{
+	uint32_t fps_milli = s != NULL ? s->gauge.pace.kept_milli : 0;
+	bool is_other = f->fps_milli != 0 && fps_milli != 0 &&
+			tl_pace_differs(f->fps_milli, fps_milli);
+
+	if (is_other || f->fps_milli == 0 || fps_milli == 0) {
+		f->fps_milli = fps_milli;
+	}
+	return is_other;
+}
+
 /* "degraded: no audio for 612 ms; over: holes (12 s)" */
 static void health_say(const struct tl_feed *f, const struct tl_source *s, uint32_t told,
 		       int64_t now_us, char *to, size_t size)
@@ -251,6 +264,15 @@ static void health_say(const struct tl_feed *f, const struct tl_source *s, uint3
 			before = ", ";
 		}
 	}
+}
+
+static void health_say_rate(const struct tl_feed *f, char *to, size_t size)
+{
+	char text[TIMELINE_TEXT_MAX];
+
+	text_format(text, sizeof(text), "%" PRIu32 ".%02" PRIu32 " frames a second",
+		    f->fps_milli / 1000, f->fps_milli % 1000 / 10);
+	add(to, size, "; from now on ", text);
 }
 
 static uint32_t health_kbps(const struct tl_source *s, int64_t now_us)
@@ -287,6 +309,7 @@ static void health_update_feed(struct timeline *tl, unsigned feed, int64_t now_u
 	struct tl_feed *f = &tl->feeds[feed];
 	const struct tl_source *s = tl_feed_source(tl, feed);
 	enum timeline_feed_state state;
+	bool has_other_rate = health_has_other_rate(f, s);
 	uint32_t symptoms;
 	struct timeline_event *e;
 
@@ -297,7 +320,7 @@ static void health_update_feed(struct timeline *tl, unsigned feed, int64_t now_u
 		f->kbps = health_kbps(s, now_us);
 	}
 	health_note_wellness(f, s, state >= FEED_STANDBY && symptoms == 0, now_us);
-	if (state == f->state && symptoms == f->symptoms) {
+	if (state == f->state && symptoms == f->symptoms && !has_other_rate) {
 		return;
 	}
 	f->since_us = state == f->state ? f->since_us : now_us;
@@ -307,6 +330,9 @@ static void health_update_feed(struct timeline *tl, unsigned feed, int64_t now_u
 	e->noticed_us = now_us;
 	health_say(f, state != FEED_OFFLINE ? s : NULL, symptoms, now_us, e->cause,
 		   sizeof(e->cause));
+	if (has_other_rate) {
+		health_say_rate(f, e->cause, sizeof(e->cause));
+	}
 	f->symptoms = symptoms;
 }
 

@@ -11,6 +11,7 @@
  *   index   index.c    the packets of a source that may still be sent, one FIFO per track
  *   flow    flow.c     main video or main audio of a source: frame time, reordering, horizon
  *   gauge   gauge.c    what came in each of the last 20 s: bytes, frames, holes, trouble
+ *   pace    pace.c     how evenly pictures follow each other: a frame rate, or what is left of one
  *   source  source.c   one connection: an index, its flows, its lag; what it forgets: drop.c
  *   horizon horizon.c  how far a source has come, and whether it stands still
  *   twins   twins.c    sources that carry the same encode, recognised by their fingerprints
@@ -373,7 +374,8 @@ struct tl_feed {
 	int64_t clean_us;     /* from then on no trouble is within what is measured */
 	uint32_t incarnation; /* of the connection they are of */
 	uint32_t kbps;
-	uint32_t symptoms;                        /* those people were told of */
+	uint32_t symptoms;                        /* those people were told of ... */
+	uint32_t fps_milli;                       /* ... and the frame rate; 0: none yet */
 	uint64_t packets, nonsense, late_dropped; /* of earlier connections */
 };
 

@@ -54,10 +54,10 @@ static bool source_has_b_frames(const struct tl_source *s)
 
 uint32_t tl_fps_milli(const struct tl_second *sum)
 {
-	return sum->frames_90k > 0
-		       ? (uint32_t)tl_min((int64_t)sum->frames * MEDIA_HZ * 1000 / sum->frames_90k,
-					  UINT32_MAX)
-		       : 0;
+	int64_t frames = sum->frames[PACKET_VIDEO], frames_90k = sum->frames_90k[PACKET_VIDEO];
+
+	return frames_90k > 0 ? (uint32_t)tl_min(frames * MEDIA_HZ * 1000 / frames_90k, UINT32_MAX)
+			      : 0;
 }
 
 static struct format source_format(const struct tl_source *s, int64_t now_us)

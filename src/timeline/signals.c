@@ -11,6 +11,7 @@
 
 #define SHORT_S 5 /* what changes at once */
 #define MIDDLE_S 10
+#define PACE_S 2 /* whole seconds within the time that another frame rate has to be kept to */
 #define MEASURED_US ((SHORT_S + 1) * INT64_C(1000000))
 #define SKEW_AFTER_US 10000000 /* by then a start burst is over */
 #define SRT_PACKETS_MIN 100
@@ -137,18 +138,74 @@ static bool measure_drift(const struct view *v, struct reading *ret)
 	return true;
 }
 
-/* The best it had, for what the header says is often untrue. It is learned before anything can be
- * held against it, or what starves by then would pass for usual; but not from the first second,
- * which may be a burst. */
-static void learn_usual_fps(const struct view *v, int64_t flows_us)
+/* As much sound came as there is time in it; how long it lasts is said by its header. */
+static bool sound_is_whole(const struct view *v)
 {
-	int64_t seconds = tl_min(flows_us / 1000000 - 2, SHORT_S);
-	struct tl_second sum;
+	const struct codec_params *params = &v->s->params[PACKET_AUDIO];
+	struct tl_second sum = tl_gauge_sum(&v->s->gauge, PACE_S, v->now_us, NULL);
+	int64_t came_90k = 0;
 
-	if (seconds > 0) {
-		sum = tl_gauge_sum(&v->s->gauge, (unsigned)seconds, v->now_us, NULL);
-		v->s->best_fps_milli = (uint32_t)tl_max(v->s->best_fps_milli, tl_fps_milli(&sum));
+	if (params->sample_rate > 0) {
+		came_90k = (int64_t)sum.frames[PACKET_AUDIO] * params->frame_samples * MEDIA_HZ /
+			   params->sample_rate;
 	}
+	return sum.holes[PACKET_AUDIO] == 0 &&
+	       (params->sample_rate == 0 || params->frame_samples == 0 ||
+		came_90k * 10 >= sum.frames_90k[PACKET_AUDIO] * 9);
+}
+
+static uint32_t mean_fps_milli(const struct view *v, int64_t seconds)
+{
+	struct tl_second sum = tl_gauge_sum(&v->s->gauge, (unsigned)seconds, v->now_us, NULL);
+
+	return tl_fps_milli(&sum);
+}
+
+/* The encoder keeps to another frame rate than before, be it a lower one: as if by a header. */
+static void learn_other_rate(const struct view *v, struct tl_pace *pace)
+{
+	if (tl_pace_differs(v->s->best_fps_milli, pace->fps_milli)) {
+		v->s->best_fps_milli = mean_fps_milli(v, PACE_S);
+		v->s->format_us = pace->since_us;
+	}
+	pace->kept_milli = v->s->best_fps_milli;
+}
+
+/* Of how many pictures those are that came. */
+static void learn_whole_rate(const struct view *v, const struct tl_pace *pace)
+{
+	uint32_t whole_milli = tl_pace_whole_milli(pace);
+
+	if (whole_milli > v->s->best_fps_milli &&
+	    tl_pace_differs(v->s->best_fps_milli, whole_milli)) {
+		v->s->best_fps_milli = whole_milli;
+	}
+}
+
+/* The best it had, for what the header says is often untrue. It is learned before anything can be
+ * held against it, but not from the first second, which may be a burst. Even pictures beside sound
+ * that is whole are all that the encoder makes; where some are missing here and there from the
+ * first one on, the others tell. False: it may just have gone over to fewer. */
+static bool learn_usual_fps(const struct view *v, int64_t flows_us)
+{
+	struct tl_pace *pace = &v->s->gauge.pace;
+	int64_t seconds = tl_min(flows_us / 1000000 - 2, SHORT_S);
+	bool is_even, is_kept;
+
+	tl_pace_look(pace, v->now_us);
+	is_even = pace->fps_milli != 0 && sound_is_whole(v);
+	is_kept = tl_pace_is_kept(pace, v->now_us);
+	if (seconds > 0) {
+		v->s->best_fps_milli = (uint32_t)tl_max(v->s->best_fps_milli,
+							mean_fps_milli(v, seconds));
+	}
+	if (is_even && is_kept) {
+		learn_other_rate(v, pace);
+	} else if (pace->fps_milli == 0 && is_kept) {
+		learn_whole_rate(v, pace);
+	}
+	return !is_even || pace->fps_milli >= v->s->best_fps_milli ||
+	       !tl_pace_differs(v->s->best_fps_milli, pace->fps_milli);
 }
 
 /* What came before a silence, or in another format, tells nothing of what comes now. */
@@ -158,8 +215,8 @@ static bool measure_frame_rate(const struct view *v, struct reading *ret)
 	int64_t flows_us = main_is_silent(v) ? 0 : v->now_us - since_us;
 	uint32_t fps_milli = tl_fps_milli(&v->brief);
 
-	learn_usual_fps(v, flows_us);
-	if (flows_us < MEASURED_US || fps_milli == 0 || v->s->best_fps_milli == 0) {
+	if (!learn_usual_fps(v, flows_us) || flows_us < MEASURED_US || fps_milli == 0 ||
+	    v->s->best_fps_milli == 0) {
 		return false;
 	}
 	ret->value = (uint32_t)((uint64_t)fps_milli * 100 / v->s->best_fps_milli);

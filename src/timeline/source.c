@@ -329,6 +329,7 @@ static void source_begin_format(struct tl_source *s, enum packet_kind kind, int6
 	if (kind == PACKET_VIDEO) {
 		s->best_fps_milli = 0;
 		s->format_us = arrival_us;
+		tl_pace_reset(&s->gauge.pace, arrival_us);
 	} else if (flow->frames_learned == 0 && params->sample_rate > 0 &&
 		   params->frame_samples > 0) {
 		flow->frame_90k = (int64_t)params->frame_samples * MEDIA_HZ / params->sample_rate;

@@ -101,9 +101,12 @@ static int64_t encoder_capture_us(const struct encoder *e, double ms)
 	return e->start_us + e->frozen_us + (int64_t)(ms * 1000.0 / (1.0 + e->config.ppm / 1e6));
 }
 
-static bool encoder_drops(struct encoder *e, bool is_point)
+static bool encoder_drops(struct encoder *e, uint64_t in_gop)
 {
-	return e->config.drop_percent > 0 && !is_point &&
+	if (e->config.every > 0 && in_gop % e->config.every != 0) {
+		return true;
+	}
+	return e->config.drop_percent > 0 && in_gop != 0 &&
 	       random_next(&e->random) % 100 < e->config.drop_percent;
 }
 
@@ -145,7 +148,7 @@ static void encoder_make_video(struct encoder *e, struct encoder_packet *out)
 		.fingerprint = encoder_fingerprint(e, ENCODER_VIDEO, n),
 	};
 	out->arrival_us = encoder_capture_us(e, (double)(n + c->bframes) * 1000 / c->fps);
-	out->is_dropped = encoder_drops(e, in_gop == 0);
+	out->is_dropped = encoder_drops(e, in_gop);
 }
 
 /* A small picture beside the main one, with key frames of its own. */

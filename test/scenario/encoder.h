@@ -23,6 +23,7 @@ struct encoder_config {
 	unsigned leading;  /* open GOP: pictures behind such a point that are shown before it */
 	bool is_refreshed; /* intra-refresh: only the first is an IDR, then nothing to enter at */
 	unsigned drop_percent; /* so many of the other pictures never leave the encoder */
+	unsigned every;        /* only one picture in so many is made: another frame rate */
 	bool has_extra_video, has_extra_audio; /* track 1 of each, its own random-access points */
 	unsigned data_ms;      /* a data message (caption, cue point) so often; 0: none */
 	unsigned audio_hz;     /* 0: no audio */

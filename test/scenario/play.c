@@ -137,6 +137,8 @@ static bool do_change(struct scenario *sc, const char *what, unsigned feed, char
 		e->next_gop = (unsigned)script_positive(sc, words[0]);
 	} else if (strcmp(what, "drop") == 0 && count == 1) {
 		e->config.drop_percent = (unsigned)script_number(sc, words[0]);
+	} else if (strcmp(what, "every") == 0 && count == 1) {
+		e->config.every = (unsigned)script_positive(sc, words[0]);
 	} else if (strcmp(what, "thin") == 0 && count == 1) {
 		e->size_percent = (unsigned)script_number(sc, words[0]);
 	} else if (strcmp(what, "jitter") == 0 && count == 1) {
