@@ -44,6 +44,8 @@ enum format_field {
 	(FORMAT_AUDIO_INCOMPATIBLE | FORMAT_BIT(FORMAT_VIDEO) |             \
 	 FORMAT_BIT(FORMAT_VIDEO_CODEC) | FORMAT_BIT(FORMAT_RESOLUTION) |   \
 	 FORMAT_BIT(FORMAT_CHROMA) | FORMAT_BIT(FORMAT_BIT_DEPTH))
+/* Without a picture, or without sound. */
+#define FORMAT_INCOMPLETE (FORMAT_BIT(FORMAT_VIDEO) | FORMAT_BIT(FORMAT_AUDIO))
 /* They come and go with the picture. */
 #define FORMAT_BITRATES                                                     \
 	(FORMAT_BIT(FORMAT_VIDEO_BITRATE) | FORMAT_BIT(FORMAT_AUDIO_BITRATE))

@@ -64,13 +64,13 @@ static bool feed_is_there(const struct explain_facts *facts, const struct explai
 	       (strcmp(feed->state, "offline") != 0 && strcmp(feed->state, "stalled") != 0);
 }
 
-/* As the timeline ranks them: encoders, the healthy, the matching, the order. */
+/* As the timeline ranks them: encoders, the healthy, the matching, those with a picture. */
 static unsigned feed_rank(const struct explain_facts *facts, const struct explain_feed *feed)
 {
 	bool is_matching = facts->on_mismatch == MISMATCH_ALLOW || feed->mismatch[0] == '\0';
 
-	return (feed->is_slate ? 0u : 4u) + (feed->health[0] == '\0' ? 2u : 0u) +
-	       (is_matching ? 1u : 0u);
+	return (feed->is_slate ? 0u : 8u) + (feed->health[0] == '\0' ? 4u : 0u) +
+	       (is_matching ? 2u : 0u) + (is_matching || feed->has_video ? 1u : 0u);
 }
 
 static bool is_anybody_there(const struct explain_facts *facts)

@@ -2,8 +2,8 @@
 /*
  * Which source the show should be made of (timeline; pure). In this order: one that stays before
  * one that is leaving; one of which all runs, picture and sound; the one an operator took; any
- * encoder before a slate; healthy before degraded; matching the reference format before not;
- * without a gap before with one; the config's order. Where that would cost a gap, or is a slate,
+ * encoder before a slate; healthy before degraded; matching the reference format before not, and of
+ * those that do not, one with picture and sound before one without; without a gap before with one; the config's order. Where that would cost a gap, or is a slate,
  * another one that has sent more than the live one, be it silent or closed by now, is a bridge: the
  * show is made of it for as long as that lasts. When to go there is not decided here (decide.c).
  */
@@ -56,8 +56,8 @@ bool tl_is_whole(const struct timeline *tl, const struct tl_source *s, int64_t n
 }
 
 struct rank {
-	bool is_staying, is_whole, is_taken, is_encoder, is_healthy, is_compatible, is_safe,
-		is_live;
+	bool is_staying, is_whole, is_taken, is_encoder, is_healthy, is_compatible, is_complete,
+		is_safe, is_live;
 	unsigned order;
 	uint32_t incarnation;
 };
@@ -97,6 +97,7 @@ static struct rank choice_rank(const struct timeline *tl, const struct tl_source
 		.is_healthy = !tl_is_degraded(tl, s, now_us),
 		.is_compatible = tl->config.on_mismatch == MISMATCH_ALLOW ||
 				 tl_is_compatible(tl, s),
+		.is_complete = tl->config.on_mismatch == MISMATCH_ALLOW || tl_is_complete(tl, s),
 		.is_safe = s == tl->live || safe_90k == TL_UNKNOWN ||
 			   choice_is_safe(tl, s, safe_90k, now_us),
 		.is_live = s == tl->live,
@@ -124,6 +125,9 @@ static bool rank_is_better(const struct rank *a, const struct rank *b)
 	}
 	if (a->is_compatible != b->is_compatible) {
 		return a->is_compatible;
+	}
+	if (a->is_complete != b->is_complete) {
+		return a->is_complete;
 	}
 	if (a->order == b->order) {
 		return a->is_live != b->is_live ? a->is_live : a->incarnation > b->incarnation;

@@ -209,7 +209,7 @@ static int64_t decide_change_at_us(const struct timeline *tl, const struct tl_so
 		return now_us;
 	}
 	if (decide_has_other_format(tl, to)) {
-		*ret_cause = "the live feed changed its format";
+		*ret_cause = "the live feed is of another format";
 		return now_us;
 	}
 	*ret_cause = "a preferred feed is healthy again";

@@ -483,6 +483,8 @@ struct tl_source *tl_choose(const struct timeline *tl, int64_t safe_90k, int64_t
  * to be measured is that of a feed in good health, and does not follow it into its trouble. */
 void tl_feed_learn_format(struct tl_feed *f, const struct tl_source *s, int64_t now_us);
 bool tl_is_compatible(const struct timeline *tl, const struct tl_source *s);
+/* It has a picture and sound, if the reference has. */
+bool tl_is_complete(const struct timeline *tl, const struct tl_source *s);
 bool tl_audio_is_compatible(const struct timeline *tl, const struct tl_source *s);
 /* Frames per 1000 s; 0: none followed another. */
 uint32_t tl_fps_milli(const struct tl_second *sum);

@@ -130,6 +130,11 @@ bool tl_is_compatible(const struct timeline *tl, const struct tl_source *s)
 	return (source_differs(tl, s) & FORMAT_INCOMPATIBLE) == 0;
 }
 
+bool tl_is_complete(const struct timeline *tl, const struct tl_source *s)
+{
+	return (source_differs(tl, s) & FORMAT_INCOMPLETE) == 0;
+}
+
 bool tl_audio_is_compatible(const struct timeline *tl, const struct tl_source *s)
 {
 	return (source_differs(tl, s) & FORMAT_AUDIO_INCOMPATIBLE) == 0;

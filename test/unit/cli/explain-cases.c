@@ -104,6 +104,21 @@ static void the_next_feed_is_the_one_the_timeline_would_choose(void **state)
 	assert_says(&facts, "killed", "goes on with primary");
 }
 
+static void of_two_that_do_not_match_one_with_pictures_is_next(void **state)
+{
+	static struct explain_facts facts;
+
+	facts_of(answer, &facts);
+	strcpy(facts.feeds[1].mismatch, "video none instead of present");
+	facts.feeds[1].has_video = false;
+	strcpy(facts.feeds[2].mismatch, "resolution 640x360 instead of 1920x1080");
+	strcpy(facts.feeds[2].state, "standby");
+	facts.feeds[2].has_video = true;
+	assert_says(&facts, "killed", "spare");
+	facts.on_mismatch = MISMATCH_ALLOW;
+	assert_says(&facts, "killed", "backup sends sound only");
+}
+
 static void without_a_standby_nothing_is_promised(void **state)
 {
 	static struct explain_facts facts;
@@ -188,6 +203,7 @@ int main(void)
 		cmocka_unit_test(what_is_promised_and_what_is_lost_at_worst),
 		cmocka_unit_test(a_feed_that_is_shown_earlier_uses_up_the_delay),
 		cmocka_unit_test(the_next_feed_is_the_one_the_timeline_would_choose),
+		cmocka_unit_test(of_two_that_do_not_match_one_with_pictures_is_next),
 		cmocka_unit_test(without_a_standby_nothing_is_promised),
 		cmocka_unit_test(sound_of_another_format_changes_with_the_picture),
 		cmocka_unit_test(sound_alone_needs_no_key_frame),
