@@ -415,6 +415,23 @@ bool tl_resume_splits(const struct timeline *tl, const struct tl_source *s, cons
 	return false;
 }
 
+/* Where the connection's first source began of which something was left. What an earlier one had,
+ * of another media time or format, was sent or dropped. */
+static uint64_t resume_begins(const struct timeline *tl, const struct tl_source *s)
+{
+	uint64_t seq = UINT64_MAX;
+
+	for (unsigned i = 0; tl->is_resuming && i < tl->resume.source_count; i++) {
+		const struct timeline_checkpoint_source *from = &tl->resume.sources[i];
+
+		if (from->feed == s->feed_id && from->incarnation == s->incarnation &&
+		    from->first_seq < seq) {
+			seq = from->first_seq;
+		}
+	}
+	return seq != UINT64_MAX ? seq : 0;
+}
+
 void tl_resume_source(struct timeline *tl, struct tl_source *s, uint64_t seq)
 {
 	const struct timeline_checkpoint_source *from =
@@ -422,6 +439,7 @@ void tl_resume_source(struct timeline *tl, struct tl_source *s, uint64_t seq)
 				: NULL;
 
 	if (from == NULL || (s->first_seq != 0 && s->first_seq != from->first_seq)) {
+		s->resume_seq = resume_begins(tl, s);
 		return; /* media time jumps for the first time here */
 	}
 	s->first_seq = from->first_seq;
