@@ -2,10 +2,11 @@
 /*
  * Which source the show should be made of (timeline; pure). In this order: one that stays before
  * one that is leaving; one of which all runs, picture and sound; the one an operator took; any
- * encoder before a slate; healthy before degraded; matching the reference format before not, and of
- * those that do not, one with picture and sound before one without; without a gap before with one; the config's order. Where that would cost a gap, or is a slate,
- * another one that has sent more than the live one, be it silent or closed by now, is a bridge: the
- * show is made of it for as long as that lasts. When to go there is not decided here (decide.c).
+ * encoder before a slate; healthy before degraded; matching the reference format before not, and
+ * of those that do not, one with picture and sound before one without; without a gap before with
+ * one; the config's order. Where that would cost a gap, or is a slate, another one that has sent
+ * more than the live one, be it silent or closed by now, is a bridge: the show is made of it for
+ * as long as that lasts. When to go there is not decided here (decide.c).
  */
 #include "cut.h"
 
