@@ -25,14 +25,33 @@
 #define GATHER_LONGEST_US 71000
 #define GATHER_DELAY_MS 400
 #define GATHER_STALL_MS 300
+#define DELAY_LOWERED_PARTS 200
 #define FEED_SPAN_MARGIN_US 6000000 /* beyond the delay: a long GOP and a restart of the switch */
+
+/* A delay that was made shorter is come down from by 0.5 % of the time that passes. */
+static int64_t show_delay_us(const struct show *show, int64_t now_us)
+{
+	int64_t wanted_us = (int64_t)show->config->delay_ms * 1000;
+	int64_t is_us = show->lowered_from_us - (now_us - show->lowered_us) / DELAY_LOWERED_PARTS;
+
+	return is_us > wanted_us ? is_us : wanted_us;
+}
+
+void show_note_lower_delay(struct show *show)
+{
+	int64_t now_us = clock_monotonic_us();
+
+	show->lowered_from_us = show_delay_us(show, now_us);
+	show->lowered_us = now_us;
+}
 
 /* What waits for the delay, and for being shown later than others (offset_ms). */
 int64_t feed_span_us(const struct feed *feed)
 {
 	int64_t later_ms = feed->config->offset_ms > 0 ? feed->config->offset_ms : 0;
 
-	return (feed->show->config->delay_ms + later_ms) * 1000 + FEED_SPAN_MARGIN_US;
+	return show_delay_us(feed->show, clock_monotonic_us()) + later_ms * 1000 +
+	       FEED_SPAN_MARGIN_US;
 }
 
 /* Behind a delay nobody notices when a packet was read, so a worker that listens less often costs

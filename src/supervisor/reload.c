@@ -312,6 +312,7 @@ static void tell_delay(struct show *show, uint32_t delay_ms)
 	uint32_t was_ms = show->config->delay_ms;
 
 	if (delay_ms < was_ms) {
+		show_note_lower_delay(show);
 		events_add(show->supervisor, show->config->name, "delay", NULL,
 			   "the delay goes from %u to %u ms, by 5 ms a second (%u s): nothing is "
 			   "left out",

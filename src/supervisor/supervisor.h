@@ -298,6 +298,7 @@ struct show {
 	TAILQ_ENTRY(show) entry;
 	struct supervisor *supervisor;
 	const struct config_show *config;
+	int64_t lowered_from_us, lowered_us; /* the delay before it was made shorter, and when */
 	struct feed_list feeds;
 	struct relay_list relays;
 	struct destination_list destinations;
@@ -344,6 +345,9 @@ void show_tell_settled(struct show *show, bool is_settled);
 /* What SRT told of the feed's connection so far. */
 void show_note_loss(struct show *show, const struct source *source,
 		    const struct ipc_caller_status *srt);
+/* The config in force is about to give way to one with a shorter delay. */
+void show_note_lower_delay(struct show *show);
+/* How much of the past the feed's ring holds. */
 int64_t feed_span_us(const struct feed *feed);
 int64_t show_feed_gather_us(const struct show *show);
 /* How often the switch looks; 0 without a delay. */
