@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A switch that is killed is replaced by one that goes on with the next packet. */
 #include "switch_scene.h"
+#include "tries.h"
 
 static void a_killed_switch_costs_nothing(void **state)
 {
@@ -71,7 +72,7 @@ static void a_switch_that_was_told_of_the_backup_alone_waits_for_the_rest(void *
 	scene_destroy(s);
 }
 
-int main(void)
+static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_killed_switch_costs_nothing),
@@ -80,4 +81,9 @@ int main(void)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(void)
+{
+	return run_tries(run);
 }

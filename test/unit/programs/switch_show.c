@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* understudy-switch makes one show of its feeds. */
 #include "switch_scene.h"
+#include "tries.h"
 
 static void one_feed_passes_through_whole(void **state)
 {
@@ -322,7 +323,7 @@ static void a_second_loss_that_is_rehearsed_is_not_learned(void **state)
 	scene_destroy(s);
 }
 
-int main(void)
+static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_feed_passes_through_whole),
@@ -342,4 +343,9 @@ int main(void)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(void)
+{
+	return run_tries(run);
 }

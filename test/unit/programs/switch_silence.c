@@ -3,6 +3,7 @@
 #include <understudy/silence.h>
 
 #include "switch_scene.h"
+#include "tries.h"
 
 struct heard {
 	unsigned silences, sounds, headers;
@@ -106,7 +107,7 @@ static void a_show_that_does_not_ask_for_it_gets_none(void **state)
 	scene_destroy(s);
 }
 
-int main(void)
+static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_feed_without_sound_gets_silence),
@@ -117,4 +118,9 @@ int main(void)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(void)
+{
+	return run_tries(run);
 }
