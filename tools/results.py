@@ -7,6 +7,7 @@
 A program that speaks TAP counts by its cases, any other as one. A program that failed
 without a failing case (it crashed, ran out of time, or did not run all it had planned)
 is one failure more, and so is each broken step, and a run without any test.
+What was tried again, since the machine stood still, is said.
 Ends with what failed and why, in a line each, and `N passed, N failed, N skipped`; exit
 status 1 if anything failed.
 """
@@ -73,6 +74,8 @@ def main():
                 count[outcome] += 1
                 if outcome == "skipped":
                     print(f"skipped: {record['name']}: {name}: {reason}")
+            for line in re.findall(r"^# (tried again: .*)$", record.get("stdout", ""), re.M):
+                print(f"{record['name']}: {line}")
             failed = [name for outcome, name, _ in outcomes if outcome == "failed"]
             if failed:
                 summary.append(f"---- FAILED: {record['name']} ({path}): {', '.join(failed)}")

@@ -140,8 +140,8 @@ def try_case(function, build, shared, keep):
         diagnostics = traceback.format_exc().splitlines()
         why = "".join(traceback.format_exception_only(fault)).splitlines()
         if isinstance(fault, Exception) and pulse.stood_still_s() >= STOOD_STILL_S:
-            excuse = (f"tried again: the machine stood still for {pulse.stood_still_s():.2f} s, "
-                      f"and {' '.join(why)[:WHY_MAX]}")
+            excuse = (f"tried again: {name}: the machine stood still for "
+                      f"{pulse.stood_still_s():.2f} s, and {' '.join(why)[:WHY_MAX]}")
     except SystemExit: # out of time: still say how far it came
         for line in (*stage.dump(), *traceback.format_exc().splitlines()):
             print("#", line)
