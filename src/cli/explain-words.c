@@ -127,7 +127,9 @@ static void outlook_init(struct outlook *o, const struct explain_facts *facts)
 	    explain_twin_lag_ms(o) > facts->delay_ms + TWIN_LATE_MS) {
 		o->twin = NULL; /* it comes too late to be one */
 	}
-	if (o->next != NULL && (o->next->gop_ms > 0 || has_sound_only(o))) {
+	if (o->twin != NULL) {
+		o->needed_ms = explain_twin_lag_ms(o) + TWIN_MARGIN_MS + o->earlier_ms;
+	} else if (o->next != NULL && (o->next->gop_ms > 0 || has_sound_only(o))) {
 		o->needed_ms = (has_sound_only(o) ? 0 : o->next->gop_ms) + facts->stall_ms +
 			       EXPLAIN_MARGIN_MS + o->earlier_ms;
 	}
@@ -554,6 +556,7 @@ void explain_make(const struct explain_facts *facts, struct explanation *ret)
 	}
 	outlook_init(&outlook, facts);
 	ret->needed_ms = outlook.needed_ms;
+	ret->has_twin = outlook.twin != NULL;
 	for (unsigned i = 0; facts->is_running && i < facts->feed_count; i++) {
 		say_feed(ret, &facts->feeds[i]);
 	}

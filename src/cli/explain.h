@@ -78,6 +78,7 @@ struct explain_item {
 #define EXPLAIN_ITEMS_MAX (TIMELINE_FEEDS_MAX + 20)
 struct explanation {
 	int64_t needed_ms; /* the delay it takes for no gap; EXPLAIN_UNKNOWN */
+	bool has_twin;     /* who takes over carries the same encode */
 	unsigned count;
 	struct explain_item items[EXPLAIN_ITEMS_MAX];
 };

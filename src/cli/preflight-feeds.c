@@ -171,7 +171,7 @@ static void judge_delay(const struct explain_facts *facts, const struct explanat
 {
 	const char *feed = "";
 	int64_t gop_ms = longest_gop_ms(facts, &feed), needed_ms = promise->needed_ms;
-	int64_t gap_ms = needed_ms - EXPLAIN_MARGIN_MS - facts->delay_ms;
+	int64_t gap_ms = needed_ms - facts->delay_ms - (promise->has_twin ? 0 : EXPLAIN_MARGIN_MS);
 	bool suits_usual = needed_ms - gop_ms + GOP_USUAL_MS <= facts->delay_ms;
 
 	if (needed_ms == EXPLAIN_UNKNOWN) {
@@ -188,6 +188,11 @@ static void judge_delay(const struct explain_facts *facts, const struct explanat
 			"none: a failover shows a gap of up to %lld ms; for none set delay_ms: "
 			"%lld",
 			(long long)(gap_ms > 0 ? gap_ms : 0), (long long)needed_ms);
+	} else if (promise->has_twin) {
+		findings_add(to, FINDING_BAD, "delay",
+			     "%lld ms are less than the copies of the encode are apart: losing the "
+			     "one ahead is a pause of up to %lld ms; set delay_ms: %lld",
+			     (long long)facts->delay_ms, (long long)gap_ms, (long long)needed_ms);
 	} else {
 		findings_add(to, FINDING_BAD, "delay",
 			     "key frames of %s are %lld ms apart, the delay is %lld ms: a failover "

@@ -24,8 +24,9 @@ static void warn_of_delay(const struct show *show, const struct feed *feed, json
 	int64_t needed_ms = s->format.gop_ms + beside_ms;
 	bool suits_usual = GOP_USUAL_MS + beside_ms <= (int64_t)config->delay_ms;
 
-	if (s->state == FEED_OFFLINE || s->format.gop_ms == 0 || config->delay_ms == 0 ||
-	    needed_ms <= (int64_t)config->delay_ms) {
+	/* From twin to twin the show goes at any frame. */
+	if (s->state == FEED_OFFLINE || s->twin_of != 0 || s->format.gop_ms == 0 ||
+	    config->delay_ms == 0 || needed_ms <= (int64_t)config->delay_ms) {
 		return;
 	}
 	json_array_append_new(

@@ -316,7 +316,9 @@ static void group_report_lead(struct timeline *tl, const struct tl_source *from,
 			    stuck == &from->flows[PACKET_AUDIO] ? "audio" : "video",
 			    (now_us - stuck->last_us) / 1000);
 	} else {
-		text_copy(e->cause, sizeof(e->cause), "the preferred one of two twins");
+		text_copy(e->cause, sizeof(e->cause),
+			  to->feed_id == tl->taken ? "taken by the operator"
+						   : "the preferred one of two twins");
 	}
 	text_copy(tl->why, sizeof(tl->why), e->cause);
 	tl->why_feed = !from->is_open || is_silent ? from->feed_id : 0;

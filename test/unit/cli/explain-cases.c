@@ -183,6 +183,8 @@ static void twins_need_no_key_frame(void **state)
 		assert_int_equal(item->is_promised, rows[i].pause_ms == 0);
 		assert_int_equal(item->picture_ms, rows[i].pause_ms);
 		assert_int_equal(item->silence_ms, rows[i].pause_ms);
+		assert_int_equal(explanation.needed_ms, 420); /* whatever the key frames */
+		assert_true(explanation.has_twin);
 	}
 	assert_says(&facts, "killed", "A pause of up to 320 ms");
 	assert_says(&facts, "promise", "is a pause of up to 320 ms");

@@ -110,6 +110,9 @@ static void a_delay_that_is_too_short_comes_with_advice_that_helps(void **state)
 	show_config.earlier_ms = 300; /* a feed's offset_ms takes that off it */
 	assert_warned("can show a gap; set delay_ms to at least 5050");
 	show_config.earlier_ms = 0;
+	show.status.timeline.feeds[0].twin_of = 2; /* from that one at any frame */
+	assert_warned(NULL);
+	show.status.timeline.feeds[0].twin_of = 0;
 	show.status.timeline.feeds[0].state = FEED_OFFLINE;
 	assert_warned(NULL);
 	show_config.delay_ms = 0;
