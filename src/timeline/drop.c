@@ -43,6 +43,8 @@ void tl_source_clear(struct tl_source *s)
 void tl_source_expire(struct timeline *tl, struct tl_source *s, int64_t now_us)
 {
 	int64_t behind_us = tl_source_behind_us(tl, s);
+	/* of one just left sound may go on where it was, wherever it would come back */
+	int64_t map_90k = s == tl->tail_source ? tl_max(s->map_90k, s->tail_map_90k) : s->map_90k;
 
 	for (uint64_t left = s->index.waiting; left != 0; left &= left - 1) {
 		unsigned bit = (unsigned)__builtin_ctzll(left);
@@ -50,8 +52,7 @@ void tl_source_expire(struct timeline *tl, struct tl_source *s, int64_t now_us)
 		const struct tl_track *t = &s->index.tracks[kind][track];
 
 		while (t->head != TL_NONE &&
-		       tl_lateness_us(tl,
-				      tl_index_at(&s->index, t->head)->packet.dts_90k + s->map_90k,
+		       tl_lateness_us(tl, tl_index_at(&s->index, t->head)->packet.dts_90k + map_90k,
 				      now_us) > TL_LATE_US + behind_us) {
 			tl_source_pop(s, kind, track);
 		}
