@@ -87,9 +87,18 @@ static int64_t checkpoint_map(const struct tl_source *s)
 	return place->tail_map_90k + (place != s ? s->copy.offset_90k : 0);
 }
 
-static uint32_t checkpoint_joining(const struct tl_source *s)
+/* Tracks of which nothing was sent yet, be it that the first of it waits in the tail. */
+static uint32_t checkpoint_joining(const struct timeline *tl, const struct tl_source *s)
 {
 	uint32_t joining = 0;
+
+	for (unsigned i = 0; i < tl->tail_count && s->tail_count > 0; i++) {
+		const struct tl_tail_item *item = &tl->tail[(tl->tail_at + i) % TL_TAIL_MAX];
+
+		if (item->source == s && (item->packet.flags & PACKET_SPLICE) != 0) {
+			joining |= checkpoint_track_bit(item->packet.kind, item->packet.track);
+		}
+	}
 
 	for (unsigned kind = PACKET_VIDEO; kind <= PACKET_AUDIO; kind++) {
 		for (unsigned track = 0; track < PACKET_TRACKS_MAX; track++) {
@@ -128,7 +137,7 @@ static void checkpoint_add(const struct timeline *tl, const struct tl_source *s,
 		.feed = s->feed_id,
 		.flags = checkpoint_flags(tl, s),
 		.incarnation = s->incarnation,
-		.joining = checkpoint_joining(checkpoint_place(s)),
+		.joining = checkpoint_joining(tl, checkpoint_place(s)),
 		.first_seq = s->first_seq,
 		.group = s->group != NULL ? (uint8_t)(s->group->source->slot + 1) : 0,
 		.next_seq = checkpoint_next_seq(tl, s),
