@@ -66,6 +66,11 @@ static uint8_t checkpoint_flags(const struct timeline *tl, const struct tl_sourc
 	if (place->tail_count > 0 && tl_group_face(place) == s) {
 		flags |= CHECKPOINT_TAIL;
 	}
+	/* That a source just left drops leading pictures is not told. They come before all else it
+	 * has in the tail; where they are all its video, the next source's point has gone out, and
+	 * none of it is taken any more (resume_tail()). Else a switch that dies before they are due
+	 * sends them: within milliseconds of two splices, the second to a source that reorders more
+	 * deeply. */
 	if (place == tl->live) {
 		flags |= CHECKPOINT_LIVE;
 		flags |= place->awaits_point ? CHECKPOINT_AWAITS_POINT : 0;
