@@ -196,7 +196,7 @@ static void program_watch(struct program *p, struct watch *w, int fd, unsigned w
 
 static void program_arm_timer(struct program *p)
 {
-	int64_t at_us = tunnel_deadline(p->tunnel), left_us;
+	int64_t at_us = tunnel_deadline(p->tunnel);
 
 	if (tunnel_wants_more(p->tunnel)) {
 		at_us = 0;
@@ -205,10 +205,7 @@ static void program_arm_timer(struct program *p)
 		event_del(p->timer);
 		return;
 	}
-	left_us = at_us - clock_monotonic_us();
-	left_us = left_us > 0 ? left_us : 0;
-	event_add(p->timer,
-		  &(struct timeval){ .tv_sec = left_us / 1000000, .tv_usec = left_us % 1000000 });
+	loop_set_timer(p->timer, at_us);
 }
 
 static void program_on_timer(evutil_socket_t fd, short what, void *arg)

@@ -96,11 +96,7 @@ static void program_arm_timer(struct program *p)
 	int64_t at_us = session_deadline(p->session);
 
 	if (at_us < p->timer_us) {
-		int64_t left_us = at_us - clock_monotonic_us();
-
-		left_us = left_us > 0 ? left_us : 0;
-		event_add(p->timer, &(struct timeval){ .tv_sec = left_us / 1000000,
-						       .tv_usec = left_us % 1000000 });
+		loop_set_timer(p->timer, at_us);
 		p->timer_us = at_us;
 	}
 }

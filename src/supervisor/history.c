@@ -19,6 +19,7 @@
 
 #include <understudy/clock.h>
 #include <understudy/log.h>
+#include <understudy/loop.h>
 #include <understudy/text.h>
 
 #include "supervisor.h"
@@ -104,11 +105,9 @@ static int make_directory(struct supervisor *sup)
 static void start_later(struct history *h, int64_t ran_us)
 {
 	int64_t now_us = clock_monotonic_us();
-	int64_t at_us = restart_after(&h->restart, &restart_policy_destination, ran_us, 0, now_us);
-	struct timeval wait = { .tv_sec = (at_us - now_us) / 1000000,
-				.tv_usec = (at_us - now_us) % 1000000 };
 
-	evtimer_add(h->retry, &wait);
+	loop_set_timer(h->retry,
+		       restart_after(&h->restart, &restart_policy_destination, ran_us, 0, now_us));
 }
 
 static void start_writer(struct supervisor *sup)

@@ -19,6 +19,7 @@
 #include <understudy/clock.h>
 #include <understudy/codec.h>
 #include <understudy/log.h>
+#include <understudy/loop.h>
 #include <understudy/text.h>
 
 #include "supervisor.h"
@@ -221,8 +222,6 @@ static void pull_start_later(struct feed *feed, int64_t ran_us)
 	/* Feeds of one server that was away come back apart. */
 	int64_t at_us = restart_after(&pull->restart, &restart_policy_pull, ran_us,
 				      (uint32_t)now_us, now_us);
-	struct timeval wait = { .tv_sec = (at_us - now_us) / 1000000,
-				.tv_usec = (at_us - now_us) % 1000000 };
 
 	if (pull->retry == NULL) {
 		pull->retry = evtimer_new(feed->show->supervisor->base, pull_retry, feed);
@@ -230,7 +229,7 @@ static void pull_start_later(struct feed *feed, int64_t ran_us)
 	if (pull->retry == NULL) {
 		abort(); /* libevent is out of memory for a few bytes: nothing can be saved */
 	}
-	evtimer_add(pull->retry, &wait);
+	loop_set_timer(pull->retry, at_us);
 }
 
 static void pull_fail(struct feed *feed, const char *trouble)

@@ -13,6 +13,7 @@
 
 #include <understudy/clock.h>
 #include <understudy/log.h>
+#include <understudy/loop.h>
 #include <understudy/text.h>
 
 #include "rehearsal.h"
@@ -144,11 +145,7 @@ static void relay_start_later(struct relay *relay, int64_t ran_us)
 	int64_t now_us = clock_monotonic_us();
 	int64_t at_us = restart_after(&relay->restart, &policy, ran_us, 0, now_us);
 
-	at_us = at_us > relay->cut_until_us ? at_us : relay->cut_until_us;
-	struct timeval wait = { .tv_sec = (at_us - now_us) / 1000000,
-				.tv_usec = (at_us - now_us) % 1000000 };
-
-	evtimer_add(relay->retry, &wait);
+	loop_set_timer(relay->retry, at_us > relay->cut_until_us ? at_us : relay->cut_until_us);
 }
 
 /* A relay that gathers packets looks into the ring by itself and needs no wake-up. */

@@ -14,6 +14,7 @@
 
 #include <understudy/clock.h>
 #include <understudy/log.h>
+#include <understudy/loop.h>
 #include <understudy/ring.h>
 #include <understudy/text.h>
 
@@ -190,18 +191,6 @@ static void show_retry(evutil_socket_t fd, short what, void *context)
 	show_start_switch(context);
 }
 
-static void show_start_later(struct show *show, int64_t at_us)
-{
-	int64_t wait_us = at_us - clock_monotonic_us();
-	struct timeval wait = { .tv_sec = 0 };
-
-	if (wait_us > 0) {
-		wait = (struct timeval){ .tv_sec = wait_us / 1000000,
-					 .tv_usec = wait_us % 1000000 };
-	}
-	evtimer_add(show->retry, &wait);
-}
-
 void show_start_switch(struct show *show)
 {
 	struct supervisor *sup = show->supervisor;
@@ -210,12 +199,12 @@ void show_start_switch(struct show *show)
 
 	text_format(label, sizeof(label), "switch %s", show->config->name);
 	if (!show_renew_ring(show)) {
-		show_start_later(show, clock_monotonic_us() + 1000000);
+		loop_set_timer(show->retry, clock_monotonic_us() + 1000000);
 		return;
 	}
 	show->switcher = child_spawn(sup, ROLE_SWITCH, &show_ops, show, label);
 	if (show->switcher == NULL) {
-		show_start_later(show, clock_monotonic_us() + 1000000);
+		loop_set_timer(show->retry, clock_monotonic_us() + 1000000);
 		return;
 	}
 	bool resume = show->old_ring_fd >= 0 && show->restart.failures < RESUME_FAILURES_MAX;
@@ -251,7 +240,7 @@ static void switch_exited(struct child *child, const char *cause)
 			   json_pack("{s:s}", "role", "switch"),
 			   "the switch %s; a new one goes on with the show", cause);
 	}
-	show_start_later(show, at_us);
+	loop_set_timer(show->retry, at_us);
 }
 
 static void switch_ring_ready(struct show *show)

@@ -16,6 +16,7 @@
 
 #include <understudy/clock.h>
 #include <understudy/log.h>
+#include <understudy/loop.h>
 #include <understudy/net.h>
 #include <understudy/text.h>
 
@@ -190,10 +191,8 @@ static void srt_exited(struct child *child, const char *cause)
 		return;
 	}
 	int64_t ran_us = child->is_stopping ? INT64_MAX : now_us - child->started_us;
-	int64_t wait_us = restart_after(&port->restart, &restart_policy_worker, ran_us, 0, now_us) -
-			  now_us;
-	struct timeval wait = { .tv_sec = wait_us / 1000000, .tv_usec = wait_us % 1000000 };
-	evtimer_add(port->retry, &wait);
+	loop_set_timer(port->retry,
+		       restart_after(&port->restart, &restart_policy_worker, ran_us, 0, now_us));
 }
 
 /* ---- callers ---- */

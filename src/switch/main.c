@@ -188,22 +188,13 @@ static int64_t program_next_us(const struct program *p, int64_t at_us, bool is_p
 	return is_polled ? earlier(at_us, now_us + POLL_US) : at_us;
 }
 
-static void program_arm(struct program *p, int64_t at_us)
-{
-	int64_t left_us = at_us - clock_monotonic_us();
-
-	left_us = left_us > 0 ? left_us : 0;
-	event_add(p->timer,
-		  &(struct timeval){ .tv_sec = left_us / 1000000, .tv_usec = left_us % 1000000 });
-}
-
 static void program_round(struct program *p)
 {
 	int64_t now_us = clock_monotonic_us();
 	bool is_polled;
 
 	if (now_us < p->begins_us) {
-		program_arm(p, p->begins_us);
+		loop_set_timer(p->timer, p->begins_us);
 		return;
 	}
 	int64_t resume_us = program_drain(p, now_us, &is_polled);
@@ -211,7 +202,8 @@ static void program_round(struct program *p)
 
 	program_publish(p);
 	report_settle(&p->report, p->timeline, now_us);
-	program_arm(p, program_next_us(p, earlier(deadline_us, resume_us), is_polled, now_us));
+	loop_set_timer(p->timer,
+		       program_next_us(p, earlier(deadline_us, resume_us), is_polled, now_us));
 }
 
 static void program_on_timer(evutil_socket_t fd, short what, void *arg)

@@ -2,6 +2,7 @@
 /* The event loop of workers (loop.h). */
 #include <stddef.h>
 
+#include <understudy/clock.h>
 #include <understudy/loop.h>
 
 struct event_base *loop_create(void)
@@ -15,4 +16,13 @@ struct event_base *loop_create(void)
 		event_config_free(config);
 	}
 	return base;
+}
+
+void loop_set_timer(struct event *timer, int64_t at_us)
+{
+	int64_t left_us = at_us - clock_monotonic_us();
+
+	left_us = left_us > 0 ? left_us : 0;
+	event_add(timer,
+		  &(struct timeval){ .tv_sec = left_us / 1000000, .tv_usec = left_us % 1000000 });
 }
