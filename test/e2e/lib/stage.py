@@ -167,12 +167,14 @@ def try_case(function, build, shared, keep):
 
 def run_case(function, build, shared, keep):
     """(what TAP says after the number, diagnostics)"""
-    excuses = []
+    said_before = []
+    tries_left = TRIES
     while True:
         outcome, said, excuse = try_case(function, build, shared, keep)
-        if not excuse or len(excuses) == TRIES - 1:
-            return outcome, [*excuses, *said]
-        excuses.append(excuse)
+        tries_left -= 1
+        if not excuse or tries_left == 0:
+            return outcome, [*said_before, *said]
+        said_before += [*said, excuse]
 
 
 def main():
