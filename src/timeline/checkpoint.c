@@ -11,7 +11,7 @@
 #include "private.h"
 
 #define DELAY_MAX_US 3600000000
-#define CHECKPOINT_VERSION 8
+#define CHECKPOINT_VERSION 9
 
 enum checkpoint_flag {
 	CHECKPOINT_LIVE = 1 << 0,
@@ -19,6 +19,7 @@ enum checkpoint_flag {
 	CHECKPOINT_DROPS_LEADING = 1 << 3, /* its weak point was the last picture sent */
 	CHECKPOINT_TAIL = 1 << 2,          /* was left; tail_until_90k of it is still to be sent */
 	CHECKPOINT_BEHIND_GAP = 1 << 4,    /* the gap before its point was told */
+	CHECKPOINT_RETURNS_ONCE = 1 << 5,  /* it may be left once for a preferred feed */
 };
 
 #define CHECKPOINT_ALL_JOINING UINT32_MAX
@@ -75,6 +76,7 @@ static uint8_t checkpoint_flags(const struct timeline *tl, const struct tl_sourc
 		flags |= CHECKPOINT_LIVE;
 		flags |= place->awaits_point ? CHECKPOINT_AWAITS_POINT : 0;
 		flags |= place->starts_behind_gap ? CHECKPOINT_BEHIND_GAP : 0;
+		flags |= tl->returns_once ? CHECKPOINT_RETURNS_ONCE : 0;
 		flags |= place->drops_leading && !place->index.tracks[PACKET_VIDEO][0].is_joining
 				 ? CHECKPOINT_DROPS_LEADING
 				 : 0;
@@ -217,7 +219,8 @@ static void checkpoint_go_over(struct timeline_checkpoint *c,
 	for (unsigned i = 0; i < c->source_count; i++) {
 		struct timeline_checkpoint_source *s = &c->sources[i];
 
-		s->flags &= (uint8_t) ~(CHECKPOINT_LIVE | CHECKPOINT_BEHIND_GAP);
+		s->flags &= (uint8_t) ~(CHECKPOINT_LIVE | CHECKPOINT_BEHIND_GAP |
+					CHECKPOINT_RETURNS_ONCE);
 		if (checkpoint_are_twins(s, to)) {
 			s->flags |= CHECKPOINT_LIVE;
 			s->flags |= sent->kind == PACKET_AUDIO ? CHECKPOINT_AWAITS_POINT : 0;
@@ -475,6 +478,7 @@ void tl_resume_source(struct timeline *tl, struct tl_source *s, uint64_t seq)
 		resume_twin(tl, s, from);
 	} else if (tl->live == NULL) {
 		tl->live = s;
+		tl->returns_once = (from->flags & CHECKPOINT_RETURNS_ONCE) != 0;
 		s->awaits_point = (from->flags & CHECKPOINT_AWAITS_POINT) != 0;
 		s->starts_behind_gap = (from->flags & CHECKPOINT_BEHIND_GAP) != 0;
 		s->drops_leading = (from->flags & CHECKPOINT_DROPS_LEADING) != 0;
