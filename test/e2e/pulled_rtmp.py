@@ -14,7 +14,7 @@ import threading
 
 from lib import encoders, flv, media
 from lib.platforms import Nginx, certificate
-from lib.ports import free_port
+from lib.ports import free_port, stop_listening
 from lib.process import eventually
 from lib.relay import AMPLE_MS, BACKUP_KEY, Relay, recording
 from lib.show import expect
@@ -46,7 +46,7 @@ def publish(stage, nginx, clip, name="encoder"):
 def mail_server(stage):
     """Port of a server of another protocol, which speaks first."""
     listener = socket.create_server(("127.0.0.1", 0))
-    stage.on_close(listener.close)
+    stage.on_close(stop_listening, listener)
     guests = []
 
     def greet():

@@ -10,6 +10,8 @@ import struct
 import threading
 import time
 
+from lib.ports import stop_listening
+
 PLAIN, FLOOD, LIE, HALF_CLOSE, RESET, STALL, CRAWL = range(7)
 
 
@@ -236,8 +238,7 @@ class Peer:
 
     def leave(self):
         """Is gone: connections are reset, and nobody listens any more."""
-        self._listener.shutdown(socket.SHUT_RDWR) # wakes the thread that accepts
-        self._listener.close()
+        stop_listening(self._listener)
         for session in self.sessions:
             if session.is_publishing:
                 session.end(True)
@@ -248,7 +249,7 @@ class Peer:
 
     def close(self):
         self.stalled.set()
-        self._listener.close()
+        stop_listening(self._listener)
         for session in self.sessions:
             session.reading.set()
             try:

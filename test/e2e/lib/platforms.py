@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import threading
 
-from lib.ports import free_port
+from lib.ports import free_port, stop_listening
 from lib.process import eventually
 from lib.stage import Skip, need
 
@@ -223,7 +223,7 @@ class Wire:
         self._is_refusing = False
 
     def close(self):
-        self._listener.close()
+        stop_listening(self._listener)
         self._running.set()
         self.cut()
 

@@ -62,3 +62,14 @@ def is_bound(port, protocol):
     with open(f"/proc/self/net/{protocol}", encoding="ascii") as file:
         return any(fields[1].endswith(f":{port:04X}") and fields[3] == state
                    for fields in map(str.split, list(file)[1:]))
+
+
+def stop_listening(listener):
+    """Closes a socket of which another thread accepts; that is woken first. It would wait on, and
+    if its call is begun anew (the machine stood still) get what comes to whoever has the number
+    of the descriptor by then."""
+    try:
+        listener.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass # closed already
+    listener.close()
